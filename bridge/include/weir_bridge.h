@@ -1,0 +1,279 @@
+/*
+ * weir_bridge.h: what Wasmtime's C API lacks and a Spin host needs.
+ *
+ * The static library behind this header also contains the whole of Wasmtime's own C API (wasm.h, wasmtime.h).
+ * Every function here catches unwinding: a panic inside comes back as an error, never as the end of the process.
+ */
+#ifndef WEIR_BRIDGE_H
+#define WEIR_BRIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wasm.h>
+#include <wasmtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A run of bytes that somebody else owns; not terminated, and `data` may be NULL when `size` is 0. */
+typedef struct weir_bytes {
+    const char *data;
+    size_t size;
+} weir_bytes_t;
+
+/* A name and its value: a header, an environment variable. Both are borrowed. */
+typedef struct weir_pair {
+    weir_bytes_t name;
+    weir_bytes_t value;
+} weir_pair_t;
+
+/* ---- Strings and bytes that the bridge allocated ------------------------------------------------------------- */
+
+/*
+ * Free text or bytes that a function of this header returned through an `own` parameter. NULL is allowed.
+ * `size` is the size that came with it (for text: without its terminator). Any thread.
+ */
+void weir_bridge_text_free(char *own_text);
+
+/* ---- Engines -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Create an engine, as wasm_engine_new_with_config does, but return the refusal instead of ending the process.
+ *
+ * Takes ownership of `config` in every case. On success returns NULL and stores an engine to be deleted with
+ * wasm_engine_delete. On failure returns an error to be deleted with wasmtime_error_delete, leaves `*ret_engine`
+ * untouched, and stores the errno of the system call that was refused, or 0 when none was, in `*ret_errno`
+ * (which may be NULL). Any thread.
+ */
+wasmtime_error_t *weir_engine_new(wasm_config_t *take_config, wasm_engine_t **ret_engine, int *ret_errno);
+
+/*
+ * Let the pool reset its slots with the PAGEMAP_SCAN ioctl (Linux 6.7): only pages that were written are cleared.
+ * `enable` false is Wasmtime's default. Engine creation fails when it is asked for and the kernel lacks it.
+ * The configuration must not be used by another thread meanwhile.
+ */
+void weir_pooling_config_pagemap_scan_set(wasmtime_pooling_allocation_config_t *config, bool enable);
+
+/* What a pool holds at this moment. Counts, except where bytes are named. */
+typedef struct weir_pool_metrics {
+    uint64_t core_instances;
+    uint64_t component_instances;
+    uint64_t memories;
+    uint64_t tables;
+    uint64_t stacks;
+    uint64_t unused_warm_memories;
+    uint64_t unused_memory_bytes_resident;
+    uint64_t unused_warm_tables;
+    uint64_t unused_table_bytes_resident;
+} weir_pool_metrics_t;
+
+/* Read the pool's figures. Returns false, and leaves `*ret_metrics` untouched, when the engine has no pool. Any thread. */
+bool weir_engine_pool_metrics(const wasm_engine_t *engine, weir_pool_metrics_t *ret_metrics);
+
+/* ---- TOML ----------------------------------------------------------------------------------------------------- */
+
+/* Where something stands in a text: both count from 1; columns count characters. 0 is unknown. */
+typedef struct weir_position {
+    uint32_t line;
+    uint32_t column;
+} weir_position_t;
+
+/*
+ * Parse a TOML 1.0 document. On success returns true and stores a JSON text (terminated, to be freed with
+ * weir_bridge_text_free) of the form
+ *   { "document": <the document>, "positions": { "<JSON pointer>": [key line, key column, value line, value column] } }
+ * with one position for every key and every array element (an element's key position is its value's). JSON pointers
+ * are as in RFC 6901. Dates become strings. On failure returns false and stores a one-line message in
+ * `*ret_message` (to be freed likewise) and its place in `*ret_position`. Any thread.
+ */
+bool weir_toml_to_json(weir_bytes_t text, char **ret_json, char **ret_message, weir_position_t *ret_position);
+
+/* ---- Guest code ------------------------------------------------------------------------------------------------ */
+
+typedef enum weir_guest_kind {
+    WEIR_GUEST_MODULE = 1,    /* a core module */
+    WEIR_GUEST_COMPONENT = 2, /* a component */
+} weir_guest_kind_t;
+
+/* What a WebAssembly binary says of itself, read without compiling it. */
+typedef struct weir_guest_facts {
+    weir_guest_kind_t kind;
+    uint64_t minimum_memory_bytes; /* the largest minimum among the memories that it defines */
+    uint32_t memories;             /* that one instance of it defines, counting every core instance that it creates */
+    uint32_t tables;
+    uint32_t minimum_table_elements; /* the largest minimum among the tables that it defines */
+    uint32_t core_instances;         /* 1 for a module */
+    char *imports;                   /* own: names, one a line, terminated; for a module "module.name" */
+    char *exports;                   /* own: names, one a line, terminated */
+} weir_guest_facts_t;
+
+/*
+ * Validate a WebAssembly binary and read its facts. On success returns NULL and fills `*ret_facts`, to be freed with
+ * weir_guest_facts_free. On failure returns an error and leaves `*ret_facts` untouched. Any thread.
+ */
+wasmtime_error_t *weir_guest_inspect(weir_bytes_t wasm, weir_guest_facts_t *ret_facts);
+
+/* Free what `facts` owns, and zero it. */
+void weir_guest_facts_free(weir_guest_facts_t *facts);
+
+/* ---- Services --------------------------------------------------------------------------------------------------- */
+
+typedef enum weir_stream {
+    WEIR_STREAM_STDOUT = 1,
+    WEIR_STREAM_STDERR = 2,
+} weir_stream_t;
+
+/*
+ * Receives what a guest writes to a standard stream that is not its response. The bytes are as the guest wrote them,
+ * any bytes, not lines; they are borrowed for the time of the call. Called on the thread that polls the call.
+ */
+typedef void (*weir_output_callback_t)(void *context, weir_stream_t stream, weir_bytes_t bytes);
+
+/* How the calls on a service are set up. Zero it, set `size` to sizeof(weir_service_settings_t), then fill it in. */
+typedef struct weir_service_settings {
+    size_t size;
+    const weir_pair_t *environment; /* given to every instance; must be UTF-8 */
+    size_t environment_count;
+    weir_output_callback_t output; /* NULL: discarded */
+    void *output_context;          /* must be usable from every thread that polls */
+    uint64_t max_memory_bytes;     /* per linear memory; 0: no limit beyond the allocator's */
+} weir_service_settings_t;
+
+/* A guest that is compiled, linked and ready to be instantiated for each call. */
+typedef struct weir_service weir_service_t;
+
+/*
+ * Compile a component that exports wasi:http/incoming-handler@0.2.x, or a core module that imports
+ * wasi_snapshot_preview1 and exports _start (a WAGI guest), and link it.
+ *
+ * `wasm` and `settings` are borrowed for the time of this function; the engine is kept alive by the service. On
+ * success returns NULL and stores a service to be freed with weir_service_free. On failure returns an error and
+ * leaves `*ret_service` untouched. Any thread; it may use others to compile.
+ */
+wasmtime_error_t *weir_service_new(
+    const wasm_engine_t *engine, weir_bytes_t wasm, const weir_service_settings_t *settings, weir_service_t **ret_service);
+
+/* Module or component. */
+weir_guest_kind_t weir_service_kind(const weir_service_t *service);
+
+/* Free a service. Calls on it keep what they need and may outlive it. NULL is allowed. Any thread. */
+void weir_service_free(weir_service_t *own_service);
+
+/* ---- Calls ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * One request to one fresh instance. A call belongs to the thread that polls it: every function below is called from
+ * that thread, one at a time. Only the wake callback comes from anywhere.
+ */
+typedef struct weir_call weir_call_t;
+
+/*
+ * Called when a pending call is worth polling again: from any thread, also from within weir_call_poll and from within
+ * the functions that feed or drain bodies. It must not poll. It may be called after the call was freed, as long as a
+ * timer or a socket still holds its waker; `release` is called once, from any thread, when that is over.
+ */
+typedef void (*weir_wake_callback_t)(void *context);
+
+typedef struct weir_waker {
+    weir_wake_callback_t wake;
+    weir_wake_callback_t release; /* may be NULL */
+    void *context;
+} weir_waker_t;
+
+/* An HTTP request as the guest is to see it. Everything is borrowed for the time of weir_call_new. */
+typedef struct weir_call_request {
+    size_t size; /* sizeof(weir_call_request_t) */
+    weir_bytes_t method;
+    weir_bytes_t scheme;    /* "http" or "https" */
+    weir_bytes_t authority; /* host[:port] */
+    weir_bytes_t path_and_query;
+    const weir_pair_t *headers;
+    size_t header_count;
+    bool has_body; /* true: the body will be fed with weir_call_feed */
+    /* For a module, which sees a request through CGI (RFC 3875), the five above are ignored and these are used. */
+    const weir_bytes_t *arguments;
+    size_t argument_count;
+    const weir_pair_t *environment; /* in addition to the service's; the last of a name wins */
+    size_t environment_count;
+} weir_call_request_t;
+
+/*
+ * Prepare a call; nothing runs until it is polled. The service must outlive this function only. `waker.release` is
+ * called in every case, also on failure. On success returns NULL and stores a call to be freed with weir_call_free.
+ */
+wasmtime_error_t *weir_call_new(
+    const weir_service_t *service, const weir_call_request_t *request, weir_waker_t waker, weir_call_t **ret_call);
+
+typedef enum weir_call_state {
+    WEIR_CALL_PENDING = 0, /* the guest runs or waits; the waker will be called */
+    WEIR_CALL_ENDED = 1,   /* the guest has ended well, and its response is complete once it is drained */
+    WEIR_CALL_FAILED = 2,  /* the guest trapped, could not be instantiated or gave no response: see weir_call_failure */
+} weir_call_state_t;
+
+/*
+ * Run the guest until it waits, ends, or its time slice is over (one epoch of the engine; the waker is then called at
+ * once). Polling a call that has ended or failed returns the same state again.
+ */
+weir_call_state_t weir_call_poll(weir_call_t *call);
+
+/*
+ * The response's status, once the guest has set its response; 0 before. Always 0 for a module: its response is the
+ * CGI document that comes as body.
+ */
+uint16_t weir_call_status(const weir_call_t *call);
+
+/* The response's headers, in order; names in lower case. They live as long as the call. */
+size_t weir_call_header_count(const weir_call_t *call);
+weir_pair_t weir_call_header(const weir_call_t *call, size_t index);
+
+/*
+ * The next bytes of the response's body, without consuming them; size 0 when none are there now. They stay valid
+ * until weir_call_consume, weir_call_poll or weir_call_free.
+ */
+weir_bytes_t weir_call_body(weir_call_t *call);
+
+/* Drop `size` bytes from the front of what weir_call_body returned. The guest may then write more: poll again. */
+void weir_call_consume(weir_call_t *call, size_t size);
+
+/*
+ * Whether the response's body is complete: every byte has been returned by weir_call_body and consumed, and no more will
+ * come. It can be true while the guest still runs.
+ */
+bool weir_call_body_ended(const weir_call_t *call);
+
+/* How many bytes of the request's body weir_call_feed would take now. */
+size_t weir_call_feed_space(const weir_call_t *call);
+
+/*
+ * Append bytes of the request's body, copying them; returns how many were taken, at most weir_call_feed_space. When the
+ * guest has let go of the body all are taken and dropped. The waker is called when the guest has made space.
+ */
+size_t weir_call_feed(weir_call_t *call, weir_bytes_t bytes);
+
+/* Say that the request's body is complete, or, with `aborted`, that the rest of it will never come. */
+void weir_call_feed_end(weir_call_t *call, bool aborted);
+
+typedef enum weir_failure_kind {
+    WEIR_FAILURE_NONE = 0,
+    WEIR_FAILURE_INSTANTIATE = 1, /* no instance could be had */
+    WEIR_FAILURE_TRAP = 2,        /* the guest trapped or the host's side of it failed */
+    WEIR_FAILURE_EXIT = 3,        /* the guest exited with a status other than 0 */
+    WEIR_FAILURE_NO_RESPONSE = 4, /* the guest returned without a response */
+    WEIR_FAILURE_PANIC = 5,       /* the bridge panicked: a bug, contained */
+} weir_failure_kind_t;
+
+/*
+ * Why a call failed. `*ret_message` (may be NULL) is set to a terminated one-line text that lives as long as the call;
+ * control characters in it are escaped.
+ */
+weir_failure_kind_t weir_call_failure(const weir_call_t *call, const char **ret_message);
+
+/* End a call, wherever it stands: the guest is cancelled and its instance goes back to the pool. NULL is allowed. */
+void weir_call_free(weir_call_t *own_call);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

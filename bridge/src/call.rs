@@ -1,0 +1,530 @@
+//! A call: one request to one fresh instance, run by polling it on the thread that owns it.
+
+use crate::ffi::{borrow, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
+use crate::output::{STDERR, STDOUT};
+use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
+use crate::service::{
+    ComponentState, Linked, ModuleState, Outbound, read_environment, runtime, store, weir_service_t, words,
+};
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use hyper::header::{HeaderName, HeaderValue};
+use std::collections::VecDeque;
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use wasmtime_c_api::wasmtime::component::ResourceTable;
+use wasmtime_c_api::wasmtime::error::Context as _;
+use wasmtime_c_api::wasmtime::{Error, InstancePre, Result, Store, format_err};
+use wasmtime_c_api::wasmtime_error_t;
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpView};
+
+const PENDING: c_int = 0;
+const ENDED: c_int = 1;
+const FAILED: c_int = 2;
+
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq)]
+pub enum FailureKind {
+    None = 0,
+    Instantiate = 1,
+    Trap = 2,
+    Exit = 3,
+    NoResponse = 4,
+    Panic = 5,
+}
+
+type WakeCallback = extern "C" fn(*mut c_void);
+
+#[repr(C)]
+pub struct weir_waker_t {
+    wake: WakeCallback,
+    release: Option<WakeCallback>,
+    context: *mut c_void,
+}
+
+/// The C waker as a Rust one; released when the last clone of it is gone.
+struct CWaker(weir_waker_t);
+
+// The header requires that `wake` and `release` may be called from any thread.
+unsafe impl Send for CWaker {}
+unsafe impl Sync for CWaker {}
+
+impl Wake for CWaker {
+    fn wake(self: Arc<Self>) {
+        (self.0.wake)(self.0.context);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        (self.0.wake)(self.0.context);
+    }
+}
+
+impl Drop for CWaker {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.release {
+            release(self.0.context);
+        }
+    }
+}
+
+#[repr(C)]
+pub struct weir_call_request_t {
+    size: usize,
+    method: weir_bytes_t,
+    scheme: weir_bytes_t,
+    authority: weir_bytes_t,
+    path_and_query: weir_bytes_t,
+    headers: *const weir_pair_t,
+    header_count: usize,
+    has_body: bool,
+    arguments: *const weir_bytes_t,
+    argument_count: usize,
+    environment: *const weir_pair_t,
+    environment_count: usize,
+}
+
+type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
+
+/// How a guest came to its end.
+enum Outcome {
+    Returned,
+    NotInstantiated(Error),
+    Failed(Error),
+}
+
+/// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
+/// the store ends an unfinished body just as if it were finished.
+struct End {
+    outcome: Outcome,
+    store: Option<Box<Store<ComponentState>>>,
+}
+
+pub struct weir_call_t {
+    guest: Option<Pin<Box<dyn Future<Output = End> + Send>>>,
+    waker: Waker,
+    feed: Option<Pipe>,
+    response: Arc<Mutex<Option<Response>>>,
+    status: u16,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Option<HyperOutgoingBody>,
+    document: Option<Pipe>, // a module's standard output
+    chunks: VecDeque<Bytes>,
+    body_ended: bool,
+    state: c_int,
+    failure: FailureKind,
+    message: CString,
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_new(
+    service: *const weir_service_t,
+    request: *const weir_call_request_t,
+    waker: weir_waker_t,
+    ret_call: *mut *mut weir_call_t,
+) -> *mut wasmtime_error_t {
+    let waker = Waker::from(Arc::new(CWaker(waker)));
+    guard_result(|| {
+        let (service, request) = unsafe { (&*service, &*request) };
+        if request.size != size_of::<weir_call_request_t>() {
+            return Err(format_err!(
+                "weir_call_request_t has {} bytes here, not {}",
+                size_of::<weir_call_request_t>(),
+                request.size
+            ));
+        }
+        let feed = request.has_body.then(Pipe::default);
+        if let Some(feed) = &feed {
+            feed.set_writer(&waker);
+        }
+        let mut call = weir_call_t {
+            guest: None,
+            waker,
+            feed,
+            response: Arc::default(),
+            status: 0,
+            headers: Vec::new(),
+            body: None,
+            document: None,
+            chunks: VecDeque::new(),
+            body_ended: false,
+            state: PENDING,
+            failure: FailureKind::None,
+            message: CString::default(),
+        };
+        call.guest = Some(match &service.linked {
+            Linked::Component(proxy) => unsafe { call.component(service, proxy, request)? },
+            Linked::Module(module) => unsafe { call.module(service, module, request)? },
+        });
+        let call = Box::into_raw(Box::new(call));
+        unsafe { *ret_call = call };
+        Ok(())
+    })
+}
+
+impl weir_call_t {
+    unsafe fn component(
+        &self,
+        service: &weir_service_t,
+        proxy: &ProxyPre<ComponentState>,
+        request: &weir_call_request_t,
+    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+        let head = unsafe { read_head(request)? };
+        let settings = &service.settings;
+        let mut wasi = settings.wasi();
+        wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
+        let state = ComponentState {
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            hooks: Outbound,
+            table: ResourceTable::new(),
+            limits: settings.limits(),
+        };
+        let mut store = Box::new(store(proxy.engine(), state, |state| &mut state.limits));
+        let request = match &self.feed {
+            Some(feed) => {
+                store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| PipeBody(feed.clone())))?
+            }
+            None => {
+                let empty = Empty::<Bytes>::new().map_err(|never| -> wasmtime_wasi_http::Error { match never {} });
+                store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| empty))?
+            }
+        };
+        let slot = self.response.clone();
+        let outparam = store.data_mut().http().new_response_outparam_from_callback(move |response| {
+            *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(response);
+        })?;
+        let proxy = proxy.clone();
+        Ok(Box::pin(async move {
+            let instance = match proxy.instantiate_async(&mut *store).await {
+                Ok(instance) => instance,
+                Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
+            };
+            let handler = instance.wasi_http_incoming_handler();
+            match handler.call_handle(&mut *store, request, outparam).await {
+                Ok(()) => End { outcome: Outcome::Returned, store: None },
+                Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
+            }
+        }))
+    }
+
+    unsafe fn module(
+        &mut self,
+        service: &weir_service_t,
+        module: &InstancePre<ModuleState>,
+        request: &weir_call_request_t,
+    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+        let settings = &service.settings;
+        let document = Pipe::default();
+        self.document = Some(document.clone());
+        let mut wasi = settings.wasi();
+        wasi.stdout(PipeOutput(document)).stderr(settings.sink.stream(STDERR));
+        if let Some(feed) = &self.feed {
+            wasi.stdin(PipeInput(feed.clone()));
+        }
+        for argument in unsafe { borrow(request.arguments, request.argument_count) } {
+            wasi.arg(unsafe { argument.as_text("an argument")? });
+        }
+        wasi.envs(&unsafe { read_environment(request.environment, request.environment_count)? });
+        let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
+        let mut store = store(module.module().engine(), state, |state| &mut state.limits);
+        let module = module.clone();
+        Ok(Box::pin(async move {
+            let started = async {
+                let instance = module.instantiate_async(&mut store).await?;
+                instance.get_typed_func::<(), ()>(&mut store, "_start")
+            };
+            let start = match started.await {
+                Ok(start) => start,
+                Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
+            };
+            let outcome = match start.call_async(&mut store, ()).await {
+                Ok(()) => Outcome::Returned,
+                Err(error) if error.downcast_ref::<I32Exit>().is_some_and(|exit| exit.0 == 0) => Outcome::Returned,
+                Err(error) => Outcome::Failed(error),
+            };
+            End { outcome, store: None }
+        }))
+    }
+
+    fn fail(&mut self, kind: FailureKind, message: &str) {
+        self.failure = kind;
+        self.message = CString::new(one_line(message)).unwrap_or_default();
+    }
+
+    fn poll(&mut self) -> c_int {
+        if self.state != PENDING {
+            return self.state;
+        }
+        let Some(mut guest) = self.guest.take() else {
+            return self.state;
+        };
+        let polled = match runtime() {
+            Ok(runtime) => {
+                let _entered = runtime.enter();
+                let waker = self.waker.clone();
+                // Taken out of `self` meanwhile: a guest that panics is not polled again.
+                guard(|| Ok(guest.as_mut().poll(&mut Context::from_waker(&waker))), Err)
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        match polled {
+            Ok(Poll::Pending) => {
+                self.guest = Some(guest);
+                self.receive();
+            }
+            Ok(Poll::Ready(end)) => {
+                drop_guarded(guest);
+                self.receive();
+                if self.state == PENDING {
+                    self.conclude(end);
+                }
+            }
+            Err(panic) => {
+                drop_guarded(guest);
+                self.fail(FailureKind::Panic, &panic);
+                self.state = FAILED;
+            }
+        }
+        self.state
+    }
+
+    /// Take over the response when the guest has set it, and what there is of its body.
+    fn receive(&mut self) {
+        if self.status == 0 {
+            let response = self.response.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            match response {
+                Some(Ok(response)) => {
+                    let (parts, body) = response.into_parts();
+                    self.status = parts.status.as_u16();
+                    self.headers = parts.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+                    self.body = Some(body);
+                }
+                Some(Err(code)) => {
+                    self.fail(FailureKind::NoResponse, &format!("the guest answered with the error {code:?}"));
+                    self.state = FAILED;
+                }
+                None => {}
+            }
+        }
+        self.fill();
+    }
+
+    /// Fetch the next chunk of the body if none is waiting. What the guest waits for is told to it by the channels.
+    fn fill(&mut self) {
+        while self.chunks.is_empty() && self.take_chunk() {}
+    }
+
+    /// Move one chunk over; false when there is none to be had now.
+    fn take_chunk(&mut self) -> bool {
+        if self.body_ended {
+            return false;
+        }
+        if let Some(document) = &self.document {
+            match document.pop(usize::MAX) {
+                Some(Ok(bytes)) if bytes.is_empty() => self.body_ended = true,
+                Some(Ok(bytes)) => self.chunks.push_back(bytes),
+                Some(Err(_)) | None => return false,
+            }
+            return true;
+        }
+        let Some(body) = &mut self.body else {
+            return false;
+        };
+        match Pin::new(body).poll_frame(&mut Context::from_waker(&self.waker)) {
+            Poll::Pending => false,
+            Poll::Ready(None) => {
+                self.body_ended = true;
+                true
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Ok(bytes) = frame.into_data()
+                    && !bytes.is_empty()
+                {
+                    self.chunks.push_back(bytes);
+                }
+                true
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.body = None;
+                self.fail(FailureKind::Trap, &format!("the guest broke off its response: {error}"));
+                self.state = FAILED;
+                false
+            }
+        }
+    }
+
+    /// The guest is over: say how it ended, and whether its response is whole.
+    fn conclude(&mut self, end: End) {
+        if let Some(document) = &self.document {
+            document.end(false);
+        }
+        let End { outcome, store } = end;
+        match outcome {
+            Outcome::Returned if self.document.is_some() || self.status != 0 => self.state = ENDED,
+            Outcome::Returned => {
+                self.fail(FailureKind::NoResponse, "the guest returned without setting its response");
+                self.state = FAILED;
+            }
+            Outcome::NotInstantiated(error) => {
+                self.fail(FailureKind::Instantiate, &words(&error));
+                self.state = FAILED;
+            }
+            Outcome::Failed(error) => {
+                let (kind, message) = match error.downcast_ref::<I32Exit>() {
+                    Some(exit) => (FailureKind::Exit, format!("the guest exited with status {}", exit.0)),
+                    None => (FailureKind::Trap, words(&error)),
+                };
+                self.fail(kind, &message);
+                // The channel holds a few chunks at most.
+                while self.document.is_none() && self.state == PENDING && self.take_chunk() {}
+                let whole = self.document.is_none() && self.status != 0 && self.body_ended;
+                self.state = if whole { ENDED } else { FAILED };
+            }
+        }
+        if store.is_some() {
+            drop_guarded(store);
+        }
+        self.fill();
+    }
+}
+
+unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>> {
+    let (method, scheme, authority, path) = unsafe {
+        (
+            request.method.as_slice(),
+            request.scheme.as_slice(),
+            request.authority.as_slice(),
+            request.path_and_query.as_slice(),
+        )
+    };
+    let uri = hyper::Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
+    let mut head = hyper::Request::new(());
+    *head.method_mut() = hyper::Method::from_bytes(method).context("the method cannot be passed on")?;
+    *head.uri_mut() = uri.context("the target cannot be passed on")?;
+    let pairs = unsafe { borrow(request.headers, request.header_count) };
+    head.headers_mut().reserve(pairs.len());
+    for pair in pairs {
+        let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
+        let name = HeaderName::from_bytes(name).context("a header's name cannot be passed on")?;
+        let value = HeaderValue::from_bytes(value).context("a header's value cannot be passed on")?;
+        head.headers_mut().append(name, value);
+    }
+    Ok(head)
+}
+
+// ---- For C
+
+/// Safety for all of these: `call` is live, and only the thread that owns it is here.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_poll(call: *mut weir_call_t) -> c_int {
+    let call = unsafe { &mut *call };
+    let polled = guard(|| Ok(call.poll()), Err);
+    polled.unwrap_or_else(|panic: String| {
+        call.fail(FailureKind::Panic, &panic);
+        call.state = FAILED;
+        FAILED
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_status(call: *const weir_call_t) -> u16 {
+    unsafe { (*call).status }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_header_count(call: *const weir_call_t) -> usize {
+    unsafe { &*call }.headers.len()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_header(call: *const weir_call_t, index: usize) -> weir_pair_t {
+    match unsafe { &*call }.headers.get(index) {
+        Some((name, value)) => weir_pair_t {
+            name: weir_bytes_t::new(name.as_str().as_bytes()),
+            value: weir_bytes_t::new(value.as_bytes()),
+        },
+        None => weir_pair_t { name: weir_bytes_t::EMPTY, value: weir_bytes_t::EMPTY },
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_body(call: *mut weir_call_t) -> weir_bytes_t {
+    let call = unsafe { &mut *call };
+    guard(|| call.fill(), |_| ());
+    call.chunks.front().map_or(weir_bytes_t::EMPTY, |chunk| weir_bytes_t::new(chunk))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_consume(call: *mut weir_call_t, size: usize) {
+    let call = unsafe { &mut *call };
+    if let Some(front) = call.chunks.front_mut() {
+        if size < front.len() {
+            drop(front.split_to(size));
+        } else {
+            call.chunks.pop_front();
+        }
+    }
+    guard(|| call.fill(), |_| ());
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_body_ended(call: *const weir_call_t) -> bool {
+    let call = unsafe { &*call };
+    call.body_ended && call.chunks.is_empty()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_feed_space(call: *const weir_call_t) -> usize {
+    unsafe { &*call }.feed.as_ref().map_or(0, Pipe::space)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_feed(call: *mut weir_call_t, bytes: weir_bytes_t) -> usize {
+    let call = unsafe { &mut *call };
+    let bytes = unsafe { bytes.as_slice() };
+    let fed = || {
+        let Some(feed) = &call.feed else {
+            return 0;
+        };
+        let count = bytes.len().min(feed.space());
+        if feed.space() != usize::MAX {
+            feed.push(Bytes::copy_from_slice(&bytes[..count]));
+        }
+        count
+    };
+    guard(fed, |_| 0)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_feed_end(call: *mut weir_call_t, aborted: bool) {
+    let call = unsafe { &mut *call };
+    if let Some(feed) = &call.feed {
+        guard(|| feed.end(aborted), |_| ());
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_failure(call: *const weir_call_t, ret_message: *mut *const c_char) -> FailureKind {
+    let call = unsafe { &*call };
+    if !ret_message.is_null() {
+        unsafe { *ret_message = call.message.as_ptr() };
+    }
+    call.failure
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_free(own_call: *mut weir_call_t) {
+    if own_call.is_null() {
+        return;
+    }
+    let entered = runtime().map(|runtime| runtime.enter());
+    drop_guarded(unsafe { Box::from_raw(own_call) });
+    drop(entered);
+}

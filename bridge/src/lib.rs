@@ -1,0 +1,19 @@
+//! The bridge: Wasmtime's own C API, re-exported as it is, and beside it the functions of
+//! `include/weir_bridge.h`, where each one's contract stands.
+//!
+//! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling
+//! it; `service` is a guest ready to be called; `call` is one request on it, with `pipe` and `output` for its streams.
+
+#![allow(non_camel_case_types)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub use wasmtime_c_api::*;
+
+mod call;
+mod document;
+mod engine;
+mod ffi;
+mod inspect;
+mod output;
+mod pipe;
+mod service;
