@@ -1,7 +1,7 @@
 //! A service: a guest that is compiled, linked and ready to be instantiated for each call.
 
 use crate::engine;
-use crate::ffi::{borrow, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
+use crate::ffi::{borrow, drop_guarded, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::inspect::{COMPONENT, MODULE};
 use crate::output::{OutputCallback, Sink};
 use std::ffi::{c_int, c_void};
@@ -121,6 +121,7 @@ pub fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<std::result::Result<Runtime, String>> = OnceLock::new();
     RUNTIME
         .get_or_init(|| {
+            report_panics_in_one_line();
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .thread_name("weir-timers")
@@ -132,6 +133,14 @@ pub fn runtime() -> Result<&'static Runtime> {
         })
         .as_ref()
         .map_err(|error| format_err!("the thread for timers and sockets could not be started: {error}"))
+}
+
+/// A panic is contained and its text comes back as an error, so a line of log is enough; with RUST_BACKTRACE set, who
+/// looks for the bug gets all of it.
+fn report_panics_in_one_line() {
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|panic| eprintln!("weir: error: {}", one_line(&panic.to_string()))));
+    }
 }
 
 #[unsafe(no_mangle)]
