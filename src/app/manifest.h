@@ -1,0 +1,78 @@
+/*
+ * manifest.h: a Spin application as its spin.toml (version 2) describes it.
+ */
+#ifndef WEIR_APP_MANIFEST_H
+#define WEIR_APP_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A place in the manifest; both count from 1. */
+typedef struct weir_place {
+    uint32_t line;
+    uint32_t column;
+} weir_place_t;
+
+typedef struct weir_variable {
+    char *name;
+    char *value;
+} weir_variable_t;
+
+typedef enum weir_executor {
+    WEIR_EXECUTOR_HTTP = 1, /* a component that exports wasi:http/incoming-handler; "http" or its alias "spin" */
+    WEIR_EXECUTOR_WAGI = 2, /* a program that reads a CGI request and writes a CGI response */
+} weir_executor_t;
+
+typedef struct weir_component {
+    char *id;
+    char *description; /* or NULL */
+    char *source;      /* path of the wasm file: as written when absolute, else below the manifest's directory */
+    weir_place_t source_place;
+    weir_variable_t *environment;
+    size_t environment_count;
+} weir_component_t;
+
+typedef struct weir_http_trigger {
+    char *id;
+    char *route; /* as written */
+    weir_place_t route_place;
+    size_t component; /* index into the components */
+    weir_executor_t executor;
+    char *wagi_argv; /* the template; never NULL for WAGI */
+} weir_http_trigger_t;
+
+typedef struct weir_manifest {
+    char *path;      /* of the file that was read, as given */
+    char *directory; /* that relative paths start from */
+    char *name;
+    char *version;     /* or NULL */
+    char *description; /* or NULL */
+    weir_component_t *components;
+    size_t component_count;
+    weir_http_trigger_t *triggers;
+    size_t trigger_count;
+    char **warnings; /* each "path:line:column: text"; for parts that weir does not serve yet */
+    size_t warning_count;
+} weir_manifest_t;
+
+/*
+ * Load an application. `path` names a spin.toml, a directory that holds one, or a .wasm file (which becomes an
+ * application of one component at "/...": `wasi:http` for a component, WAGI for a core module is decided by the
+ * caller when it sees the file, so the executor is WEIR_EXECUTOR_HTTP here).
+ *
+ * Strict, as Spin's (crates/manifest/src/schema/v2.rs): an unknown key is an error. At most 1 MiB is read. On success
+ * returns true and fills `*ret_manifest`, to be freed with weir_manifest_free. On failure returns false, leaves it
+ * untouched and stores a one-line message "path:line:column: what is wrong, what to do" in `*ret_message`, to be
+ * freed with free(3); NULL when memory ran out. Any thread.
+ */
+bool weir_manifest_load(const char *path, weir_manifest_t *ret_manifest, char **ret_message);
+
+/* The same for a text in memory, as if it stood in the file `path`. `text` need not be terminated. */
+bool weir_manifest_parse(
+    const char *path, const char *text, size_t text_size, weir_manifest_t *ret_manifest, char **ret_message);
+
+/* Free what a manifest owns and zero it. */
+void weir_manifest_free(weir_manifest_t *manifest);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * manifest_component.c: reads [component.ID] tables, and those written inline in a trigger.
+ */
+#include "app/manifest_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* Spin's crates/manifest/src/schema/v2.rs, Component. */
+static const weir_key_rule_t COMPONENT_KEYS[] = {
+    {"source", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_READ, "write source = \"FILE.wasm\""},
+    {"description", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
+    {"environment", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write environment = { NAME = \"value\" }"},
+    {"variables", WEIR_SHAPE_TABLE_OF_STRINGS, WEIR_KEY_UNSUPPORTED, "the guest could not read these variables"},
+    {"files", WEIR_SHAPE_STRINGS_OR_TABLES, WEIR_KEY_UNSUPPORTED, "the guest would not find these files"},
+    {"exclude_files", WEIR_SHAPE_STRINGS, WEIR_KEY_UNSUPPORTED, "no files are given to guests at all"},
+    {"allowed_outbound_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED,
+        "outbound connections are not served yet; they will be denied"},
+    {"allowed_http_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED,
+        "this key is deprecated (use \"allowed_outbound_hosts\"), and outbound connections are not served yet; they "
+        "will be denied"},
+    {"key_value_stores", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "key-value stores are not provided yet"},
+    {"sqlite_databases", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "SQLite databases are not provided yet"},
+    {"ai_models", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "AI models are not provided"},
+    {"targets", WEIR_SHAPE_STRINGS_OR_TABLES, WEIR_KEY_IGNORED, NULL},
+    {"build", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write build = { command = \"...\" }"},
+    {"tool", WEIR_SHAPE_TABLE_OF_TABLES, WEIR_KEY_IGNORED, NULL},
+    {"dependencies_inherit_configuration", WEIR_SHAPE_BOOLEAN, WEIR_KEY_IGNORED, NULL},
+    {"dependencies", WEIR_SHAPE_TABLE, WEIR_KEY_UNSUPPORTED, "its imports would not be satisfied"},
+    {"profile", WEIR_SHAPE_TABLE_OF_TABLES, WEIR_KEY_READ, NULL},
+};
+
+static const weir_key_rule_t BUILD_KEYS[] = {
+    {"command", WEIR_SHAPE_STRING_OR_STRINGS, WEIR_KEY_IGNORED, NULL},
+    {"workdir", WEIR_SHAPE_STRING, WEIR_KEY_IGNORED, NULL},
+    {"watch", WEIR_SHAPE_STRINGS, WEIR_KEY_IGNORED, NULL},
+};
+
+/* A profile counts only for who asks for it by name, which weir has no option for. */
+static const weir_key_rule_t PROFILE_KEYS[] = {
+    {"source", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_IGNORED, NULL},
+    {"environment", WEIR_SHAPE_TABLE_OF_STRINGS, WEIR_KEY_IGNORED, NULL},
+    {"dependencies", WEIR_SHAPE_TABLE, WEIR_KEY_IGNORED, NULL},
+    {"build", WEIR_SHAPE_TABLE, WEIR_KEY_IGNORED, NULL},
+};
+
+static const weir_key_rule_t SOURCE_KEYS[] = {
+    {"url", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
+    {"digest", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
+    {"registry", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
+    {"package", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
+    {"version", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
+};
+
+static bool read_source(weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component)
+{
+    const weir_toml_t *source = weir_toml_member(table, "source");
+    if (source == NULL)
+        return weir_reader_fail_missing(reader, table, where, "source", "add source = \"FILE.wasm\"");
+    component->source_place = source->place;
+    if (source->type == WEIR_TOML_TABLE) {
+        weir_text_t part = {0};
+        weir_text_format(&part, "\"source\" of %s", where);
+        if (part.failed)
+            return false;
+        bool known = weir_reader_check(reader, source, part.bytes, SOURCE_KEYS, COUNT(SOURCE_KEYS));
+        weir_text_free(&part);
+        if (!known)
+            return false;
+        const char *kind = weir_toml_member(source, "url") != NULL ? "URL" : "registry";
+        return weir_reader_fail(reader, source->place,
+            "\"source\" in %s is not supported yet: a %s; download the file and write source = \"FILE.wasm\"", where,
+            kind);
+    }
+    if (source->string[0] == '\0')
+        return weir_reader_fail(
+            reader, source->place, "\"source\" in %s is empty; write the path of a wasm file", where);
+    weir_text_t path = {0};
+    const char *directory = reader->manifest.directory;
+    if (source->string[0] != '/' && strcmp(directory, ".") != 0) {
+        weir_text_add(&path, directory, strlen(directory));
+        if (directory[strlen(directory) - 1] != '/')
+            weir_text_add(&path, "/", 1);
+    }
+    weir_text_add(&path, source->string, strlen(source->string));
+    component->source = weir_text_take(&path);
+    return component->source != NULL;
+}
+
+static bool read_environment(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component)
+{
+    const weir_toml_t *environment = weir_toml_member(table, "environment");
+    if (environment == NULL || environment->child_count == 0)
+        return true;
+    if (environment->child_count > WEIR_ENVIRONMENT_MAX)
+        return weir_reader_fail(reader, environment->place, "\"environment\" in %s has %zu variables; the most is %d",
+            where, environment->child_count, (int)WEIR_ENVIRONMENT_MAX);
+    component->environment = calloc(environment->child_count, sizeof *component->environment);
+    if (component->environment == NULL)
+        return false;
+    for (size_t i = 0; i < environment->child_count; i++) {
+        const weir_toml_t *member = &environment->children[i];
+        if (member->key[0] == '\0' || strchr(member->key, '=') != NULL)
+            return weir_reader_fail(reader, member->key_place,
+                "environment variable %s in %s: a name is not empty and has no \"=\"", weir_quote(member->key).text,
+                where);
+        if (member->type != WEIR_TOML_STRING)
+            return weir_reader_fail(reader, member->place,
+                "environment variable %s in %s must be a string, not %s; put its value in quotes",
+                weir_quote(member->key).text, where, weir_toml_type_name(member->type));
+        weir_variable_t *variable = &component->environment[component->environment_count++];
+        variable->name = weir_text_copy(member->key);
+        variable->value = weir_text_copy(member->string);
+        if (variable->name == NULL || variable->value == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Store labels are kebab-case or snake_case. */
+static bool check_labels(weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key)
+{
+    const weir_toml_t *labels = weir_toml_member(table, key);
+    for (size_t i = 0; labels != NULL && i < labels->child_count; i++) {
+        const weir_toml_t *label = &labels->children[i];
+        if (weir_identifier_fault(label->string, '-').text[0] != '\0' &&
+            weir_identifier_fault(label->string, '_').text[0] != '\0')
+            return weir_reader_fail(reader, label->place,
+                "label %s of \"%s\" in %s is neither kebab-case nor snake_case", weir_quote(label->string).text, key,
+                where);
+    }
+    return true;
+}
+
+/* Check a table within the component's: `where`, a dot and `key`. */
+static bool check_inner(weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key,
+    const weir_key_rule_t *rules, size_t rule_count)
+{
+    weir_text_t inner = {0};
+    weir_text_format(&inner, "%s of %s", weir_quote(key).text, where);
+    if (inner.failed)
+        return false;
+    bool known = weir_reader_check(reader, table, inner.bytes, rules, rule_count);
+    weir_text_free(&inner);
+    return known;
+}
+
+static bool check_tooling(weir_reader_t *reader, const weir_toml_t *table, const char *where)
+{
+    const weir_toml_t *build = weir_toml_member(table, "build");
+    if (build != NULL) {
+        if (!check_inner(reader, build, where, "build", BUILD_KEYS, COUNT(BUILD_KEYS)))
+            return false;
+        if (weir_toml_member(build, "command") == NULL)
+            return weir_reader_fail(
+                reader, build->place, "\"command\" is missing in \"build\" of %s; add command = \"...\"", where);
+    }
+    const weir_toml_t *profiles = weir_toml_member(table, "profile");
+    for (size_t i = 0; profiles != NULL && i < profiles->child_count; i++) {
+        const weir_toml_t *profile = &profiles->children[i];
+        if (!check_inner(reader, profile, where, profile->key, PROFILE_KEYS, COUNT(PROFILE_KEYS)))
+            return false;
+    }
+    return true;
+}
+
+bool weir_reader_add_component(weir_reader_t *reader, const weir_toml_t *table, const char *id, const char *where)
+{
+    weir_manifest_t *manifest = &reader->manifest;
+    if (!weir_reader_check(reader, table, where, COMPONENT_KEYS, COUNT(COMPONENT_KEYS)) ||
+        !check_tooling(reader, table, where) || !check_labels(reader, table, where, "key_value_stores") ||
+        !check_labels(reader, table, where, "sqlite_databases"))
+        return false;
+    /* Counted first, so that what it owns is freed with the manifest whatever comes. */
+    weir_component_t *component = &manifest->components[manifest->component_count++];
+    component->id = weir_text_copy(id);
+    return component->id != NULL && weir_reader_copy(table, "description", &component->description) &&
+           read_source(reader, table, where, component) && read_environment(reader, table, where, component);
+}
+
+bool weir_reader_components(weir_reader_t *reader, const weir_toml_t *root, size_t more)
+{
+    const weir_toml_t *components = weir_toml_member(root, "component");
+    size_t count = components != NULL ? components->child_count : 0;
+    if (count > WEIR_COMPONENTS_MAX)
+        return weir_reader_fail(reader, components->children[WEIR_COMPONENTS_MAX].key_place,
+            "the manifest has %zu components; the most is %d", count, (int)WEIR_COMPONENTS_MAX);
+    if (count + more == 0)
+        return true;
+    reader->manifest.components = calloc(count + more, sizeof *reader->manifest.components);
+    if (reader->manifest.components == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const weir_toml_t *table = &components->children[i];
+        if (!weir_reader_check_component_id(reader, table->key_place, "component id", table->key))
+            return false;
+        weir_text_t where = {0};
+        weir_text_format(&where, "[component.%s]", weir_shown(table->key).text);
+        bool read = !where.failed && weir_reader_add_component(reader, table, table->key, where.bytes);
+        weir_text_free(&where);
+        if (!read)
+            return false;
+    }
+    return true;
+}

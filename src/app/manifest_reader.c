@@ -1,0 +1,362 @@
+/*
+ * manifest_reader.c: checks tables against the keys that Spin knows, and words what is wrong with them.
+ */
+#include "app/manifest_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((format(printf, 3, 0))) static char *message_at(
+    const weir_reader_t *reader, weir_place_t place, const char *format, va_list arguments)
+{
+    weir_text_t text = {0};
+    weir_text_format(&text, "%s:", reader->path);
+    if (place.line > 0)
+        weir_text_format(&text, "%u:%u:", (unsigned)place.line, (unsigned)place.column);
+    weir_text_add(&text, " ", 1);
+    weir_text_format_list(&text, format, arguments);
+    return weir_text_take(&text);
+}
+
+bool weir_reader_fail(weir_reader_t *reader, weir_place_t place, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *message = message_at(reader, place, format, arguments);
+    va_end(arguments);
+    free(reader->message);
+    reader->message = message;
+    return false;
+}
+
+bool weir_reader_warn(weir_reader_t *reader, weir_place_t place, const char *format, ...)
+{
+    weir_manifest_t *manifest = &reader->manifest;
+    size_t count = manifest->warning_count;
+    /* Grown at each power of two, so that no capacity needs to be kept. */
+    if ((count & (count - 1)) == 0) {
+        char **warnings = realloc(manifest->warnings, (count == 0 ? 1 : count * 2) * sizeof *warnings);
+        if (warnings == NULL)
+            return false;
+        manifest->warnings = warnings;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    char *message = message_at(reader, place, format, arguments);
+    va_end(arguments);
+    if (message == NULL)
+        return false;
+    manifest->warnings[manifest->warning_count++] = message;
+    return true;
+}
+
+static bool is_array_of(const weir_toml_t *value, bool strings, bool tables)
+{
+    if (value->type != WEIR_TOML_ARRAY)
+        return false;
+    for (size_t i = 0; i < value->child_count; i++) {
+        weir_toml_type_t type = value->children[i].type;
+        if (!(strings && type == WEIR_TOML_STRING) && !(tables && type == WEIR_TOML_TABLE))
+            return false;
+    }
+    return true;
+}
+
+static bool is_table_of(const weir_toml_t *value, weir_toml_type_t type)
+{
+    if (value->type != WEIR_TOML_TABLE)
+        return false;
+    for (size_t i = 0; i < value->child_count; i++) {
+        if (value->children[i].type != type)
+            return false;
+    }
+    return true;
+}
+
+static bool has_shape(const weir_toml_t *value, weir_shape_t shape)
+{
+    switch (shape) {
+    case WEIR_SHAPE_STRING:
+        return value->type == WEIR_TOML_STRING;
+    case WEIR_SHAPE_BOOLEAN:
+        return value->type == WEIR_TOML_BOOLEAN;
+    case WEIR_SHAPE_TABLE:
+        return value->type == WEIR_TOML_TABLE;
+    case WEIR_SHAPE_TABLE_OF_TABLES:
+        return is_table_of(value, WEIR_TOML_TABLE);
+    case WEIR_SHAPE_TABLE_OF_STRINGS:
+        return is_table_of(value, WEIR_TOML_STRING);
+    case WEIR_SHAPE_STRINGS:
+        return is_array_of(value, true, false);
+    case WEIR_SHAPE_STRINGS_OR_TABLES:
+        return is_array_of(value, true, true);
+    case WEIR_SHAPE_STRING_OR_STRINGS:
+        return value->type == WEIR_TOML_STRING || is_array_of(value, true, false);
+    case WEIR_SHAPE_STRING_OR_TABLE:
+        return value->type == WEIR_TOML_STRING || value->type == WEIR_TOML_TABLE;
+    case WEIR_SHAPE_ANY:
+        return true;
+    }
+    return false;
+}
+
+static const char *shape_name(weir_shape_t shape)
+{
+    switch (shape) {
+    case WEIR_SHAPE_STRING:
+        return "a string";
+    case WEIR_SHAPE_BOOLEAN:
+        return "true or false";
+    case WEIR_SHAPE_TABLE:
+        return "a table";
+    case WEIR_SHAPE_TABLE_OF_TABLES:
+        return "a table of tables";
+    case WEIR_SHAPE_TABLE_OF_STRINGS:
+        return "a table of strings";
+    case WEIR_SHAPE_STRINGS:
+        return "an array of strings";
+    case WEIR_SHAPE_STRINGS_OR_TABLES:
+        return "an array of strings and tables";
+    case WEIR_SHAPE_STRING_OR_STRINGS:
+        return "a string or an array of strings";
+    case WEIR_SHAPE_STRING_OR_TABLE:
+        return "a string or a table";
+    case WEIR_SHAPE_ANY:
+        break;
+    }
+    return "something else";
+}
+
+/* The first child that keeps `value` from having its shape, or `value` itself. */
+static const weir_toml_t *wrong_part(const weir_toml_t *value, weir_shape_t shape)
+{
+    bool children_count =
+        value->type == WEIR_TOML_TABLE
+            ? shape == WEIR_SHAPE_TABLE_OF_TABLES || shape == WEIR_SHAPE_TABLE_OF_STRINGS
+            : value->type == WEIR_TOML_ARRAY && (shape == WEIR_SHAPE_STRINGS || shape == WEIR_SHAPE_STRINGS_OR_TABLES ||
+                                                    shape == WEIR_SHAPE_STRING_OR_STRINGS);
+    for (size_t i = 0; children_count && i < value->child_count; i++) {
+        weir_toml_type_t type = value->children[i].type;
+        bool fits = shape == WEIR_SHAPE_TABLE_OF_TABLES     ? type == WEIR_TOML_TABLE
+                    : shape == WEIR_SHAPE_STRINGS_OR_TABLES ? type == WEIR_TOML_STRING || type == WEIR_TOML_TABLE
+                                                            : type == WEIR_TOML_STRING;
+        if (!fits)
+            return &value->children[i];
+    }
+    return value;
+}
+
+static bool fail_shape(weir_reader_t *reader, const weir_toml_t *value, const char *where, const weir_key_rule_t *rule)
+{
+    const weir_toml_t *part = wrong_part(value, rule->shape);
+    const char *type = weir_toml_type_name(part->type);
+    if (part != value && part->key != NULL)
+        return weir_reader_fail(reader, part->place, "%s of \"%s\" in %s must be %s, not %s",
+            weir_quote(part->key).text, rule->name, where,
+            rule->shape == WEIR_SHAPE_TABLE_OF_TABLES ? "a table" : "a string", type);
+    if (part != value)
+        return weir_reader_fail(reader, part->place, "\"%s\" in %s must be %s, but this element is %s", rule->name,
+            where, shape_name(rule->shape), type);
+    const char *remedy = rule->use == WEIR_KEY_READ ? rule->text : NULL;
+    return weir_reader_fail(reader, part->place, "\"%s\" in %s must be %s, not %s%s%s", rule->name, where,
+        shape_name(rule->shape), type, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+}
+
+/* Keys that are often written into the wrong table, and where they belong. */
+static const struct {
+    const char *name;
+    const char *home;
+} HOMES[] = {
+    {"name", "[application]"},
+    {"version", "[application]"},
+    {"authors", "[application]"},
+    {"description", "[application] or [component.ID]"},
+    {"source", "[component.ID]"},
+    {"environment", "[component.ID]"},
+    {"files", "[component.ID]"},
+    {"exclude_files", "[component.ID]"},
+    {"allowed_outbound_hosts", "[component.ID]"},
+    {"allowed_http_hosts", "[component.ID]"},
+    {"key_value_stores", "[component.ID]"},
+    {"sqlite_databases", "[component.ID]"},
+    {"ai_models", "[component.ID]"},
+    {"build", "[component.ID]"},
+    {"command", "[component.ID.build]"},
+    {"workdir", "[component.ID.build]"},
+    {"watch", "[component.ID.build]"},
+    {"route", "[[trigger.http]]"},
+    {"executor", "[[trigger.http]]"},
+    {"component", "[[trigger.http]], or at the top level"},
+    {"variables", "[component.ID], or at the top level"},
+    {"base", "the routes: put it before each of them"},
+};
+
+static bool fail_unknown(weir_reader_t *reader, const weir_toml_t *member, const char *where,
+    const weir_key_rule_t *rules, size_t rule_count)
+{
+    weir_near_t near = weir_near_start(member->key);
+    for (size_t i = 0; i < rule_count; i++)
+        weir_near_offer(&near, rules[i].name);
+    for (size_t i = 0; i < sizeof HOMES / sizeof HOMES[0]; i++) {
+        if (strcmp(HOMES[i].name, member->key) == 0)
+            return weir_reader_fail(reader, member->key_place, "unknown key \"%s\" in %s; it belongs in %s",
+                member->key, where, HOMES[i].home);
+    }
+    if (near.best != NULL)
+        return weir_reader_fail(reader, member->key_place, "unknown key %s in %s; did you mean \"%s\"?",
+            weir_quote(member->key).text, where, near.best);
+    return weir_reader_fail(
+        reader, member->key_place, "unknown key %s in %s; remove it", weir_quote(member->key).text, where);
+}
+
+static bool is_empty(const weir_toml_t *value)
+{
+    switch (value->type) {
+    case WEIR_TOML_STRING:
+        return value->string[0] == '\0';
+    case WEIR_TOML_ARRAY:
+    case WEIR_TOML_TABLE:
+        return value->child_count == 0;
+    default:
+        return false;
+    }
+}
+
+static bool check_member(
+    weir_reader_t *reader, const weir_toml_t *member, const char *where, const weir_key_rule_t *rule)
+{
+    if (!has_shape(member, rule->shape))
+        return fail_shape(reader, member, where, rule);
+    switch (rule->use) {
+    case WEIR_KEY_READ:
+    case WEIR_KEY_IGNORED:
+        return true;
+    case WEIR_KEY_WARNED:
+        if (is_empty(member))
+            return true;
+        return weir_reader_warn(reader, member->key_place, "\"%s\" in %s: %s", rule->name, where, rule->text);
+    case WEIR_KEY_UNSUPPORTED:
+        if (is_empty(member))
+            return true;
+        break;
+    case WEIR_KEY_ABSENT:
+        break;
+    }
+    return weir_reader_fail(
+        reader, member->key_place, "\"%s\" in %s is not supported yet: %s", rule->name, where, rule->text);
+}
+
+bool weir_reader_check(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, const weir_key_rule_t *rules, size_t rule_count)
+{
+    for (size_t i = 0; i < table->child_count; i++) {
+        const weir_toml_t *member = &table->children[i];
+        const weir_key_rule_t *rule = NULL;
+        for (size_t j = 0; j < rule_count && rule == NULL; j++) {
+            if (strcmp(rules[j].name, member->key) == 0)
+                rule = &rules[j];
+        }
+        if (rule == NULL)
+            return fail_unknown(reader, member, where, rules, rule_count);
+        if (!check_member(reader, member, where, rule))
+            return false;
+    }
+    return true;
+}
+
+bool weir_reader_fail_missing(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key, const char *remedy)
+{
+    weir_place_t place = table->place.line > 0 ? table->place : table->key_place;
+    return weir_reader_fail(reader, place, "\"%s\" is missing in %s; %s", key, where, remedy);
+}
+
+bool weir_reader_copy(const weir_toml_t *table, const char *key, char **ret_copy)
+{
+    const weir_toml_t *member = weir_toml_member(table, key);
+    if (member == NULL || is_empty(member))
+        return true;
+    char *copy = weir_text_copy(member->string);
+    if (copy == NULL)
+        return false;
+    *ret_copy = copy;
+    return true;
+}
+
+static bool is_lower(char character)
+{
+    return character >= 'a' && character <= 'z';
+}
+
+static bool is_upper(char character)
+{
+    return character >= 'A' && character <= 'Z';
+}
+
+static bool is_digit(char character)
+{
+    return character >= '0' && character <= '9';
+}
+
+weir_quote_t weir_identifier_fault(const char *identifier, char delimiter)
+{
+    char wrong = delimiter == '-' ? '_' : '-';
+    weir_quote_t fault = {""};
+    if (identifier[0] == '\0')
+        snprintf(fault.text, sizeof fault.text, "it is empty");
+    else if (strchr(identifier, wrong) != NULL)
+        snprintf(fault.text, sizeof fault.text, "words are separated with \"%c\", not \"%c\"", delimiter, wrong);
+    bool word_begins = true, upper = false;
+    for (const char *character = identifier; fault.text[0] == '\0'; character++) {
+        if (word_begins && (*character == delimiter || *character == '\0')) {
+            snprintf(fault.text, sizeof fault.text, "a word between \"%c\" is empty", delimiter);
+        } else if (*character == '\0') {
+            break;
+        } else if (*character == delimiter) {
+            word_begins = true;
+        } else if (word_begins) {
+            if (!is_lower(*character) && !is_upper(*character))
+                snprintf(fault.text, sizeof fault.text, "each word begins with a letter from a to z");
+            upper = is_upper(*character);
+            word_begins = false;
+        } else if (!is_lower(*character) && !is_upper(*character) && !is_digit(*character)) {
+            snprintf(
+                fault.text, sizeof fault.text, "only letters from a to z, digits and \"%c\" are allowed", delimiter);
+        } else if (!is_digit(*character) && is_upper(*character) != upper) {
+            snprintf(fault.text, sizeof fault.text, "each word is all lower case or all upper case");
+        }
+    }
+    return fault;
+}
+
+bool weir_reader_check_component_id(weir_reader_t *reader, weir_place_t place, const char *what, const char *id)
+{
+    weir_quote_t fault = weir_identifier_fault(id, '-');
+    if (fault.text[0] == '\0')
+        return true;
+    /* Offer what the author most probably meant: lower case, with hyphens. */
+    char proposal[64];
+    size_t size = strlen(id);
+    if (size < sizeof proposal) {
+        for (size_t i = 0; i <= size; i++)
+            proposal[i] = id[i] == '_' || id[i] == ' ' || id[i] == '.' ? '-'
+                          : is_upper(id[i])                            ? (char)(id[i] - 'A' + 'a')
+                                                                       : id[i];
+        if (weir_identifier_fault(proposal, '-').text[0] == '\0')
+            return weir_reader_fail(reader, place, "%s %s is not kebab-case: %s; did you mean \"%s\"?", what,
+                weir_quote(id).text, fault.text, proposal);
+    }
+    return weir_reader_fail(reader, place, "%s %s is not kebab-case: %s", what, weir_quote(id).text, fault.text);
+}
+
+char *weir_directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    weir_text_t directory = {0};
+    if (slash == NULL)
+        weir_text_add(&directory, ".", 1);
+    else
+        weir_text_add(&directory, path, slash == path ? 1 : (size_t)(slash - path));
+    return weir_text_take(&directory);
+}
