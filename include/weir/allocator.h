@@ -1,0 +1,274 @@
+/*
+ * weir/allocator.h: libweir, an instance allocator for Wasmtime that fits the machine it finds itself on.
+ *
+ * It reads the machine (facts), lists the configurations worth trying (the ladder), proves and times them in child
+ * processes (trials), and takes the best (the choice). Nothing in it aborts, exits or hangs: every failure is a
+ * verdict or a status.
+ *
+ * Threads: weir_allocator_choose forks, and must be called while the process has one thread. Everything else may be
+ * called from any thread; a choice is constant once made.
+ */
+#ifndef WEIR_ALLOCATOR_H
+#define WEIR_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wasm.h>
+#include <wasmtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum weir_status {
+    WEIR_OK = 0,
+    WEIR_ERROR_INVALID = 1,     /* an argument that cannot be */
+    WEIR_ERROR_MEMORY = 2,      /* the host program's own memory ran out */
+    WEIR_ERROR_UNAVAILABLE = 3, /* nothing that the strategy allows works on this machine */
+    WEIR_ERROR_SYSTEM = 4,      /* the system refused something that a choice cannot be made without */
+} weir_status_t;
+
+/* ---- Facts ------------------------------------------------------------------------------------------------------ */
+
+typedef enum weir_knowledge {
+    WEIR_UNKNOWN = 0, /* could not be read; never taken for unlimited */
+    WEIR_KNOWN = 1,
+    WEIR_UNLIMITED = 2,
+} weir_knowledge_t;
+
+/* A number that was read from the machine, and where. `source` is a constant string. */
+typedef struct weir_fact {
+    weir_knowledge_t knowledge;
+    uint64_t value;
+    const char *source;
+} weir_fact_t;
+
+/* What was read from the machine. Bytes unless the name says otherwise. */
+typedef struct weir_facts {
+    size_t size;            /* sizeof(weir_facts_t) of the library that filled it */
+    weir_fact_t processors; /* usable by this process */
+    weir_fact_t page_size;
+    weir_fact_t memory_total;        /* MemTotal */
+    weir_fact_t memory_available;    /* MemAvailable */
+    weir_fact_t commit_limit;        /* CommitLimit: binding only in overcommit mode 2 */
+    weir_fact_t commit_used;         /* Committed_AS */
+    weir_fact_t overcommit_mode;     /* vm.overcommit_memory: 0, 1 or 2 */
+    weir_fact_t address_space_limit; /* RLIMIT_AS */
+    weir_fact_t address_space_used;  /* VmSize of this process */
+    weir_fact_t data_limit;          /* RLIMIT_DATA */
+    weir_fact_t data_used;           /* VmData of this process */
+    weir_fact_t address_bits;        /* bits of virtual address that user space has */
+    weir_fact_t cgroup_limit;        /* the tightest memory limit over all ancestors, cgroup v1 and v2 */
+    weir_fact_t cgroup_used;         /* the usage that goes with it */
+    weir_fact_t mappings_limit;      /* vm.max_map_count, a count */
+    weir_fact_t mappings_used;       /* a count */
+    weir_fact_t executable_memory;   /* 1 when code may be made executable, 0 when that is refused */
+    weir_fact_t emulated;            /* 1 under qemu-user, 0 otherwise */
+} weir_facts_t;
+
+/* ---- Needs ------------------------------------------------------------------------------------------------------- */
+
+/* What the guests ask of a slot. A zeroed structure means "unknown": modest defaults are taken. */
+typedef struct weir_needs {
+    uint64_t minimum_memory_bytes; /* the largest minimum memory among the guests */
+    uint64_t maximum_memory_bytes; /* what an operator lets a linear memory grow to; 0: not stated */
+    uint64_t wasm_bytes;           /* of all guests' files together: compiling them takes memory; 0: unknown */
+    uint32_t memories;             /* per instance, the largest among the guests, as are the next three */
+    uint32_t tables;
+    uint32_t table_elements;
+    uint32_t core_instances;
+    uint32_t concurrency; /* instances wanted at once; 0: decided from the memory that is there */
+} weir_needs_t;
+
+/* ---- Strategies, tiers, rungs --------------------------------------------------------------------------------------
+ */
+
+typedef enum weir_strategy {
+    WEIR_STRATEGY_AUTO = 0,     /* the best that works */
+    WEIR_STRATEGY_POOLING = 1,  /* the standard pool, with any number of slots */
+    WEIR_STRATEGY_COMPACT = 2,  /* the compact pool */
+    WEIR_STRATEGY_ONDEMAND = 3, /* no pool */
+    WEIR_STRATEGY_ANY_POOL = 4, /* standard or compact: what SPIN_WASMTIME_POOLING=1 asks for */
+} weir_strategy_t;
+
+typedef enum weir_tier {
+    WEIR_TIER_STANDARD = 1,
+    WEIR_TIER_COMPACT = 2,
+    WEIR_TIER_ONDEMAND = 3,
+} weir_tier_t;
+
+/* One complete candidate configuration. */
+typedef struct weir_rung {
+    weir_tier_t tier;
+    uint32_t slots;      /* instances at once; for on-demand the admission limit, nothing is reserved */
+    uint64_t slot_bytes; /* a pool's slot for one linear memory; for on-demand the reservation per memory */
+    uint64_t guard_bytes;
+    uint64_t growth_bytes;               /* on-demand: reserved beyond the memory for growth; 0 in pools */
+    uint64_t memory_keep_resident_bytes; /* per memory slot, kept when it is reset */
+    uint64_t table_keep_resident_bytes;
+    uint64_t stack_keep_resident_bytes;
+    uint32_t table_elements; /* per table slot */
+    uint32_t memories_per_slot;
+    uint32_t tables_per_slot;
+    uint32_t core_instances_per_slot;
+    uint64_t stack_bytes; /* of a fiber's stack */
+    bool pulley;          /* interpreted byte code instead of native code */
+} weir_rung_t;
+
+typedef enum weir_outcome {
+    WEIR_OUTCOME_NOT_TRIED = 0, /* the ladder ended before it, or arithmetic ruled it out: see the message */
+    WEIR_OUTCOME_PASSED = 1,
+    WEIR_OUTCOME_REFUSED = 2,  /* the engine or an instance was refused: call, bytes and errno say by what */
+    WEIR_OUTCOME_CONTENTS = 3, /* a fresh instance saw what an earlier one had written */
+    WEIR_OUTCOME_DEADLINE = 4, /* it was not done in time and was killed */
+    WEIR_OUTCOME_SIGNAL = 5,   /* the child died of a signal: `detail` is its number */
+    WEIR_OUTCOME_EXIT = 6,     /* the child exited without a report: `detail` is its status */
+    WEIR_OUTCOME_REPORT = 7,   /* the child's report was cut short */
+    WEIR_OUTCOME_SYSTEM = 8,   /* the trial itself could not be set up: `error_number` says why */
+} weir_outcome_t;
+
+/* What stands behind a refusal, as far as it can be told: the remedy depends on it. */
+typedef enum weir_limit {
+    WEIR_LIMIT_NONE = 0,          /* nothing was refused */
+    WEIR_LIMIT_UNKNOWN = 1,       /* refused, but no limit that was read explains it */
+    WEIR_LIMIT_ADDRESS_SPACE = 2, /* RLIMIT_AS */
+    WEIR_LIMIT_ADDRESS_BITS = 3,  /* the processor's or kernel's virtual addresses */
+    WEIR_LIMIT_COMMIT = 4,        /* vm.overcommit_memory=2 and CommitLimit */
+    WEIR_LIMIT_DATA = 5,          /* RLIMIT_DATA */
+    WEIR_LIMIT_CGROUP = 6,        /* the control group's memory limit */
+    WEIR_LIMIT_MEMORY = 7,        /* the machine's memory */
+    WEIR_LIMIT_MAPPINGS = 8,      /* vm.max_map_count */
+    WEIR_LIMIT_EXECUTABLE = 9,    /* executable memory is refused */
+    WEIR_LIMIT_EMULATION = 10,    /* a user-mode emulator pays for every page that is reserved */
+} weir_limit_t;
+
+/* What a trial found. */
+typedef struct weir_verdict {
+    weir_outcome_t outcome;
+    weir_limit_t limit;           /* what refused; also set where arithmetic ruled the rung out */
+    double instance_microseconds; /* create, touch, call, drop, per instance, as a median; when passed */
+    double engine_milliseconds;   /* to create the engine; when passed */
+    int error_number;             /* errno of the call that refused, or 0 */
+    int detail;                   /* signal number or exit status, by the outcome */
+    uint64_t refused_bytes;       /* what the refused call asked for, or 0 when unknown */
+    char call[32];                /* the system call that refused, or "" */
+    char message[224];            /* one line for a person */
+} weir_verdict_t;
+
+typedef struct weir_trial_result {
+    weir_rung_t rung;
+    weir_verdict_t verdict;
+} weir_trial_result_t;
+
+/* ---- Choosing
+ * -------------------------------------------------------------------------------------------------------- */
+
+typedef struct weir_choose_options {
+    size_t size; /* sizeof(weir_choose_options_t) */
+    weir_strategy_t strategy;
+    weir_needs_t needs;
+    uint32_t trial_milliseconds; /* deadline of one trial; 0: chosen by the library (longer under emulation) */
+} weir_choose_options_t;
+
+/* The rung in use, how it was decided, and everything that was tried. Opaque; see the functions below. */
+typedef struct weir_choice weir_choice_t;
+
+/* Zero the structure and set its size. */
+void weir_choose_options_init(weir_choose_options_t *options);
+
+/*
+ * Read the machine, try the ladder and choose. `options` may be NULL for the defaults.
+ *
+ * WEIR_OK and WEIR_ERROR_UNAVAILABLE both store a choice (to be freed with weir_choice_free): the latter has no rung,
+ * but says what was tried and why it failed. Other failures leave `*ret_choice` untouched. Blocks for as long as the
+ * trials take: some tenths of a second natively, some seconds under emulation. Call it before the process has a second
+ * thread: it forks, and the children use more of the C library than a fork from many threads allows.
+ */
+weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice);
+
+/* Free a choice. NULL is allowed. */
+void weir_choice_free(weir_choice_t *own_choice);
+
+/* The rung that was chosen, or NULL when nothing worked. It lives as long as the choice. */
+const weir_rung_t *weir_choice_rung(const weir_choice_t *choice);
+
+/* What the machine was found to be. It lives as long as the choice. */
+const weir_facts_t *weir_choice_facts(const weir_choice_t *choice);
+
+/* The needs as they were used, with the defaults filled in. */
+const weir_needs_t *weir_choice_needs(const weir_choice_t *choice);
+
+/* The whole ladder in order, with verdicts; `*ret_count` is its length. It lives as long as the choice. */
+const weir_trial_result_t *weir_choice_ladder(const weir_choice_t *choice, size_t *ret_count);
+
+/* The index in the ladder of the chosen rung, or SIZE_MAX. */
+size_t weir_choice_index(const weir_choice_t *choice);
+
+/* How long the decision took, facts and trials together, in milliseconds. */
+double weir_choice_milliseconds(const weir_choice_t *choice);
+
+/*
+ * What a rung reserves in full, in bytes: address space, and the part of it that is writable and so counts against
+ * commit and RLIMIT_DATA (stacks, tables and the memories of as many instances as it has slots). `needs` as
+ * weir_choice_needs returns them.
+ */
+uint64_t weir_rung_address_bytes(const weir_rung_t *rung, const weir_needs_t *needs);
+uint64_t weir_rung_commit_bytes(const weir_rung_t *rung, const weir_needs_t *needs);
+
+/* True when, for want of something on this machine, the choice is less than the standard pool with the slots wanted. */
+bool weir_choice_is_reduced(const weir_choice_t *choice);
+
+/* One line: tier, slots, slot size, how it was decided. Lives as long as the choice. */
+const char *weir_choice_summary(const weir_choice_t *choice);
+
+/* Why this rung: one line. */
+const char *weir_choice_reason(const weir_choice_t *choice);
+
+/*
+ * For a person, after a fallback or a failure: what was disabled or reduced automatically, why, what it costs as
+ * measured here, and the remedy for the limit that refused. Several lines; "" when there is nothing to say.
+ */
+const char *weir_choice_notice(const weir_choice_t *choice);
+
+/* The remedy alone, one line; "" when there is nothing to remedy. */
+const char *weir_choice_advice(const weir_choice_t *choice);
+
+/*
+ * Apply the choice to a configuration that is otherwise the caller's: allocation strategy, memory reservation, guard,
+ * stack size and target. The choice must have a rung. The configuration must not be in use by another thread.
+ */
+weir_status_t weir_choice_configure(const weir_choice_t *choice, wasm_config_t *config);
+
+/*
+ * Where address space is tight, limit the number of malloc arenas, as the trials did: glibc reserves 64 MiB for each,
+ * and instances cost many times more where those reservations keep failing. Does nothing where there is room, or with
+ * another C library. Call it before the process has a second thread.
+ */
+void weir_choice_limit_arenas(const weir_choice_t *choice);
+
+/* ---- Words
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* "standard", "compact", "ondemand". A constant string; for a value that is none, "unknown". */
+const char *weir_tier_name(weir_tier_t tier);
+
+/* "auto", "pooling", "compact", "ondemand", "any pool". A constant string; for a value that is none, "unknown". */
+const char *weir_strategy_name(weir_strategy_t strategy);
+
+/*
+ * The strategy that a word of SPIN_ALLOCATOR stands for: auto, pooling, compact or ondemand. Returns false and leaves
+ * `*ret_strategy` untouched for any other word.
+ */
+bool weir_strategy_from_name(const char *name, weir_strategy_t *ret_strategy);
+
+/* "passed", "refused", "wrong contents", "deadline", ... A constant string. */
+const char *weir_outcome_name(weir_outcome_t outcome);
+
+/* "RLIMIT_AS", "the commit limit", ...: a constant string to be used within a sentence; "" for WEIR_LIMIT_NONE. */
+const char *weir_limit_name(weir_limit_t limit);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,415 @@
+/*
+ * ladder.c: the candidates, in the order in which they are to be tried.
+ *
+ * The order says what is preferred where costs are equal: 4 GiB slots, even fewer of them, before smaller ones, since
+ * code for less than 4 GiB carries bounds checks; any pool before none. Under a user-mode emulator it is another:
+ * reserving is what costs there. Which rung is taken is decided by trial.
+ */
+#include "allocator/ladder.h"
+
+#include "allocator/text.h"
+
+#include <stdio.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (KIB * KIB)
+#define GIB (KIB * MIB)
+
+enum { LAYOUTS_MAX = 3, STANDARD_STEPS = 4, KEEP_VARIANTS = 2 };
+
+static const uint64_t keep_bytes = 2 * MIB; /* what Spin keeps; a guest that dirties less costs no system call */
+static const uint64_t table_keep_bytes = 512 * KIB;
+
+typedef struct layout {
+    uint64_t slot_bytes;
+    uint32_t slots;
+} layout_t;
+
+typedef struct builder {
+    const weir_facts_t *facts;
+    const weir_needs_t *needs;
+    weir_ladder_t *ladder;
+    uint64_t page_size;
+    bool tight;  /* smaller stacks and tables, so that more slots fit */
+    bool forced; /* any number of slots is better than none */
+    bool compact_only;
+    uint32_t good; /* slots below which a pool is not worth its place */
+    uint32_t hard; /* slots below which a pool is useless */
+    unsigned group;
+} builder_t;
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+const char *weir_rung_text(const weir_rung_t *rung, char *buffer, size_t size)
+{
+    const char *interpreted = rung->pulley ? ", interpreted by Pulley" : "";
+    const char *plural = rung->slots == 1 ? "" : "s";
+    if (rung->tier == WEIR_TIER_ONDEMAND) {
+        snprintf(buffer, size, "on demand, %u instance%s, %s reserved per memory%s", rung->slots, plural,
+            rung->slot_bytes == 0 ? "nothing" : weir_size_text(rung->slot_bytes).text, interpreted);
+    } else {
+        snprintf(buffer, size, "%s pool, %u slot%s of %s%s", weir_tier_name(rung->tier), rung->slots, plural,
+            weir_size_text(rung->slot_bytes).text, interpreted);
+    }
+    return buffer;
+}
+
+/* ---- Rungs -------------------------------------------------------------------------------------------------------------- */
+
+static weir_rung_t make_pool(const builder_t *builder, weir_tier_t tier, layout_t layout, uint64_t keep, bool pulley)
+{
+    uint32_t roomy = builder->tight ? 1000 : 20000;
+    uint32_t elements = larger(builder->needs->table_elements, roomy);
+    uint64_t guard = tier == WEIR_TIER_STANDARD ? 32 * MIB : 64 * KIB;
+    return (weir_rung_t){
+        .tier = tier,
+        .slots = layout.slots,
+        .slot_bytes = layout.slot_bytes,
+        .guard_bytes = pulley ? 0 : guard, /* the interpreter checks every access itself */
+        .memory_keep_resident_bytes = keep < layout.slot_bytes ? keep : layout.slot_bytes,
+        .table_keep_resident_bytes = keep == 0 ? 0 : table_keep_bytes,
+        .table_elements = elements,
+        .memories_per_slot = builder->needs->memories,
+        .tables_per_slot = builder->needs->tables,
+        .core_instances_per_slot = builder->needs->core_instances,
+        .stack_bytes = builder->tight ? 1 * MIB : 2 * MIB,
+        .pulley = pulley,
+    };
+}
+
+static weir_rung_t make_ondemand(
+    const builder_t *builder, uint64_t reservation, uint64_t guard, uint64_t growth, bool pulley)
+{
+    return (weir_rung_t){
+        .tier = WEIR_TIER_ONDEMAND,
+        .slots = builder->needs->concurrency,
+        .slot_bytes = reservation,
+        .guard_bytes = pulley ? 0 : guard,
+        .growth_bytes = growth,
+        .table_elements = builder->needs->table_elements,
+        .memories_per_slot = builder->needs->memories,
+        .tables_per_slot = builder->needs->tables,
+        .core_instances_per_slot = builder->needs->core_instances,
+        .stack_bytes = builder->tight ? 1 * MIB : 2 * MIB,
+        .pulley = pulley,
+    };
+}
+
+static uint32_t fit(const builder_t *builder, const weir_rung_t *rung, uint32_t most)
+{
+    return weir_rung_fit(rung, builder->needs, builder->page_size, &builder->ladder->budgets, most);
+}
+
+static bool same_layout(const weir_rung_t *a, const weir_rung_t *b)
+{
+    return a->tier == b->tier && a->slots == b->slots && a->slot_bytes == b->slot_bytes && a->pulley == b->pulley &&
+           a->memory_keep_resident_bytes == b->memory_keep_resident_bytes;
+}
+
+/* Why arithmetic rules a rung out. */
+static void explain(weir_step_t *step, const weir_budget_t *budget, uint64_t asked, const char *what)
+{
+    weir_verdict_t *verdict = &step->result.verdict;
+    verdict->limit = budget->limit;
+    verdict->refused_bytes = budget->limit == WEIR_LIMIT_MAPPINGS ? 0 : asked;
+    if (budget->limit == WEIR_LIMIT_MAPPINGS) {
+        snprintf(verdict->message, sizeof verdict->message,
+            "not tried: it needs about %llu %s, and %s (%llu) leaves %llu", (unsigned long long)asked, what,
+            weir_limit_name(budget->limit), (unsigned long long)budget->limit_at, (unsigned long long)budget->bytes);
+    } else if (budget->limit == WEIR_LIMIT_EMULATION) {
+        snprintf(verdict->message, sizeof verdict->message,
+            "not tried: it needs %s of %s, and a user-mode emulator is asked for %s at most, since it pays for each "
+            "page "
+            "that is reserved",
+            weir_size_text(asked).text, what, weir_size_text(budget->bytes).text);
+    } else {
+        snprintf(verdict->message, sizeof verdict->message,
+            "not tried: it needs %s of %s, and %s (%s) leaves %s for instances", weir_size_text(asked).text, what,
+            weir_limit_name(budget->limit), weir_size_text(budget->limit_at).text, weir_size_text(budget->bytes).text);
+    }
+}
+
+/* Add a step, unless it is there already or the ladder is full. Returns it, or NULL. */
+static weir_step_t *add(builder_t *builder, const weir_rung_t *rung)
+{
+    weir_ladder_t *ladder = builder->ladder;
+    for (size_t i = 0; i < ladder->count; i++) {
+        if (same_layout(&ladder->steps[i].result.rung, rung)) {
+            return NULL;
+        }
+    }
+    if (ladder->count == WEIR_LADDER_MAX) {
+        return NULL;
+    }
+    weir_step_t *step = &ladder->steps[ladder->count++];
+    *step = (weir_step_t){.group = builder->group, .possible = true};
+    step->result.rung = *rung;
+    uint64_t asked = 0;
+    const char *what = "";
+    const weir_budget_t *budget =
+        weir_rung_overdraws(rung, builder->needs, builder->page_size, &ladder->budgets, &asked, &what);
+    if (budget != NULL) {
+        step->possible = false;
+        explain(step, budget, asked, what);
+    }
+    return step;
+}
+
+/* ---- Standard ------------------------------------------------------------------------------------------------------------- */
+
+static void add_standard(builder_t *builder, uint64_t keep, bool pulley, bool only_possible)
+{
+    uint32_t wanted = builder->needs->concurrency;
+    uint32_t floor = builder->forced ? 1 : smaller(wanted, 2 * builder->good);
+    weir_rung_t rung = make_pool(builder, WEIR_TIER_STANDARD, (layout_t){4 * GIB, wanted}, keep, pulley);
+    uint32_t fits = fit(builder, &rung, wanted);
+    if (fits < wanted && !only_possible) {
+        add(builder, &rung);
+    }
+    unsigned added = 0;
+    for (uint32_t slots = fits; slots >= floor && slots > 0 && added < STANDARD_STEPS; slots /= 2, added++) {
+        rung.slots = slots;
+        add(builder, &rung);
+    }
+    if (added == 0 && fits > 0 && !only_possible) {
+        rung.slots = fits;
+        weir_step_t *step = add(builder, &rung);
+        if (step != NULL) {
+            const weir_step_t *whole = &builder->ladder->steps[builder->ladder->count - 2];
+            step->possible = false;
+            step->result.verdict.limit = whole->result.verdict.limit;
+            snprintf(step->result.verdict.message, sizeof step->result.verdict.message,
+                "not tried: %u slots are all that fit, and fewer than %u are not worth a pool of this kind", fits,
+                floor);
+        }
+    }
+    builder->group++;
+}
+
+/* ---- Compact -------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t compact_fit(const builder_t *builder, uint64_t slot_bytes, bool pulley)
+{
+    weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, (layout_t){slot_bytes, 1}, keep_bytes, pulley);
+    return fit(builder, &rung, builder->needs->concurrency);
+}
+
+static uint64_t round_to_pages(uint64_t bytes)
+{
+    return (bytes + 64 * KIB - 1) / (64 * KIB) * (64 * KIB);
+}
+
+/* The sizes between which a compact slot is to be: what an operator stated rules, then what guests are known to do. */
+typedef struct sizes {
+    uint64_t largest;
+    uint64_t comfort; /* memories may grow to this without a thought */
+    uint64_t least;   /* memories begin with less, and almost all grow: a slot without room for that helps nobody */
+} sizes_t;
+
+static sizes_t compact_sizes(const builder_t *builder)
+{
+    uint64_t minimum = builder->needs->minimum_memory_bytes;
+    uint64_t stated = builder->needs->maximum_memory_bytes;
+    uint64_t cap = minimum > 2 * GIB ? minimum : 2 * GIB; /* with 4 GiB it would be the standard tier */
+    uint64_t roomy = 2 * minimum > minimum + 4 * MIB ? 2 * minimum : minimum + 4 * MIB;
+    sizes_t sizes = {GIB, 64 * MIB, builder->forced ? minimum : roomy};
+    if (stated != 0) {
+        stated = stated < cap ? round_to_pages(stated) : cap;
+        sizes.comfort = stated > minimum ? stated : minimum;
+        sizes.largest = sizes.comfort;
+    } else if (sizes.comfort < roomy) {
+        sizes.comfort = roomy < cap ? roomy : cap;
+    }
+    sizes.largest = sizes.largest > sizes.comfort ? sizes.largest : sizes.comfort;
+    sizes.least = sizes.least < sizes.comfort ? sizes.least : sizes.comfort;
+    return sizes;
+}
+
+/* The first layout: as large as memories may comfortably grow to, with as many slots as are worth having. */
+static bool first_layout(const builder_t *builder, bool pulley, layout_t *ret_layout)
+{
+    uint32_t wanted = builder->needs->concurrency;
+    sizes_t sizes = compact_sizes(builder);
+    for (uint64_t size = sizes.largest; size >= sizes.comfort; size = round_to_pages(size / 2)) {
+        if (compact_fit(builder, size, pulley) == wanted) {
+            *ret_layout = (layout_t){size, wanted};
+            return true;
+        }
+        if (size == 64 * KIB) {
+            break;
+        }
+    }
+    /* Halves of what is comfortable, down to the least, until enough of them fit. */
+    uint64_t size = sizes.comfort;
+    while (compact_fit(builder, size, pulley) < builder->good && size > sizes.least) {
+        size = round_to_pages(size / 2) > sizes.least ? round_to_pages(size / 2) : sizes.least;
+    }
+    uint32_t slots = compact_fit(builder, size, pulley);
+    *ret_layout = (layout_t){size, slots >= builder->hard ? slots : builder->hard};
+    return slots >= builder->hard;
+}
+
+/* The layouts to try: the first, and where that is refused against all arithmetic, a quarter of it each time. */
+static size_t compact_layouts(const builder_t *builder, bool pulley, layout_t layouts[LAYOUTS_MAX])
+{
+    size_t count = 1;
+    if (!first_layout(builder, pulley, &layouts[0])) {
+        return count;
+    }
+    uint64_t least = compact_sizes(builder).least;
+    while (count < LAYOUTS_MAX) {
+        layout_t next = layouts[count - 1];
+        if (next.slot_bytes / 4 >= least) {
+            next.slot_bytes = round_to_pages(next.slot_bytes / 4);
+        } else {
+            next.slots = larger(next.slots / 4, builder->hard);
+        }
+        if (next.slots >= layouts[count - 1].slots && next.slot_bytes == layouts[count - 1].slot_bytes) {
+            break;
+        }
+        layouts[count++] = next;
+    }
+    return count;
+}
+
+static void add_compact(builder_t *builder, uint64_t keep, bool pulley)
+{
+    layout_t layouts[LAYOUTS_MAX];
+    size_t count = compact_layouts(builder, pulley, layouts);
+    if (builder->compact_only && layouts[0].slots < builder->needs->concurrency) {
+        /* What was wanted, for the record: arithmetic rules it out. */
+        layout_t whole = {compact_sizes(builder).comfort, builder->needs->concurrency};
+        weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, whole, keep, pulley);
+        add(builder, &rung);
+    }
+    for (size_t i = 0; i < count; i++) {
+        weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, layouts[i], keep, pulley);
+        add(builder, &rung);
+    }
+    builder->group++;
+}
+
+/* ---- On demand ------------------------------------------------------------------------------------------------------------- */
+
+static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
+{
+    static const struct {
+        uint64_t reservation;
+        uint64_t guard;
+        uint64_t growth;
+    } kinds[] = {
+        {4 * GIB, 32 * MIB, 2 * GIB},
+        {256 * MIB, 64 * KIB, 16 * MIB},
+        {16 * MIB, 64 * KIB, 1 * MIB},
+        {0, 64 * KIB, 1 * MIB},
+    };
+    const size_t count = sizeof kinds / sizeof kinds[0];
+    uint32_t wanted = builder->needs->concurrency;
+    for (size_t i = last_resort ? 2 : 0; i < count; i++) {
+        weir_rung_t rung = make_ondemand(builder, kinds[i].reservation, kinds[i].guard, kinds[i].growth, pulley);
+        uint32_t fits = fit(builder, &rung, wanted);
+        bool last = i == count - 1;
+        /* Where few fit, the next one holds more. The last is tried in any case: the arithmetic is careful. */
+        if (fits >= smaller(wanted, builder->good) || last) {
+            rung.slots = larger(fits, 1);
+        }
+        weir_step_t *step = add(builder, &rung);
+        if (step != NULL) {
+            step->possible = step->possible || last;
+            step->last_resort = last_resort;
+        }
+        builder->group++;
+    }
+}
+
+/* ---- The whole --------------------------------------------------------------------------------------------------------------- */
+
+static void add_tiers(builder_t *builder, weir_strategy_t strategy, bool pulley)
+{
+    bool standard =
+        strategy == WEIR_STRATEGY_AUTO || strategy == WEIR_STRATEGY_POOLING || strategy == WEIR_STRATEGY_ANY_POOL;
+    bool compact =
+        strategy == WEIR_STRATEGY_AUTO || strategy == WEIR_STRATEGY_COMPACT || strategy == WEIR_STRATEGY_ANY_POOL;
+    bool ondemand = strategy == WEIR_STRATEGY_AUTO || strategy == WEIR_STRATEGY_ONDEMAND;
+    /* Clearing kept pages by hand is cheap natively; an emulator would rather have the kernel drop them. */
+    bool emulated = weir_fact_is(builder->facts->emulated, 1);
+    const uint64_t keeps[KEEP_VARIANTS] = {emulated ? 0 : keep_bytes, emulated ? keep_bytes : 0};
+    for (unsigned i = 0; standard && !emulated && i < KEEP_VARIANTS; i++) {
+        add_standard(builder, keeps[i], pulley, i > 0);
+    }
+    for (unsigned i = 0; compact && i < KEEP_VARIANTS; i++) {
+        add_compact(builder, keeps[i], pulley);
+    }
+    if (ondemand) {
+        add_ondemand(builder, pulley, false);
+    }
+    if (standard && emulated) {
+        add_standard(builder, keeps[0], pulley, false);
+    }
+}
+
+/* Interpreted code, in case native code turns out not to run here although nothing forbids it. */
+static void add_last_resort(builder_t *builder, weir_strategy_t strategy)
+{
+    size_t before = builder->ladder->count;
+    switch (strategy) {
+    case WEIR_STRATEGY_AUTO:
+    case WEIR_STRATEGY_ONDEMAND:
+        add_ondemand(builder, true, true);
+        break;
+    case WEIR_STRATEGY_COMPACT:
+        add_compact(builder, keep_bytes, true);
+        break;
+    case WEIR_STRATEGY_POOLING:
+    case WEIR_STRATEGY_ANY_POOL:
+        add_standard(builder, keep_bytes, true, true);
+        break;
+    }
+    for (size_t i = before; i < builder->ladder->count; i++) {
+        builder->ladder->steps[i].last_resort = true;
+    }
+}
+
+void weir_ladder_make(
+    const weir_facts_t *facts, const weir_needs_t *needs, weir_strategy_t strategy, weir_ladder_t *ret_ladder)
+{
+    uint32_t processors = weir_facts_processors(facts);
+    uint32_t wanted = needs->concurrency;
+    ret_ladder->count = 0;
+    weir_budgets_make(facts, needs, strategy == WEIR_STRATEGY_POOLING, &ret_ladder->budgets);
+    const weir_budgets_t *budgets = &ret_ladder->budgets;
+    builder_t builder = {
+        .facts = facts,
+        .needs = needs,
+        .ladder = ret_ladder,
+        .page_size = weir_facts_page_size(facts),
+        .tight = (budgets->address.bounded && budgets->address.bytes < 16 * GIB) ||
+                 (budgets->commit.bounded && budgets->commit.bytes < 4 * GIB),
+        .forced = strategy != WEIR_STRATEGY_AUTO,
+        .compact_only = strategy == WEIR_STRATEGY_COMPACT,
+        .good = smaller(wanted, larger(16, 8 * processors)),
+        .hard = strategy != WEIR_STRATEGY_AUTO ? 1 : smaller(wanted, larger(8, 4 * processors)),
+    };
+    bool refused = weir_fact_is(facts->executable_memory, 0);
+    add_tiers(&builder, strategy, refused);
+    if (!refused) {
+        add_last_resort(&builder, strategy);
+    }
+}
+
+bool weir_rung_is_full(const weir_rung_t *rung, const weir_needs_t *needs, weir_strategy_t strategy)
+{
+    if (rung->pulley || rung->slots < needs->concurrency) {
+        return false;
+    }
+    bool any = strategy == WEIR_STRATEGY_COMPACT || strategy == WEIR_STRATEGY_ONDEMAND;
+    return any || rung->tier == WEIR_TIER_STANDARD;
+}

@@ -1,0 +1,242 @@
+/*
+ * trial.c: runs the trial of a rung and turns its end into a verdict.
+ */
+#include "allocator/trial.h"
+
+#include "allocator/refusal.h"
+#include "allocator/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double microseconds_most = 60e6; /* more than any deadline: such a report is not to be believed */
+
+/* ---- Verdicts on refusals ----------------------------------------------------------------------------------------------- */
+
+static const char *refused_name(weir_refused_t what, const char *stage)
+{
+    switch (what) {
+    case WEIR_REFUSED_MEMORIES:
+        return "for memories";
+    case WEIR_REFUSED_TABLES:
+        return "for tables";
+    case WEIR_REFUSED_STACKS:
+        return "for stacks";
+    case WEIR_REFUSED_CODE:
+        return "for code";
+    case WEIR_REFUSED_OTHER:
+        break;
+    }
+    return strcmp(stage, "engine") == 0 ? "for the engine" : "for an instance";
+}
+
+/* "mmap of 4.1 TiB for memories was refused: Cannot allocate memory (errno 12); RLIMIT_AS is 64 GiB". */
+static void describe_refusal(const weir_facts_t *facts, const weir_probe_report_t *report,
+    const weir_refusal_t *refusal, weir_verdict_t *verdict)
+{
+    char *text = verdict->message;
+    size_t size = sizeof verdict->message;
+    char value[32];
+    text[0] = '\0';
+    if (refusal->error_number == 0) {
+        weir_text_append(text, size, "%s: %s", report->stage, report->message);
+        return;
+    }
+    weir_text_append(text, size, "%s", verdict->call[0] != '\0' ? verdict->call : "a system call");
+    if (refusal->bytes != 0) {
+        weir_text_append(text, size, " of %s", weir_size_text(refusal->bytes).text);
+    }
+    weir_text_append(text, size, " %s was refused", refused_name(refusal->what, report->stage));
+    if (report->held > 0) {
+        weir_text_append(text, size, " with %u instances held", (unsigned)report->held);
+    }
+    weir_text_append(text, size, ": %s (errno %d)", strerror(refusal->error_number), refusal->error_number);
+    weir_limit_value_text(facts, verdict->limit, value, sizeof value);
+    if (value[0] != '\0') {
+        weir_text_append(text, size, "; %s is %s", weir_limit_name(verdict->limit), value);
+    }
+}
+
+static void judge_refusal(
+    const weir_facts_t *facts, const weir_plan_t *plan, const weir_probe_report_t *report, weir_verdict_t *verdict)
+{
+    weir_refusal_t refusal;
+    weir_refusal_parse(report->message, strlen(report->message), &refusal);
+    if (refusal.error_number == 0 && report->error_number > 0 && report->error_number < 4096) {
+        refusal.error_number = report->error_number;
+    }
+    if (strcmp(report->stage, "reserve") == 0) {
+        refusal.bytes = plan->reserve_address > plan->reserve_commit ? plan->reserve_address : plan->reserve_commit;
+        snprintf(refusal.call, sizeof refusal.call, "mmap");
+    }
+    verdict->error_number = refusal.error_number;
+    verdict->refused_bytes = refusal.bytes;
+    snprintf(verdict->call, sizeof verdict->call, "%s", refusal.call);
+    verdict->limit = weir_refusal_limit(facts, &report->usage, &plan->rung, &plan->needs, &refusal);
+    describe_refusal(facts, report, &refusal, verdict);
+}
+
+/* ---- Verdicts on reports ------------------------------------------------------------------------------------------------ */
+
+static bool is_measured(double value, double most)
+{
+    return isfinite(value) && value > 0 && value < most;
+}
+
+static bool is_text(const char *text, size_t size)
+{
+    return memchr(text, '\0', size) != NULL;
+}
+
+static bool is_fact(const weir_fact_t *fact)
+{
+    return fact->knowledge == WEIR_UNKNOWN || fact->knowledge == WEIR_KNOWN;
+}
+
+static bool is_report(const weir_probe_report_t *report)
+{
+    bool texts = is_text(report->stage, sizeof report->stage) && is_text(report->message, sizeof report->message);
+    bool facts =
+        is_fact(&report->usage.address_space) && is_fact(&report->usage.data) && is_fact(&report->usage.mappings);
+    if (report->magic != WEIR_PROBE_MAGIC || !texts || !facts) {
+        return false;
+    }
+    switch ((weir_outcome_t)report->outcome) {
+    case WEIR_OUTCOME_PASSED:
+        return is_measured(report->instance_microseconds, microseconds_most) &&
+               is_measured(report->engine_milliseconds, microseconds_most);
+    case WEIR_OUTCOME_REFUSED:
+    case WEIR_OUTCOME_CONTENTS:
+    case WEIR_OUTCOME_SYSTEM:
+        return true;
+    case WEIR_OUTCOME_NOT_TRIED:
+    case WEIR_OUTCOME_DEADLINE:
+    case WEIR_OUTCOME_SIGNAL:
+    case WEIR_OUTCOME_EXIT:
+    case WEIR_OUTCOME_REPORT:
+        break;
+    }
+    return false;
+}
+
+static void judge_report(
+    const weir_facts_t *facts, const weir_plan_t *plan, const weir_probe_report_t *report, weir_verdict_t *verdict)
+{
+    if (!is_report(report)) {
+        verdict->outcome = WEIR_OUTCOME_REPORT;
+        snprintf(verdict->message, sizeof verdict->message, "the trial's report makes no sense");
+        return;
+    }
+    verdict->outcome = (weir_outcome_t)report->outcome;
+    if (verdict->outcome == WEIR_OUTCOME_PASSED) {
+        verdict->instance_microseconds = report->instance_microseconds;
+        verdict->engine_milliseconds = report->engine_milliseconds;
+    } else if (verdict->outcome == WEIR_OUTCOME_REFUSED) {
+        judge_refusal(facts, plan, report, verdict);
+    } else {
+        weir_text_append(verdict->message, sizeof verdict->message, "%s: %s", report->stage, report->message);
+    }
+}
+
+/* ---- Verdicts on ends --------------------------------------------------------------------------------------------------- */
+
+static void complain(weir_verdict_t *verdict, const weir_child_result_t *result)
+{
+    if (result->complaint[0] != '\0') {
+        weir_text_append(verdict->message, sizeof verdict->message, "; it said: %s", result->complaint);
+    }
+}
+
+/* SIGKILL comes from the kernel when memory runs out, and then from the tightest limit on what may be touched. */
+static weir_limit_t killer(const weir_facts_t *facts, int signal_number)
+{
+    if (signal_number != SIGKILL) {
+        return WEIR_LIMIT_UNKNOWN;
+    }
+    return facts->cgroup_limit.knowledge == WEIR_KNOWN ? WEIR_LIMIT_CGROUP : WEIR_LIMIT_MEMORY;
+}
+
+void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const weir_child_result_t *result,
+    const weir_probe_report_t *report, weir_verdict_t *ret_verdict)
+{
+    weir_verdict_t verdict = {.outcome = WEIR_OUTCOME_SYSTEM, .limit = WEIR_LIMIT_UNKNOWN, .detail = result->detail};
+    char *text = verdict.message;
+    size_t size = sizeof verdict.message;
+    switch (result->end) {
+    case WEIR_CHILD_REPORTED:
+        judge_report(facts, plan, report, &verdict);
+        verdict.limit = verdict.outcome == WEIR_OUTCOME_PASSED ? WEIR_LIMIT_NONE : verdict.limit;
+        break;
+    case WEIR_CHILD_SILENT:
+        verdict.outcome = WEIR_OUTCOME_EXIT;
+        weir_text_append(text, size, "the trial exited with status %d and no report", result->detail);
+        complain(&verdict, result);
+        break;
+    case WEIR_CHILD_SHORT:
+        verdict.outcome = WEIR_OUTCOME_REPORT;
+        weir_text_append(text, size, "the trial's report was cut short");
+        complain(&verdict, result);
+        break;
+    case WEIR_CHILD_SIGNAL:
+        verdict.outcome = WEIR_OUTCOME_SIGNAL;
+        verdict.limit = killer(facts, result->detail);
+        weir_text_append(text, size, "the trial died of signal %d (%s)", result->detail, strsignal(result->detail));
+        complain(&verdict, result);
+        break;
+    case WEIR_CHILD_DEADLINE:
+        verdict.outcome = WEIR_OUTCOME_DEADLINE;
+        verdict.limit = weir_fact_is(facts->emulated, 1) ? WEIR_LIMIT_EMULATION : WEIR_LIMIT_UNKNOWN;
+        weir_text_append(text, size, "not done after %.1f s, and killed", (double)plan->deadline / 1e3);
+        complain(&verdict, result);
+        break;
+    case WEIR_CHILD_SYSTEM:
+        verdict.error_number = result->error_number;
+        snprintf(verdict.call, sizeof verdict.call, "%s", result->call);
+        weir_text_append(text, size, "no trial: %s: %s (errno %d)", result->call, strerror(result->error_number),
+            result->error_number);
+        break;
+    }
+    *ret_verdict = verdict;
+}
+
+/* ---- Running ----------------------------------------------------------------------------------------------------------------- */
+
+static bool write_all(int descriptor, const void *bytes, size_t size)
+{
+    const char *at = bytes;
+    while (size > 0) {
+        ssize_t written = write(descriptor, at, size);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return false;
+        }
+        at += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+static int run_probe(int report_descriptor, void *context)
+{
+    const weir_plan_t *plan = context;
+    weir_module_shape_t shape;
+    weir_probe_report_t report;
+    weir_module_shape_make(&plan->needs, &shape);
+    weir_probe_run(plan, &shape, &shape, &report);
+    return write_all(report_descriptor, &report, sizeof report) ? 0 : 1;
+}
+
+void weir_trial_run(const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
+{
+    weir_plan_t copy = *plan;
+    weir_probe_report_t report;
+    weir_child_result_t result;
+    weir_child_run(run_probe, &copy, plan->deadline, &report, sizeof report, &result);
+    weir_trial_judge(facts, plan, &result, &report, ret_verdict);
+}

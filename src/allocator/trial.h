@@ -1,0 +1,22 @@
+/*
+ * trial.h: a trial is a child process that proves and times one rung; its end is a verdict.
+ */
+#ifndef WEIR_ALLOCATOR_TRIAL_H
+#define WEIR_ALLOCATOR_TRIAL_H
+
+#include "allocator/child.h"
+#include "allocator/facts.h"
+#include "allocator/plan.h"
+#include "allocator/probe.h"
+
+/* Run the trial of a plan: see weir_child_run for what it forks. Always gives a verdict. */
+void weir_trial_run(const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict);
+
+/*
+ * The verdict on how a child ended, and on its report when it gave one. Pure: reads no more than its arguments, and
+ * trusts nothing in the report.
+ */
+void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const weir_child_result_t *result,
+    const weir_probe_report_t *report, weir_verdict_t *ret_verdict);
+
+#endif
