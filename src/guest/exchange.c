@@ -1,0 +1,362 @@
+/*
+ * exchange.c: one request on a guest of either kind: the public functions, and the delivery of the response's body.
+ */
+#include "guest/exchange_internal.h"
+#include "guest/guest_internal.h"
+#include "guest/header_filter.h"
+#include "observe/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- What both kinds share ---- */
+
+void weir_exchange_log(const weir_exchange_t *exchange, int level, const char *format, ...)
+{
+    char text[2560]; /* a failure's message has at most 2,000 bytes */
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    weir_log((weir_log_level_t)level, "component %s: %s", weir_guest_id(exchange->guest), text);
+}
+
+void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, const char *when)
+{
+    const char *message = "";
+    const char *what = "failed";
+    switch (weir_call_failure(exchange->call, &message)) {
+    case WEIR_FAILURE_INSTANTIATE:
+        what = "no instance could be had";
+        break;
+    case WEIR_FAILURE_TRAP:
+        what = "trapped";
+        break;
+    case WEIR_FAILURE_EXIT:
+        what = "exited";
+        break;
+    case WEIR_FAILURE_NO_RESPONSE:
+        what = "gave no response";
+        break;
+    case WEIR_FAILURE_PANIC:
+        what = "ended by a bug in weir";
+        break;
+    case WEIR_FAILURE_NONE:
+        break;
+    }
+    weir_exchange_log(exchange, level, "%s%s: %s", when, what, message);
+}
+
+void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status)
+{
+    exchange->phase = WEIR_PHASE_FAILED;
+    exchange->status = status;
+    exchange->header_count = 0;
+    exchange->content_length = -1;
+    exchange->body_left = -1;
+}
+
+size_t weir_exchange_drain(weir_exchange_t *exchange)
+{
+    size_t drained = 0;
+    for (;;) {
+        weir_bytes_t bytes = weir_call_body(exchange->call);
+        if (bytes.size == 0)
+            return drained;
+        weir_call_consume(exchange->call, bytes.size);
+        drained += bytes.size;
+    }
+}
+
+/* ---- The beginning of a body ---- */
+
+static bool hold(weir_exchange_t *exchange, weir_bytes_t bytes)
+{
+    size_t wanted = exchange->held_size + bytes.size;
+    if (wanted > WEIR_HELD_MAX_BYTES)
+        return false;
+    char *room = exchange->own_held != NULL ? exchange->own_held : exchange->inline_held;
+    if (wanted > WEIR_HELD_INLINE_BYTES) {
+        /* Rarely more than once: what a guest has written at one go comes in few pieces. */
+        char *larger = realloc(exchange->own_held, wanted);
+        if (larger == NULL)
+            return false;
+        if (exchange->own_held == NULL)
+            memcpy(larger, exchange->inline_held, exchange->held_size);
+        exchange->own_held = larger;
+        room = larger;
+    }
+    memcpy(room + exchange->held_size, bytes.data, bytes.size);
+    exchange->held = room;
+    exchange->held_size = wanted;
+    return true;
+}
+
+/* Take the body that there is, within bounds: when that is all of it, its length is known. */
+static void hold_body(weir_exchange_t *exchange)
+{
+    for (;;) {
+        weir_bytes_t bytes = weir_call_body(exchange->call);
+        if (bytes.size == 0)
+            break;
+        if (!hold(exchange, bytes))
+            return;
+        weir_call_consume(exchange->call, bytes.size);
+    }
+    if (weir_call_body_ended(exchange->call)) {
+        exchange->body_is_held = true;
+        exchange->content_length = (int64_t)exchange->held_size;
+    }
+}
+
+/* Drop what the client is not to get, so that the guest does not wait for ever to get rid of it. */
+static void drop_excess(weir_exchange_t *exchange)
+{
+    size_t drained = weir_exchange_drain(exchange);
+    if (drained > 0 && !exchange->no_body && !exchange->body_is_held && !exchange->excess_logged) {
+        exchange->excess_logged = true;
+        weir_exchange_log(exchange, WEIR_LOG_WARNING, "wrote more than its Content-Length of %lld; the rest is dropped",
+            (long long)exchange->content_length);
+    }
+}
+
+void weir_exchange_begin_body(weir_exchange_t *exchange)
+{
+    uint16_t status = exchange->status;
+    if (status < 200) {
+        weir_exchange_log(
+            exchange, WEIR_LOG_ERROR, "its response's status is %u, which is for the server alone", (unsigned)status);
+        weir_exchange_fail(exchange, 500);
+        return;
+    }
+    exchange->phase = WEIR_PHASE_HEAD;
+    exchange->no_body = exchange->head_request || status == 204 || status == 304;
+    if (exchange->no_body) {
+        size_t drained = weir_exchange_drain(exchange);
+        bool whole = exchange->call_over && weir_call_body_ended(exchange->call);
+        if (exchange->head_request && exchange->content_length < 0 && whole)
+            exchange->content_length = (int64_t)drained;
+        return;
+    }
+    if (exchange->content_length < 0)
+        hold_body(exchange);
+    exchange->body_left = exchange->content_length;
+    if (exchange->body_left == 0)
+        drop_excess(exchange);
+}
+
+/* ---- The rest of a body ---- */
+
+static weir_bytes_t next_bytes(weir_exchange_t *exchange)
+{
+    weir_bytes_t bytes = {exchange->held + exchange->held_taken, exchange->held_size - exchange->held_taken};
+    if (bytes.size == 0 && !exchange->body_is_held)
+        bytes = weir_call_body(exchange->call);
+    return bytes;
+}
+
+/* Whether everything has been delivered that the guest has given, and no more will come of it. */
+static bool is_drained(const weir_exchange_t *exchange)
+{
+    return exchange->held_taken == exchange->held_size &&
+           (exchange->body_is_held || weir_call_body_ended(exchange->call));
+}
+
+static bool is_short(const weir_exchange_t *exchange)
+{
+    return exchange->body_left > 0 && is_drained(exchange);
+}
+
+/* Poll a guest whose head has been taken. */
+static void run_on(weir_exchange_t *exchange)
+{
+    if (!exchange->call_over) {
+        if (exchange->module != NULL)
+            weir_module_feed(exchange);
+        bool was_complete = weir_exchange_body_ended(exchange);
+        weir_call_state_t state = weir_call_poll(exchange->call);
+        exchange->call_over = state != WEIR_CALL_PENDING;
+        bool failed = state == WEIR_CALL_FAILED ||
+                      (state == WEIR_CALL_ENDED && weir_call_failure(exchange->call, NULL) != WEIR_FAILURE_NONE);
+        if (failed)
+            weir_exchange_log_call_failure(exchange, WEIR_LOG_WARNING, "after its response began: ");
+        if (state == WEIR_CALL_FAILED && !was_complete) {
+            weir_exchange_fail(exchange, 500);
+            return;
+        }
+    }
+    if (exchange->no_body || exchange->body_left == 0) {
+        drop_excess(exchange);
+    } else if (is_short(exchange)) {
+        weir_exchange_log(exchange, WEIR_LOG_ERROR,
+            "its response is %lld bytes shorter than its Content-Length of %lld", (long long)exchange->body_left,
+            (long long)exchange->content_length);
+        weir_exchange_fail(exchange, 500);
+    }
+}
+
+/* ---- For the server ---- */
+
+bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match,
+    weir_waker_t waker, weir_exchange_t **ret_exchange)
+{
+    bool is_module = guest->kind == WEIR_GUEST_MODULE;
+    /* Not zeroed as a whole: most of it is room that is rarely used. */
+    weir_exchange_t *exchange = malloc(sizeof *exchange + (is_module ? sizeof(weir_module_part_t) : 0));
+    const char *refusal = exchange == NULL ? "memory ran out" : NULL;
+    if (request->header_count > WEIR_REQUEST_HEADERS_MAX)
+        refusal = "it has too many headers";
+    else if (!weir_text_is_utf8(request->target))
+        refusal = "its target is not UTF-8";
+    if (refusal != NULL) {
+        weir_log(WEIR_LOG_WARNING, "component %s: request refused: %s", weir_guest_id(guest), refusal);
+        if (waker.release != NULL)
+            waker.release(waker.context);
+        free(exchange);
+        return false;
+    }
+    memset(exchange, 0, offsetof(weir_exchange_t, inline_headers));
+    exchange->guest = guest;
+    exchange->content_length = -1;
+    exchange->body_left = -1;
+    exchange->headers = exchange->inline_headers;
+    exchange->held = exchange->inline_held;
+    exchange->head_request = request->method.size == 4 && memcmp(request->method.data, "HEAD", 4) == 0;
+    if (is_module) {
+        exchange->module = (weir_module_part_t *)(void *)(exchange + 1);
+        memset((char *)exchange->module + sizeof(weir_cgi_response_t), 0,
+            sizeof(weir_module_part_t) - sizeof(weir_cgi_response_t));
+    }
+    bool started = is_module ? weir_module_start(exchange, request, match, waker)
+                             : weir_component_start(exchange, request, match, waker);
+    if (!started) {
+        exchange->waker.release = NULL;
+        weir_exchange_free(exchange);
+        return false;
+    }
+    *ret_exchange = exchange;
+    return true;
+}
+
+weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange)
+{
+    if (exchange->phase == WEIR_PHASE_HEAD) {
+        run_on(exchange);
+    } else if (exchange->phase == WEIR_PHASE_RUNNING) {
+        if (exchange->module != NULL)
+            weir_module_run(exchange);
+        else
+            weir_component_run(exchange);
+    }
+    switch (exchange->phase) {
+    case WEIR_PHASE_HEAD:
+        return WEIR_EXCHANGE_HEAD;
+    case WEIR_PHASE_FAILED:
+        return WEIR_EXCHANGE_FAILED;
+    case WEIR_PHASE_COLLECTING:
+    case WEIR_PHASE_RUNNING:
+        break;
+    }
+    return WEIR_EXCHANGE_PENDING;
+}
+
+uint16_t weir_exchange_status(const weir_exchange_t *exchange)
+{
+    return exchange->status;
+}
+
+size_t weir_exchange_header_count(const weir_exchange_t *exchange)
+{
+    return exchange->header_count;
+}
+
+weir_pair_t weir_exchange_header(const weir_exchange_t *exchange, size_t index)
+{
+    if (index >= exchange->header_count)
+        return (weir_pair_t){{NULL, 0}, {NULL, 0}};
+    return exchange->headers[index];
+}
+
+int64_t weir_exchange_content_length(const weir_exchange_t *exchange)
+{
+    return exchange->content_length;
+}
+
+weir_bytes_t weir_exchange_body(weir_exchange_t *exchange)
+{
+    if (exchange->phase != WEIR_PHASE_HEAD || exchange->no_body || exchange->body_left == 0)
+        return (weir_bytes_t){NULL, 0};
+    weir_bytes_t bytes = next_bytes(exchange);
+    if (exchange->body_left > 0 && bytes.size > (uint64_t)exchange->body_left)
+        bytes.size = (size_t)exchange->body_left;
+    return bytes;
+}
+
+void weir_exchange_consume(weir_exchange_t *exchange, size_t size)
+{
+    if (size == 0)
+        return;
+    if (exchange->held_taken < exchange->held_size)
+        exchange->held_taken += size;
+    else
+        weir_call_consume(exchange->call, size);
+    if (exchange->body_left > 0) {
+        exchange->body_left -= (int64_t)size;
+        /* A guest that has ended wakes nobody any more, and this is found out by polling. */
+        if (exchange->body_left == 0)
+            drop_excess(exchange);
+        else if (is_short(exchange))
+            exchange->waker.wake(exchange->waker.context);
+    }
+}
+
+bool weir_exchange_body_ended(const weir_exchange_t *exchange)
+{
+    if (exchange->phase != WEIR_PHASE_HEAD)
+        return false;
+    return exchange->no_body || exchange->body_left == 0 || (exchange->body_left < 0 && is_drained(exchange));
+}
+
+bool weir_exchange_ended(const weir_exchange_t *exchange)
+{
+    return exchange->phase == WEIR_PHASE_FAILED || exchange->call_over;
+}
+
+size_t weir_exchange_feed(weir_exchange_t *exchange, weir_bytes_t bytes)
+{
+    if (exchange->phase == WEIR_PHASE_FAILED || exchange->call_over)
+        return bytes.size;
+    if (exchange->phase == WEIR_PHASE_COLLECTING) {
+        weir_module_collect(exchange, bytes);
+        return bytes.size;
+    }
+    return weir_call_feed(exchange->call, bytes);
+}
+
+void weir_exchange_feed_end(weir_exchange_t *exchange, bool aborted)
+{
+    if (exchange->phase == WEIR_PHASE_COLLECTING)
+        weir_module_collected(exchange, aborted);
+    else if (exchange->call != NULL && !exchange->call_over)
+        weir_call_feed_end(exchange->call, aborted);
+}
+
+void weir_exchange_free(weir_exchange_t *own_exchange)
+{
+    if (own_exchange == NULL)
+        return;
+    bool headers_are_own = own_exchange->headers != own_exchange->inline_headers && own_exchange->module == NULL;
+    if (headers_are_own)
+        free(own_exchange->headers);
+    if (own_exchange->module != NULL)
+        weir_module_free(own_exchange);
+    free(own_exchange->own_held);
+    /* A call that was made has taken the waker over. */
+    if (own_exchange->call != NULL)
+        weir_call_free(own_exchange->call);
+    else if (own_exchange->waker.release != NULL)
+        own_exchange->waker.release(own_exchange->waker.context);
+    free(own_exchange);
+}

@@ -1,0 +1,79 @@
+/*
+ * guest.c: a component of the application, compiled and linked, with its environment and its way into the log.
+ */
+#include "guest/guest.h"
+
+#include "guest/guest_internal.h"
+#include "guest/header_filter.h"
+#include "guest/message.h"
+#include "observe/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void log_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
+{
+    const weir_component_t *component = context;
+    weir_log_guest(component->id, stream == WEIR_STREAM_STDOUT ? "stdout" : "stderr", bytes.data, bytes.size);
+}
+
+static weir_pair_t *environment_of(const weir_component_t *component)
+{
+    weir_pair_t *environment = calloc(component->environment_count + 1, sizeof *environment);
+    for (size_t i = 0; environment != NULL && i < component->environment_count; i++) {
+        const weir_variable_t *variable = &component->environment[i];
+        environment[i] = (weir_pair_t){weir_bytes_of(variable->name), weir_bytes_of(variable->value)};
+    }
+    return environment;
+}
+
+static wasmtime_error_t *new_service(const wasm_engine_t *engine, const weir_component_t *component,
+    const weir_guest_file_t *file, const weir_pair_t *environment, weir_service_t **ret_service)
+{
+    weir_service_settings_t settings = {.size = sizeof settings,
+        .environment = environment,
+        .environment_count = component->environment_count,
+        .output = log_output,
+        .output_context = (void *)(uintptr_t)component};
+    return weir_service_new(engine, (weir_bytes_t){file->bytes, file->size}, &settings, ret_service);
+}
+
+bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
+    const weir_guest_file_t *file, weir_guest_t **ret_guest, char **ret_message)
+{
+    weir_guest_t *guest = calloc(1, sizeof *guest);
+    weir_pair_t *environment = environment_of(component);
+    if (guest == NULL || environment == NULL) {
+        free(guest);
+        free(environment);
+        *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
+        return false;
+    }
+    wasmtime_error_t *error = new_service(engine, component, file, environment, &guest->service);
+    free(environment);
+    if (error != NULL) {
+        free(guest);
+        *ret_message = weir_component_message(manifest, component,
+            "\"%s\" cannot be compiled or linked: %s; check that its imports are ones that weir serves (WASI and "
+            "wasi:http)",
+            weir_show_bytes(component->source, strlen(component->source)).text, weir_show_error(error).text);
+        return false;
+    }
+    guest->component = component;
+    guest->kind = weir_service_kind(guest->service);
+    *ret_guest = guest;
+    return true;
+}
+
+void weir_guest_free(weir_guest_t *own_guest)
+{
+    if (own_guest == NULL)
+        return;
+    weir_service_free(own_guest->service);
+    free(own_guest);
+}
+
+const char *weir_guest_id(const weir_guest_t *guest)
+{
+    return guest->component->id;
+}

@@ -1,0 +1,174 @@
+/*
+ * guest.h: a guest is a component of the application that is loaded and ready to be called; an exchange is one request
+ * on it. Both kinds of guest (wasi:http components, WAGI modules) look the same from here: request in, status, headers
+ * and body out. An exchange belongs to one thread from beginning to end.
+ */
+#ifndef WEIR_GUEST_GUEST_H
+#define WEIR_GUEST_GUEST_H
+
+#include "app/manifest.h"
+#include "app/routes.h"
+#include "weir/allocator.h"
+#include "weir_bridge.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Files, before an engine exists -------------------------------------------------------------------------------- */
+
+/* The wasm file of a component, and what it says of itself. */
+typedef struct weir_guest_file {
+    char *bytes; /* own */
+    size_t size;
+    weir_guest_facts_t facts;
+} weir_guest_file_t;
+
+/*
+ * Read and inspect a component's wasm file (at most 256 MiB) and check that it suits its executor: a component must
+ * export one wasi:http/incoming-handler@0.2.x, a WAGI module must export _start. With an executor of 0 it is either of
+ * them: for a .wasm file as an application, whose executor weir_guest_file_executor then tells. On failure returns
+ * false, leaves `*ret_file` untouched and stores a one-line message that names manifest, place and file, as
+ * weir_manifest_load does.
+ */
+bool weir_guest_file_load(const weir_manifest_t *manifest, const weir_component_t *component, weir_executor_t executor,
+    weir_guest_file_t *ret_file, char **ret_message);
+
+/* Free what a file owns and zero it. */
+void weir_guest_file_free(weir_guest_file_t *file);
+
+/* The executor that serves this kind of file: WEIR_EXECUTOR_WAGI for a core module. */
+weir_executor_t weir_guest_file_executor(const weir_guest_file_t *file);
+
+/* Enlarge `needs` so that it covers this file. */
+void weir_guest_file_add_needs(const weir_guest_file_t *file, weir_needs_t *needs);
+
+/* ---- Guests ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct weir_guest weir_guest_t;
+
+/*
+ * Compile and link a component for an engine. `component` must outlive the guest; `file` need not. On failure returns
+ * false, leaves `*ret_guest` untouched and stores a one-line message. Any thread.
+ */
+bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
+    const weir_guest_file_t *file, weir_guest_t **ret_guest, char **ret_message);
+
+/* Free a guest that no exchange uses any more. NULL is allowed. */
+void weir_guest_free(weir_guest_t *own_guest);
+
+/* The component's id. */
+const char *weir_guest_id(const weir_guest_t *guest);
+
+/* ---- Exchanges --------------------------------------------------------------------------------------------------------- */
+
+enum {
+    WEIR_REQUEST_HEADERS_MAX = 256, /* a request with more is refused */
+};
+
+/* A request as the server received it. Everything is borrowed for the time of weir_exchange_start. */
+typedef struct weir_request {
+    weir_bytes_t method;
+    weir_bytes_t target;        /* path and query as received; begins with "/" */
+    weir_bytes_t path;          /* the part of the target before "?" */
+    weir_bytes_t query;         /* the part after "?", without it */
+    weir_bytes_t host;          /* the Host header: the authority */
+    weir_bytes_t version;       /* "HTTP/1.1" */
+    const weir_pair_t *headers; /* all of them, in order, names as received */
+    size_t header_count;
+    bool has_body;
+    int64_t content_length;     /* of the body; -1 when it is chunked */
+    bool secure;                /* came over TLS */
+    const char *client_address; /* "ip:port", IPv6 in brackets */
+    const char *client_ip;      /* without port and brackets */
+    uint16_t server_port;
+} weir_request_t;
+
+typedef struct weir_exchange weir_exchange_t;
+
+typedef enum weir_exchange_state {
+    WEIR_EXCHANGE_PENDING = 0, /* no response's head yet; the waker will be called */
+    WEIR_EXCHANGE_HEAD = 1,    /* status and headers are there; the body may still be on its way */
+    WEIR_EXCHANGE_FAILED = 2,  /* the guest failed before its head (answer `weir_exchange_status` with an empty body) or
+                                  within its body (cut the connection); it has been logged */
+} weir_exchange_state_t;
+
+/*
+ * Start a request on a guest: prepares the request as Spin does (headers spin-*, or the CGI environment and arguments)
+ * and creates the call; nothing runs until it is polled. A module is served as WAGI with the trigger's `wagi_argv`
+ * (Spin's default when that is NULL), whatever the trigger's executor says.
+ *
+ * A body in chunks for a module is collected first, because CGI wants its length: the call is created when the body has
+ * been fed completely. At most 16 MiB for one request (then WEIR_EXCHANGE_FAILED with status 413) and 64 MiB for all
+ * that are under way (503).
+ *
+ * On failure (a target or header value that is not UTF-8, too many headers, something that is no HTTP, memory) returns
+ * false, leaves `*ret_exchange` untouched, has logged why, and the answer is 500. `waker.release` is called in every
+ * case.
+ */
+bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match,
+    weir_waker_t waker, weir_exchange_t **ret_exchange);
+
+/*
+ * Run the guest for a slice. Once the head is there it goes on returning WEIR_EXCHANGE_HEAD, or _FAILED.
+ *
+ * A component's head is there as soon as it has set its response. A module's head is held back until the module has
+ * ended, or waits (or has used up a further time slice) with some of its body written; so a module that fails after a
+ * short response is answered with 500. Spin holds back all of a module's response until its end; here only that of a
+ * module that waits, computes for long or writes more than 64 KiB is already on its way when the module fails, and is
+ * then cut off.
+ */
+weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange);
+
+/*
+ * The response's status, when the head is there or the guest failed. After a failure: 500 when the guest trapped,
+ * exited with another status than 0, gave no response, set a status below 200, or wrote a CGI head that is not UTF-8;
+ * 502 when the Content-Length that it stated is no number or contradicts itself, or its CGI head is longer than 64 KiB
+ * or 256 headers; 413 and 503 as above. (A CGI Status that is none is not a failure: it is answered with 502 and the
+ * guest's body, as in Spin.)
+ */
+uint16_t weir_exchange_status(const weir_exchange_t *exchange);
+
+/*
+ * The response's headers, in lower case, without Content-Length and those of the connection (Connection,
+ * Transfer-Encoding, ...). Names are tokens and values have no control characters: others are left out and logged. They
+ * live as long as the exchange.
+ */
+size_t weir_exchange_header_count(const weir_exchange_t *exchange);
+weir_pair_t weir_exchange_header(const weir_exchange_t *exchange, size_t index);
+
+/*
+ * The length of the body, or -1: as the guest stated it, or as it is, when it is all there (up to 128 KiB) together
+ * with the head. Never more than this is delivered, and less is a failure, except that there is no body at all in
+ * answer to HEAD and with status 204 and 304.
+ */
+int64_t weir_exchange_content_length(const weir_exchange_t *exchange);
+
+/*
+ * The next bytes of the body, without consuming them: size 0 when there are none now, and before the head. They stay
+ * valid until weir_exchange_consume, weir_exchange_poll or weir_exchange_free. When there are none and the body has not
+ * ended, poll again as soon as the waker is called. Consume at most what was returned.
+ */
+weir_bytes_t weir_exchange_body(weir_exchange_t *exchange);
+void weir_exchange_consume(weir_exchange_t *exchange, size_t size);
+
+/* Whether the body is complete: no more bytes will come. */
+bool weir_exchange_body_ended(const weir_exchange_t *exchange);
+
+/*
+ * Whether the guest has ended, well or not: polling does nothing more. A guest may go on after its response is
+ * complete; the server goes on polling it then, and frees the exchange when this is true or its patience is over.
+ */
+bool weir_exchange_ended(const weir_exchange_t *exchange);
+
+/*
+ * Feed the request's body, if it has one: see weir_call_feed, weir_call_feed_end. What the guest will not read any more
+ * is taken and dropped. Both may call the waker.
+ */
+size_t weir_exchange_feed(weir_exchange_t *exchange, weir_bytes_t bytes);
+void weir_exchange_feed_end(weir_exchange_t *exchange, bool aborted);
+
+/* End an exchange wherever it stands. NULL is allowed. */
+void weir_exchange_free(weir_exchange_t *own_exchange);
+
+#endif

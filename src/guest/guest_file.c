@@ -1,0 +1,277 @@
+/*
+ * guest_file.c: reads a component's wasm file and finds out whether it can answer HTTP at all, before any engine
+ * exists.
+ */
+#include "guest/guest.h"
+#include "guest/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX_BYTES ((off_t)256 * 1024 * 1024)
+
+/* A file that is being judged, and for whom. */
+typedef struct inquiry {
+    const weir_manifest_t *manifest;
+    const weir_component_t *component;
+    weir_executor_t executor;
+    char **ret_message;
+} inquiry_t;
+
+static weir_shown_bytes_t shown_source(const inquiry_t *inquiry)
+{
+    return weir_show_bytes(inquiry->component->source, strlen(inquiry->component->source));
+}
+
+/* Refuse the file: the message names it and says `what`, with one part from the file when `detail` is not NULL. */
+static bool refuse(const inquiry_t *inquiry, const char *what, const char *detail, const char *remedy)
+{
+    *inquiry->ret_message = weir_component_message(inquiry->manifest, inquiry->component, "\"%s\" %s%s%s; %s",
+        shown_source(inquiry).text, what, detail != NULL ? " " : "", detail != NULL ? detail : "", remedy);
+    return false;
+}
+
+/* ---- Reading ---- */
+
+static bool read_all(int descriptor, char *bytes, size_t size)
+{
+    size_t have = 0;
+    while (have < size) {
+        ssize_t count = read(descriptor, bytes + have, size - have);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0) {
+            errno = count == 0 ? ENODATA : errno;
+            return false;
+        }
+        have += (size_t)count;
+    }
+    return true;
+}
+
+static bool read_open_file(const inquiry_t *inquiry, int descriptor, char **ret_bytes, size_t *ret_size)
+{
+    struct stat facts;
+    if (fstat(descriptor, &facts) != 0)
+        return refuse(inquiry, "cannot be read:", strerror(errno), "check the file");
+    if (!S_ISREG(facts.st_mode))
+        return refuse(inquiry, "is not a file", NULL, "name the .wasm file that the component's build makes");
+    if (facts.st_size == 0)
+        return refuse(inquiry, "is empty", NULL, "build the component again");
+    if (facts.st_size > FILE_MAX_BYTES)
+        return refuse(inquiry, "is larger than 256 MiB", NULL, "check that it is the right file");
+    size_t size = (size_t)facts.st_size;
+    char *bytes = malloc(size);
+    if (bytes == NULL)
+        return refuse(inquiry, "does not fit into memory", NULL, "free some memory");
+    if (!read_all(descriptor, bytes, size)) {
+        int error = errno;
+        free(bytes);
+        return refuse(
+            inquiry, "cannot be read:", strerror(error), "check the file, or start again when it is complete");
+    }
+    *ret_bytes = bytes;
+    *ret_size = size;
+    return true;
+}
+
+static bool read_file(const inquiry_t *inquiry, char **ret_bytes, size_t *ret_size)
+{
+    /* Not blocking, so that a pipe in place of the file is refused instead of waited for. */
+    int descriptor = open(inquiry->component->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) {
+        int error = errno;
+        const char *remedy =
+            error == ENOENT ? "build the component (spin build), or correct its source" : "check the file";
+        return refuse(inquiry, "cannot be opened:", strerror(error), remedy);
+    }
+    bool read = read_open_file(inquiry, descriptor, ret_bytes, ret_size);
+    close(descriptor);
+    return read;
+}
+
+/* ---- What it is ---- */
+
+static bool begins_with(weir_bytes_t text, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return text.size >= size && memcmp(text.data, prefix, size) == 0;
+}
+
+static bool check_is_wasm(const inquiry_t *inquiry, weir_bytes_t bytes)
+{
+    static const char magic[4] = {'\0', 'a', 's', 'm'};
+    if (bytes.size >= sizeof magic && memcmp(bytes.data, magic, sizeof magic) == 0)
+        return true;
+    if (bytes.size < sizeof magic && memcmp(bytes.data, magic, bytes.size) == 0)
+        return refuse(inquiry, "is truncated", NULL, "build the component again");
+    if (begins_with(bytes, "(module") || begins_with(bytes, "(component") || begins_with(bytes, ";;"))
+        return refuse(inquiry, "is WebAssembly text", NULL, "translate it to a binary (wasm-tools parse, wat2wasm)");
+    weir_shown_bytes_t first = weir_show_bytes(bytes.data, bytes.size < 8 ? bytes.size : 8);
+    return refuse(inquiry, "is not WebAssembly: it begins with", first.text,
+        "name the .wasm file that the component's build makes");
+}
+
+static bool check_inspected(const inquiry_t *inquiry, wasmtime_error_t *error)
+{
+    if (error == NULL)
+        return true;
+    weir_shown_bytes_t reason = weir_show_error(error);
+    bool cut = strstr(reason.text, "unexpected end") != NULL || strstr(reason.text, "unexpected eof") != NULL;
+    return refuse(
+        inquiry, cut ? "is truncated:" : "is not valid WebAssembly:", reason.text, "build the component again");
+}
+
+/* Go to the next of some names, one a line; false at the end. Begin with `*name` zeroed. */
+static bool next_name(const char *names, weir_bytes_t *name)
+{
+    const char *from = name->data == NULL ? names : name->data + name->size + (name->data[name->size] == '\n');
+    if (*from == '\0')
+        return false;
+    name->data = from;
+    name->size = strcspn(from, "\n");
+    return true;
+}
+
+/* "it exports a, b, ..., and 12 more" */
+static weir_shown_bytes_t shown_exports(const char *exports)
+{
+    enum { LONGEST_NAME = 60, NAMES_MAX_BYTES = 160 };
+    char list[NAMES_MAX_BYTES + LONGEST_NAME + 64];
+    size_t size = 0;
+    size_t left_out = 0;
+    weir_bytes_t name = {NULL, 0};
+    while (next_name(exports, &name)) {
+        if (size >= NAMES_MAX_BYTES) {
+            left_out++;
+            continue;
+        }
+        bool whole = name.size <= LONGEST_NAME;
+        size += (size_t)snprintf(list + size, sizeof list - size, "%s%.*s%s", size > 0 ? ", " : "",
+            (int)(whole ? name.size : LONGEST_NAME), name.data, whole ? "" : "...");
+    }
+    if (left_out > 0)
+        size += (size_t)snprintf(list + size, sizeof list - size, " and %zu more", left_out);
+    return size > 0 ? weir_show_bytes(list, size) : weir_show_bytes("nothing", sizeof "nothing" - 1);
+}
+
+static bool check_module(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
+    if (inquiry->executor == WEIR_EXECUTOR_HTTP)
+        return refuse(inquiry, "is a core module, and the executor \"http\" serves components", NULL,
+            "set executor = { type = \"wagi\" } in its [[trigger.http]], or build it as a component");
+    weir_bytes_t name = {NULL, 0};
+    while (next_name(facts->exports, &name)) {
+        if (name.size == sizeof "_start" - 1 && begins_with(name, "_start"))
+            return true;
+    }
+    return refuse(inquiry, "exports no \"_start\"; it exports", shown_exports(facts->exports).text,
+        "build it as a WASI command (target wasm32-wasip1), with a main function");
+}
+
+/* The interfaces that a component of an HTTP application may export, by their beginning; the first that fits counts. */
+typedef struct handler {
+    const char *prefix;
+    const char *remedy; /* NULL: served */
+} handler_t;
+
+static const handler_t handlers[] = {
+    {"wasi:http/incoming-handler@0.2.0-rc-", "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)"},
+    {"wasi:http/incoming-handler@0.2.", NULL},
+    {"wasi:http/incoming-handler", "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)"},
+    {"wasi:http/handler@0.3", "rebuild it for wasi:http 0.2 (wasi:http/incoming-handler@0.2.x); 0.3 is not served yet"},
+    {"wasi:http/handler", "rebuild it for wasi:http 0.2 (wasi:http/incoming-handler@0.2.x)"},
+    {"fermyon:spin/inbound-http", "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)"},
+};
+
+static const handler_t *find_handler(weir_bytes_t name)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
+        if (begins_with(name, handlers[i].prefix))
+            return &handlers[i];
+    }
+    return NULL;
+}
+
+static bool check_component(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
+    if (inquiry->executor == WEIR_EXECUTOR_WAGI)
+        return refuse(inquiry, "is a component, and the executor \"wagi\" serves core modules", NULL,
+            "components that export wasi:cli/run are not supported yet: build it as a core module (target "
+            "wasm32-wasip1)");
+    const handler_t *found = NULL;
+    weir_bytes_t found_name = {NULL, 0};
+    size_t count = 0;
+    weir_bytes_t name = {NULL, 0};
+    while (next_name(facts->exports, &name)) {
+        const handler_t *handler = find_handler(name);
+        if (handler != NULL) {
+            found = handler;
+            found_name = name;
+            count++;
+        }
+    }
+    if (count > 1)
+        return refuse(inquiry, "exports several HTTP handlers, and one is expected; it exports",
+            shown_exports(facts->exports).text, "build it with one of them");
+    if (found == NULL)
+        return refuse(inquiry, "exports no HTTP handler (wasi:http/incoming-handler@0.2.x); it exports",
+            shown_exports(facts->exports).text, "check that it was built for the http trigger");
+    if (found->remedy != NULL)
+        return refuse(inquiry, "exports a handler that weir does not serve,",
+            weir_show_bytes(found_name.data, found_name.size).text, found->remedy);
+    return true;
+}
+
+bool weir_guest_file_load(const weir_manifest_t *manifest, const weir_component_t *component, weir_executor_t executor,
+    weir_guest_file_t *ret_file, char **ret_message)
+{
+    inquiry_t inquiry = {manifest, component, executor, ret_message};
+    weir_guest_file_t file = {0};
+    if (!read_file(&inquiry, &file.bytes, &file.size))
+        return false;
+    weir_bytes_t bytes = {file.bytes, file.size};
+    bool good = check_is_wasm(&inquiry, bytes) && check_inspected(&inquiry, weir_guest_inspect(bytes, &file.facts));
+    if (good)
+        good = file.facts.kind == WEIR_GUEST_MODULE ? check_module(&inquiry, &file.facts)
+                                                    : check_component(&inquiry, &file.facts);
+    if (!good) {
+        weir_guest_file_free(&file);
+        return false;
+    }
+    *ret_file = file;
+    return true;
+}
+
+weir_executor_t weir_guest_file_executor(const weir_guest_file_t *file)
+{
+    return file->facts.kind == WEIR_GUEST_MODULE ? WEIR_EXECUTOR_WAGI : WEIR_EXECUTOR_HTTP;
+}
+
+void weir_guest_file_free(weir_guest_file_t *file)
+{
+    free(file->bytes);
+    weir_guest_facts_free(&file->facts);
+    *file = (weir_guest_file_t){0};
+}
+
+static void enlarge(uint32_t *need, uint32_t fact)
+{
+    if (fact > *need)
+        *need = fact;
+}
+
+void weir_guest_file_add_needs(const weir_guest_file_t *file, weir_needs_t *needs)
+{
+    if (file->facts.minimum_memory_bytes > needs->minimum_memory_bytes)
+        needs->minimum_memory_bytes = file->facts.minimum_memory_bytes;
+    enlarge(&needs->memories, file->facts.memories);
+    enlarge(&needs->tables, file->facts.tables);
+    enlarge(&needs->table_elements, file->facts.minimum_table_elements);
+    enlarge(&needs->core_instances, file->facts.core_instances);
+}
