@@ -1,0 +1,212 @@
+/*
+ * accept.c: accepting connections. All loops watch the same listening socket; epoll wakes one of them for a new
+ * connection, but not evenly, so a loop that has more connections than another gives it the next one.
+ */
+#include "serve/accept.h"
+
+#include "observe/log.h"
+#include "serve/limits.h"
+#include "serve/shared.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct weir_arrival {
+    weir_message_t message;
+    int descriptor;
+    socklen_t address_size;
+    struct sockaddr_storage address;
+};
+
+static uint32_t connection_count(const weir_loop_t *loop)
+{
+    return atomic_load_explicit(&loop->connection_count, memory_order_relaxed);
+}
+
+/* libmicrohttpd owns the descriptor from here on, also when it fails. */
+static void adopt(weir_loop_t *loop, const weir_arrival_t *arrival)
+{
+    loop->arrived = false;
+    enum MHD_Result added = MHD_add_connection(
+        loop->daemon, arrival->descriptor, (const struct sockaddr *)&arrival->address, arrival->address_size);
+    if (added != MHD_YES && !loop->arrived) {
+        /* It failed before it told of the connection, so it will not tell of its end. */
+        atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);
+    }
+}
+
+void weir_accept_arrival(weir_loop_t *loop, weir_message_t *message)
+{
+    weir_arrival_t *arrival = WEIR_CONTAINER(message, weir_arrival_t, message);
+    adopt(loop, arrival);
+    free(arrival);
+}
+
+void weir_accept_refuse(weir_loop_t *loop, weir_message_t *message)
+{
+    weir_arrival_t *arrival = WEIR_CONTAINER(message, weir_arrival_t, message);
+    close(arrival->descriptor);
+    free(arrival);
+    atomic_fetch_add(&loop->server->cut, 1);
+}
+
+/* The loop that is to have the next connection: this one, unless another has fewer. */
+static weir_loop_t *choose_loop(weir_loop_t *loop)
+{
+    struct weir_server *server = loop->server;
+    weir_loop_t *chosen = loop;
+    uint32_t least = connection_count(loop);
+    for (unsigned i = 0; !loop->draining && i < server->loop_count; i++) {
+        weir_loop_t *other = &server->loops[i];
+        uint32_t count = connection_count(other);
+        if (count < least && count < other->max_connections) {
+            least = count;
+            chosen = other;
+        }
+    }
+    return chosen;
+}
+
+static void place(weir_loop_t *loop, const weir_arrival_t *arrival)
+{
+    weir_loop_t *chosen = choose_loop(loop);
+    weir_arrival_t *sent = chosen == loop ? NULL : malloc(sizeof(*sent));
+    if (sent == NULL) {
+        atomic_fetch_add_explicit(&loop->connection_count, 1, memory_order_relaxed);
+        adopt(loop, arrival);
+        return;
+    }
+    atomic_fetch_add_explicit(&chosen->connection_count, 1, memory_order_relaxed);
+    *sent = *arrival;
+    sent->message.kind = WEIR_MESSAGE_CONNECTION;
+    weir_inbox_put(chosen->inbox, &sent->message);
+}
+
+/* What accept4 said, in the three ways that matter. */
+typedef enum outcome {
+    ACCEPTED,
+    SKIPPED,   /* this connection is gone; the next may be there */
+    EMPTY,     /* there is none now */
+    EXHAUSTED, /* the system lacks something; errno says what */
+} outcome_t;
+
+static outcome_t accept_one(weir_loop_t *loop, weir_arrival_t *ret_arrival)
+{
+    ret_arrival->address_size = sizeof(ret_arrival->address);
+    ret_arrival->descriptor = accept4(loop->server->listener, (struct sockaddr *)&ret_arrival->address,
+        &ret_arrival->address_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (ret_arrival->descriptor >= 0) {
+        return ACCEPTED;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return EMPTY;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return EXHAUSTED;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+        /* It no longer listens. */
+        return EMPTY;
+    default:
+        /* Errors of the connection itself: accept(2) asks to treat them as EAGAIN and to go on. */
+        return SKIPPED;
+    }
+}
+
+static void pause_accepting(weir_loop_t *loop)
+{
+    if (!loop->accept_refused) {
+        weir_log(WEIR_LOG_WARNING,
+            "new connections have to wait: accept: %s; raise the limit on open files (ulimit -n)", strerror(errno));
+        loop->accept_refused = true;
+    }
+    loop->accept_after = loop->now + WEIR_ACCEPT_PAUSE_MILLISECONDS;
+}
+
+void weir_accept(weir_loop_t *loop)
+{
+    weir_arrival_t arrival;
+    memset(&arrival, 0, sizeof(arrival));
+    for (unsigned i = 0; i < WEIR_ACCEPTS_A_TURN && connection_count(loop) < loop->max_connections; i++) {
+        outcome_t outcome = accept_one(loop, &arrival);
+        if (outcome == ACCEPTED) {
+            loop->accept_refused = false;
+            place(loop, &arrival);
+        } else if (outcome == EMPTY) {
+            break;
+        } else if (outcome == EXHAUSTED) {
+            pause_accepting(loop);
+            break;
+        }
+    }
+    weir_accept_update(loop);
+}
+
+void weir_accept_update(weir_loop_t *loop)
+{
+    if (loop->accept_after != 0 && loop->now >= loop->accept_after) {
+        loop->accept_after = 0;
+    }
+    bool wanted = !loop->draining && loop->accept_after == 0 && connection_count(loop) < loop->max_connections;
+    if (wanted == loop->listening) {
+        return;
+    }
+    static weir_source_t source = WEIR_SOURCE_LISTENER;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &source};
+    if (epoll_ctl(loop->epoll, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, loop->server->listener, &event) == 0) {
+        loop->listening = wanted;
+    } else if (wanted) {
+        loop->accept_after = loop->now + WEIR_ACCEPT_PAUSE_MILLISECONDS;
+    }
+}
+
+static void report_emptied(weir_loop_t *loop)
+{
+    struct weir_server *server = loop->server;
+    loop->emptied = true;
+    if (atomic_fetch_sub(&server->listening, 1) == 1) {
+        pthread_mutex_lock(&server->lock);
+        pthread_cond_broadcast(&server->changed);
+        pthread_mutex_unlock(&server->lock);
+    }
+}
+
+void weir_accept_remaining(weir_loop_t *loop)
+{
+    weir_arrival_t arrival;
+    memset(&arrival, 0, sizeof(arrival));
+    while (!loop->emptied && loop->accept_after == 0 && connection_count(loop) < loop->max_connections) {
+        outcome_t outcome = accept_one(loop, &arrival);
+        if (outcome == ACCEPTED) {
+            place(loop, &arrival);
+        } else if (outcome == EMPTY) {
+            report_emptied(loop);
+        } else if (outcome == EXHAUSTED) {
+            pause_accepting(loop);
+        }
+    }
+}
+
+void weir_accept_give_up(weir_loop_t *loop)
+{
+    weir_arrival_t arrival;
+    memset(&arrival, 0, sizeof(arrival));
+    while (!loop->emptied) {
+        outcome_t outcome = accept_one(loop, &arrival);
+        if (outcome == ACCEPTED) {
+            close(arrival.descriptor);
+            atomic_fetch_add(&loop->server->cut, 1);
+        } else if (outcome != SKIPPED) {
+            report_emptied(loop);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/*
+ * accept.h: how a loop takes connections from the listening socket that all loops share, and hands them on.
+ */
+#ifndef WEIR_SERVE_ACCEPT_H
+#define WEIR_SERVE_ACCEPT_H
+
+#include "serve/loop.h"
+
+/* A connection on its way from the loop that accepted it to the one that has the fewest. */
+typedef struct weir_arrival weir_arrival_t;
+
+/* Accept some connections; the listening socket is ready, or may be. */
+void weir_accept(weir_loop_t *loop);
+
+/* Take over a connection that another loop accepted; `message` is within an arrival, which is freed. */
+void weir_accept_arrival(weir_loop_t *loop, weir_message_t *message);
+
+/* Close such a connection instead, and count it as cut. */
+void weir_accept_refuse(weir_loop_t *loop, weir_message_t *message);
+
+/* Watch the listening socket, or not, as the loop's state asks for. */
+void weir_accept_update(weir_loop_t *loop);
+
+/* While draining: take all that the listen queue still holds, and tell the server when it is empty. */
+void weir_accept_remaining(weir_loop_t *loop);
+
+/* The drain time is over: turn away what still waits, and count it as cut. */
+void weir_accept_give_up(weir_loop_t *loop);
+
+#endif

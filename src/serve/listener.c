@@ -1,0 +1,120 @@
+/*
+ * listener.c: the address to listen on, and the socket bound to it.
+ */
+#include "serve/address.h"
+#include "serve/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void say(char **ret_message, const char *address, const char *problem)
+{
+    if (asprintf(ret_message, "cannot listen on %s: %s", address, problem) < 0) {
+        *ret_message = NULL;
+    }
+}
+
+static const char *remedy(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "the port is in use; stop what uses it, or choose another with --listen (port 0 takes a free one)";
+    case EADDRNOTAVAIL:
+        return "no interface of this machine has that address; 127.0.0.1 and 0.0.0.0 always work";
+    case EACCES:
+        return "permission denied; ports below 1024 are for root, choose a higher one with --listen";
+    case EAFNOSUPPORT:
+        return "this system does not speak that address family";
+    default:
+        return strerror(error);
+    }
+}
+
+/* A bound socket, or -1 with errno set. */
+static int bind_socket(const weir_address_t *address)
+{
+    int family = address->socket.ss_family;
+    int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return -1;
+    }
+    int yes = 1;
+    /* Or a restart would have to wait until connections of the last run are forgotten. */
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    if (bind(descriptor, (const struct sockaddr *)&address->socket, address->size) < 0) {
+        int error = errno;
+        close(descriptor);
+        errno = error;
+        return -1;
+    }
+    return descriptor;
+}
+
+static bool describe(int descriptor, weir_listener_t *ret_listener)
+{
+    weir_address_t bound = {.size = sizeof(bound.socket)};
+    if (getsockname(descriptor, (struct sockaddr *)&bound.socket, &bound.size) < 0) {
+        return false;
+    }
+    char host[INET6_ADDRSTRLEN] = "";
+    if (bound.socket.ss_family == AF_INET) {
+        struct sockaddr_in address;
+        memcpy(&address, &bound.socket, sizeof(address));
+        inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host));
+        ret_listener->port = ntohs(address.sin_port);
+        snprintf(ret_listener->url, sizeof(ret_listener->url), "http://%s:%u", host, (unsigned)ret_listener->port);
+    } else {
+        struct sockaddr_in6 address;
+        memcpy(&address, &bound.socket, sizeof(address));
+        inet_ntop(AF_INET6, &address.sin6_addr, host, sizeof(host));
+        ret_listener->port = ntohs(address.sin6_port);
+        snprintf(ret_listener->url, sizeof(ret_listener->url), "http://[%s]:%u", host, (unsigned)ret_listener->port);
+    }
+    ret_listener->descriptor = descriptor;
+    return true;
+}
+
+bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char **ret_message)
+{
+    weir_address_t choices[2];
+    size_t count = weir_address_parse(address, choices);
+    if (count == 0) {
+        say(ret_message, address,
+            "that is no address; give IP:PORT, [IPv6]:PORT or localhost:PORT, such as 127.0.0.1:3000");
+        return false;
+    }
+    int descriptor = -1;
+    for (size_t i = 0; i < count && descriptor < 0; i++) {
+        descriptor = bind_socket(&choices[i]);
+        if (descriptor < 0 && errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT) {
+            break; /* a port that is taken is not to be had on the other family instead */
+        }
+    }
+    if (descriptor < 0) {
+        say(ret_message, address, remedy(errno));
+        return false;
+    }
+    weir_listener_t listener = {.descriptor = -1};
+    if (!describe(descriptor, &listener)) {
+        say(ret_message, address, strerror(errno));
+        close(descriptor);
+        return false;
+    }
+    *ret_listener = listener;
+    return true;
+}
+
+void weir_listener_close(weir_listener_t *listener)
+{
+    if (listener->descriptor >= 0) {
+        close(listener->descriptor);
+        listener->descriptor = -1;
+    }
+}

@@ -1,0 +1,388 @@
+/*
+ * loop.c: the turns of an event loop. Each turn handles first what came in (messages, events), then runs guests that
+ * can go on, then lets libmicrohttpd work; guests that want to go on after that wait for the next turn, so that one
+ * that spins holds up the others on its loop for a time slice at most.
+ */
+#include "serve/loop.h"
+
+#include "observe/log.h"
+#include "serve/accept.h"
+#include "serve/connection.h"
+#include "serve/limits.h"
+#include "serve/shared.h"
+#include "serve/task.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_A_TURN = 64,
+    DRAIN_STEP_MILLISECONDS = 20 /* how often a draining loop looks at its idle connections */
+};
+
+/* The inbox of the loop whose thread this is. */
+static _Thread_local const weir_inbox_t *own_inbox;
+
+bool weir_loop_is_own(const weir_inbox_t *inbox)
+{
+    return own_inbox == inbox;
+}
+
+uint64_t weir_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- Making and freeing
+ * ---------------------------------------------------------------------------------------------- */
+
+/* The path is taken as it was received: nothing is decoded. */
+static size_t keep_escapes(void *context, struct MHD_Connection *handle, char *text)
+{
+    (void)context;
+    (void)handle;
+    return strlen(text);
+}
+
+static struct MHD_Daemon *start_daemon(weir_loop_t *loop)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_THREAD_SAFETY;
+    return MHD_start_daemon(flags, 0, NULL, NULL, weir_connection_handle, loop, /**/
+        MHD_OPTION_CLIENT_DISCIPLINE_LVL, (int)1,                               /**/
+        /* The loop keeps to its limit itself; two loops at once may exceed it by what they accept in a turn. */
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(loop->max_connections + WEIR_ACCEPTS_A_TURN * loop->server->loop_count),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEIR_CONNECTION_BYTES, /**/
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEIR_IDLE_SECONDS,        /**/
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, (int)1,                         /**/
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,                  /**/
+        MHD_OPTION_URI_LOG_CALLBACK, weir_connection_log_uri, loop,        /**/
+        MHD_OPTION_NOTIFY_CONNECTION, weir_connection_notify, loop,        /**/
+        MHD_OPTION_NOTIFY_COMPLETED, weir_connection_completed, loop, MHD_OPTION_END);
+}
+
+static bool watch_sources(weir_loop_t *loop)
+{
+    static weir_source_t inbox_source = WEIR_SOURCE_INBOX;
+    static weir_source_t daemon_source = WEIR_SOURCE_DAEMON;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL) {
+        errno = EINVAL;
+        return false;
+    }
+    struct epoll_event inbox_event = {.events = EPOLLIN | EPOLLET, .data.ptr = &inbox_source};
+    struct epoll_event daemon_event = {.events = EPOLLIN, .data.ptr = &daemon_source};
+    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, weir_inbox_descriptor(loop->inbox), &inbox_event) == 0 &&
+           epoll_ctl(loop->epoll, EPOLL_CTL_ADD, info->epoll_fd, &daemon_event) == 0;
+}
+
+bool weir_loop_init(weir_loop_t *loop)
+{
+    uint64_t timeout = loop->server->settings.request_timeout_milliseconds;
+    weir_list_init(&loop->connections);
+    weir_list_init(&loop->run_queue);
+    weir_list_init(&loop->tasks);
+    weir_list_init(&loop->waiting);
+    weir_deadlines_init(&loop->heads, timeout);
+    weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
+    weir_deadlines_init(&loop->earlies, WEIR_EARLY_MILLISECONDS);
+    weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
+    weir_deadlines_init(&loop->stalls, WEIR_IDLE_SECONDS * 1000);
+    weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
+    weir_deadlines_init(&loop->overtimes, timeout);
+    atomic_init(&loop->connection_count, 0);
+    loop->now = weir_clock();
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->inbox = weir_inbox_new();
+    loop->gathered = malloc(WEIR_GATHER_BYTES);
+    errno = 0;
+    loop->daemon = start_daemon(loop);
+    if (loop->epoll >= 0 && loop->inbox != NULL && loop->gathered != NULL && loop->daemon != NULL &&
+        watch_sources(loop)) {
+        return true;
+    }
+    int error = errno == 0 ? ENOMEM : errno;
+    weir_loop_destroy(loop);
+    errno = error;
+    return false;
+}
+
+/* Take what is still in the inbox: wakers that came too late, and connections that came after the loop had given up. */
+static void empty_inbox(weir_loop_t *loop)
+{
+    weir_message_t *message = weir_inbox_take(loop->inbox);
+    while (message != NULL) {
+        weir_message_t *next = message->next;
+        if (message->kind == WEIR_MESSAGE_WAKE) {
+            weir_task_receive(message);
+        } else {
+            weir_accept_refuse(loop, message);
+        }
+        message = next;
+    }
+}
+
+void weir_loop_destroy(weir_loop_t *loop)
+{
+    if (loop->daemon != NULL) {
+        MHD_stop_daemon(loop->daemon);
+    }
+    if (loop->epoll >= 0) {
+        close(loop->epoll);
+    }
+    if (loop->inbox != NULL) {
+        empty_inbox(loop);
+        weir_inbox_release(loop->inbox);
+    }
+    free(loop->gathered);
+    free(loop->fields);
+    loop->daemon = NULL;
+    loop->epoll = -1;
+    loop->inbox = NULL;
+    loop->gathered = NULL;
+    loop->fields = NULL;
+}
+
+/* ---- One turn
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* How long the next wait may last, in milliseconds; -1: for ever. */
+static int time_to_wait(weir_loop_t *loop)
+{
+    if (!weir_list_is_empty(&loop->run_queue)) {
+        return 0;
+    }
+    uint64_t wait = UINT64_MAX;
+    uint64_t daemon_wait;
+    if (MHD_get_timeout64(loop->daemon, &daemon_wait) == MHD_YES) {
+        wait = daemon_wait;
+    }
+    if (wait == 0) {
+        return 0;
+    }
+    const weir_deadlines_t *all[] = {
+        &loop->heads, &loop->requests, &loop->earlies, &loop->lingers, &loop->stalls, &loop->watches, &loop->overtimes};
+    uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        uint64_t at = weir_deadlines_next(all[i]);
+        next = at < next ? at : next;
+    }
+    if (loop->draining) {
+        uint64_t step = loop->now + DRAIN_STEP_MILLISECONDS;
+        next = step < next ? step : next;
+        next = loop->server->drain_until < next ? loop->server->drain_until : next;
+    }
+    if (next != UINT64_MAX) {
+        uint64_t until = next > loop->now ? next - loop->now : 0;
+        wait = until < wait ? until : wait;
+    }
+    if (wait == UINT64_MAX) {
+        return -1;
+    }
+    return wait > INT_MAX ? INT_MAX : (int)wait;
+}
+
+static void take_messages(weir_loop_t *loop)
+{
+    weir_message_t *message = weir_inbox_take(loop->inbox);
+    while (message != NULL) {
+        weir_message_t *next = message->next;
+        switch (message->kind) {
+        case WEIR_MESSAGE_WAKE:
+            weir_task_receive(message);
+            break;
+        case WEIR_MESSAGE_CONNECTION:
+            weir_accept_arrival(loop, message);
+            break;
+        }
+        message = next;
+    }
+}
+
+static void handle_deadlines(weir_loop_t *loop)
+{
+    struct {
+        weir_deadlines_t *deadlines;
+        size_t offset;
+        void (*handle)(weir_connection_t *connection);
+    } all[] = {
+        {&loop->heads, offsetof(weir_connection_t, head_deadline), weir_connection_head_overdue},
+        {&loop->requests, offsetof(weir_connection_t, request_deadline), weir_connection_request_overdue},
+        {&loop->earlies, offsetof(weir_connection_t, early_deadline), weir_connection_early_due},
+        {&loop->lingers, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
+        {&loop->stalls, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
+        {&loop->watches, offsetof(weir_connection_t, watch_deadline), weir_connection_watch_due},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        weir_deadline_t *deadline;
+        while ((deadline = weir_deadlines_expire(all[i].deadlines, loop->now)) != NULL) {
+            all[i].handle((weir_connection_t *)(void *)((char *)deadline - all[i].offset));
+        }
+    }
+    weir_deadline_t *deadline;
+    while ((deadline = weir_deadlines_expire(&loop->overtimes, loop->now)) != NULL) {
+        weir_log(WEIR_LOG_WARNING, "a guest was still running long after its response, and was ended");
+        weir_task_end(WEIR_CONTAINER(deadline, weir_task_t, overtime));
+    }
+}
+
+/* Poll each task that was in the run queue when the turn began, unless that takes more than a time slice. */
+static void run_tasks(weir_loop_t *loop)
+{
+    weir_list_t due;
+    weir_list_init(&due);
+    weir_list_move(&loop->run_queue, &due);
+    weir_link_t *link;
+    while ((link = weir_list_first(&due)) != NULL) {
+        weir_task_t *task = WEIR_CONTAINER(link, weir_task_t, run_link);
+        weir_task_poll(task);
+        if (task->connection != NULL) {
+            weir_connection_progress(task->connection);
+        } else {
+            weir_task_continue(task);
+        }
+        if (weir_ticker_count(loop->server->ticker) != loop->turn_ticks) {
+            break;
+        }
+    }
+    /* What is left keeps its place before those that were polled. */
+    weir_list_t again;
+    weir_list_init(&again);
+    weir_list_move(&loop->run_queue, &again);
+    weir_list_move(&due, &loop->run_queue);
+    while ((link = weir_list_first(&again)) != NULL) {
+        weir_link_remove(link);
+        weir_list_append(&loop->run_queue, link);
+    }
+}
+
+void weir_loop_admit(weir_loop_t *loop)
+{
+    while (loop->calls < loop->max_calls && !weir_list_is_empty(&loop->waiting)) {
+        weir_link_t *first = weir_list_first(&loop->waiting);
+        weir_link_remove(first);
+        loop->waiting_count--;
+        weir_connection_admitted(WEIR_CONTAINER(first, weir_connection_t, waiting_link));
+    }
+}
+
+/* ---- Draining
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void drain(weir_loop_t *loop)
+{
+    if (!loop->draining) {
+        loop->draining = true;
+        weir_accept_update(loop);
+    }
+    if (loop->accept_after != 0 && loop->now >= loop->accept_after) {
+        loop->accept_after = 0;
+    }
+    weir_accept_remaining(loop);
+    weir_link_t *next;
+    for (weir_link_t *link = weir_list_first(&loop->connections); link != NULL; link = next) {
+        next = weir_list_next(&loop->connections, link);
+        weir_connection_drain(WEIR_CONTAINER(link, weir_connection_t, link));
+    }
+}
+
+/* Nothing is left to be done, and no other loop can hand over anything more. */
+static bool is_drained(const weir_loop_t *loop)
+{
+    return loop->draining && loop->emptied && atomic_load(&loop->server->listening) == 0 &&
+           atomic_load(&loop->connection_count) == 0 && weir_list_is_empty(&loop->tasks);
+}
+
+/* The drain time is over: close everything. What had no answer yet is counted as its end is noticed. */
+static void give_up(weir_loop_t *loop)
+{
+    loop->cutting = true;
+    weir_accept_give_up(loop);
+    weir_link_t *link;
+    weir_link_t *next;
+    for (link = weir_list_first(&loop->connections); link != NULL; link = next) {
+        next = weir_list_next(&loop->connections, link);
+        weir_connection_give_up(WEIR_CONTAINER(link, weir_connection_t, link));
+    }
+    MHD_stop_daemon(loop->daemon);
+    loop->daemon = NULL;
+    while ((link = weir_list_first(&loop->tasks)) != NULL) {
+        weir_task_end(WEIR_CONTAINER(link, weir_task_t, link));
+    }
+}
+
+/* ---- The thread
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* Wait for events. Returns their number. */
+static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
+{
+    int wait = time_to_wait(loop);
+    if (wait != 0 && !weir_inbox_may_sleep(loop->inbox)) {
+        wait = 0;
+    }
+    int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);
+    weir_inbox_awake(loop->inbox);
+    return count < 0 ? 0 : count;
+}
+
+static void turn(weir_loop_t *loop)
+{
+    struct epoll_event events[EVENTS_A_TURN];
+    int count = wait_for_events(loop, events);
+    bool accepts = false;
+    loop->now = weir_clock();
+    loop->turn_ticks = weir_ticker_count(loop->server->ticker);
+    /* Connections first: nothing may free one before its event was looked at, and libmicrohttpd does. */
+    for (int i = 0; i < count; i++) {
+        switch (*(const weir_source_t *)events[i].data.ptr) {
+        case WEIR_SOURCE_LISTENER:
+            accepts = true;
+            break;
+        case WEIR_SOURCE_CONNECTION:
+            weir_connection_event(events[i].data.ptr, events[i].events);
+            break;
+        case WEIR_SOURCE_INBOX:
+        case WEIR_SOURCE_DAEMON:
+            break;
+        }
+    }
+    take_messages(loop);
+    handle_deadlines(loop);
+    run_tasks(loop);
+    weir_loop_admit(loop);
+    if (accepts && !loop->draining) {
+        weir_accept(loop);
+    }
+    MHD_run(loop->daemon);
+    weir_loop_admit(loop);
+    weir_accept_update(loop);
+}
+
+void *weir_loop_main(void *argument)
+{
+    weir_loop_t *loop = argument;
+    struct weir_server *server = loop->server;
+    own_inbox = loop->inbox;
+    weir_accept_update(loop);
+    while (!is_drained(loop)) {
+        turn(loop);
+        if (!atomic_load(&server->stopping)) {
+            continue;
+        }
+        if (loop->now >= server->drain_until) {
+            give_up(loop);
+            break;
+        }
+        drain(loop);
+    }
+    own_inbox = NULL;
+    return NULL;
+}

@@ -1,0 +1,94 @@
+/*
+ * loop.h: an event loop: one thread, one epoll, one libmicrohttpd daemon, and the connections and tasks that belong to
+ * it from beginning to end. Unless a comment says otherwise, a member or function is for the loop's own thread.
+ */
+#ifndef WEIR_SERVE_LOOP_H
+#define WEIR_SERVE_LOOP_H
+
+#include "guest/guest.h"
+#include "serve/deadline.h"
+#include "serve/inbox.h"
+#include "serve/list.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct MHD_Daemon;
+struct weir_server;
+
+/* What an event of the loop's epoll is about; epoll's data points to one of these. */
+typedef enum weir_source {
+    WEIR_SOURCE_LISTENER,
+    WEIR_SOURCE_INBOX,
+    WEIR_SOURCE_DAEMON,
+    WEIR_SOURCE_CONNECTION, /* the first member of a weir_connection_t */
+} weir_source_t;
+
+typedef struct weir_loop {
+    /* Constant once the thread runs. */
+    struct weir_server *server;
+    unsigned index;
+    uint32_t max_calls;
+    uint32_t max_waiting;
+    uint32_t max_connections;
+
+    /* Shared: the inbox, and the number of connections that the loop has or is about to get. */
+    weir_inbox_t *inbox;
+    atomic_uint connection_count;
+
+    pthread_t thread;
+    int epoll;
+    struct MHD_Daemon *daemon;
+    uint64_t now;        /* weir_clock's time at the start of the turn */
+    uint32_t turn_ticks; /* the ticker's count then */
+
+    weir_list_t connections;
+    weir_list_t run_queue; /* tasks to be polled */
+    weir_list_t tasks;     /* every task */
+    weir_list_t waiting;   /* connections that wait for an instance */
+    uint32_t waiting_count;
+    uint32_t calls; /* tasks: instances in use */
+
+    weir_deadlines_t heads;     /* requests without their response's head */
+    weir_deadlines_t requests;  /* connections without a whole request head */
+    weir_deadlines_t earlies;   /* answers that wait for the rest of a request's body */
+    weir_deadlines_t lingers;   /* connections whose rest is dropped */
+    weir_deadlines_t stalls;    /* early answers that the client does not read; a linger_deadline, too */
+    weir_deadlines_t watches;   /* suspended requests whose clients are not watched yet */
+    weir_deadlines_t overtimes; /* guests that go on after their response */
+
+    bool listening;        /* the listening socket is in the epoll */
+    bool accept_refused;   /* accept failed for want of something, and that was logged */
+    uint64_t accept_after; /* the pause after that ends then; 0: none */
+    bool draining;
+    bool emptied; /* the listen queue, for the last time */
+    bool cutting; /* the drain time is over */
+    bool arrived; /* MHD has taken the connection that was just handed to it */
+
+    weir_pair_t *fields; /* own: a request's headers, while it is being started */
+    size_t field_count;
+    size_t field_capacity;
+    char *gathered; /* own: WEIR_GATHER_BYTES of a response's body, while it is being put together */
+} weir_loop_t;
+
+/*
+ * Prepare a loop whose `server` and `index` are set and whose other members are zero. On failure returns false, leaves
+ * nothing to free and stores errno. Any thread.
+ */
+bool weir_loop_init(weir_loop_t *loop);
+
+/* Undo weir_loop_init, when no loop's thread runs. Any thread. */
+void weir_loop_destroy(weir_loop_t *loop);
+
+/* The thread: serves until the server has stopped. `argument` is the loop. */
+void *weir_loop_main(void *argument);
+
+/* Whether the calling thread is this loop's. Any thread. */
+bool weir_loop_is_own(const weir_inbox_t *inbox);
+
+/* Start as many waiting requests as there are instances free. */
+void weir_loop_admit(weir_loop_t *loop);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * response.h: responses as libmicrohttpd sends them, from a guest's exchange or from the server itself.
+ */
+#ifndef WEIR_SERVE_RESPONSE_H
+#define WEIR_SERVE_RESPONSE_H
+
+#include "serve/connection.h"
+
+/*
+ * The response of the connection's task, whose head is there; its body comes from the exchange as far as it was not
+ * complete yet. Returns NULL when memory ran out. On success stores the status, and whether the task is needed no more.
+ */
+struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsigned *ret_status, bool *ret_complete);
+
+/* The response to the connection's `answer`. Returns NULL when memory ran out. */
+struct MHD_Response *weir_response_of_server(weir_connection_t *connection);
+
+/* Whether a response with this status has no body, whatever the guest writes. */
+bool weir_response_is_bodiless(const weir_connection_t *connection, unsigned status);
+
+#endif

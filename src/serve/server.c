@@ -1,0 +1,200 @@
+/*
+ * server.c: starting and stopping a server: what its threads share is made here before they start and freed after they
+ * have ended.
+ */
+#include "serve/server.h"
+
+#include "serve/limits.h"
+#include "serve/shared.h"
+#include "serve/shares.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <linux/filter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <wasmtime.h>
+
+enum { LISTEN_BACKLOG = 4096 /* the system lowers it to net.core.somaxconn */ };
+
+static bool fail(char **ret_message, const char *what, int error)
+{
+    if (asprintf(ret_message, "%s: %s", what, strerror(error)) < 0) {
+        *ret_message = NULL;
+    }
+    return false;
+}
+
+static void tick(void *context)
+{
+    wasmtime_engine_increment_epoch(context);
+}
+
+/* What /.well-known/spin/info answers, as Spin's: pretty JSON, and no key for what is not there. */
+static char *describe_application(const weir_server_settings_t *settings)
+{
+    json_t *info = json_object();
+    int failed = json_object_set_new(info, "name", json_string(settings->application_name));
+    if (settings->application_version != NULL) {
+        failed |= json_object_set_new(info, "version", json_string(settings->application_version));
+    }
+    char *text = failed == 0 ? json_dumps(info, JSON_INDENT(2)) : NULL;
+    json_decref(info);
+    return text;
+}
+
+static void free_server(weir_server_t *server)
+{
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        weir_loop_destroy(&server->loops[i]);
+    }
+    weir_ticker_free(server->ticker);
+    pthread_cond_destroy(&server->changed);
+    pthread_mutex_destroy(&server->lock);
+    free(server->info);
+    free(server->loops);
+    free(server);
+}
+
+/* Make the loops; `loop_count` counts those that were made. */
+static bool make_loops(weir_server_t *server, unsigned count)
+{
+    server->loops = calloc(count, sizeof(*server->loops));
+    if (server->loops == NULL) {
+        return false;
+    }
+    const weir_server_settings_t *settings = &server->settings;
+    for (unsigned i = 0; i < count; i++) {
+        weir_loop_t *loop = &server->loops[i];
+        uint32_t connections = weir_share(settings->max_connections, count, i);
+        loop->server = server;
+        loop->index = i;
+        loop->max_calls = weir_share(settings->max_calls, count, i);
+        loop->max_waiting = weir_share(settings->max_waiting, count, i);
+        loop->max_connections = connections == 0 ? 1 : connections;
+        if (!weir_loop_init(loop)) {
+            return false;
+        }
+        server->loop_count++;
+    }
+    return true;
+}
+
+/* Let `count` of the threads that were started end, and wait for that. */
+static void join_loops(weir_server_t *server, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        weir_inbox_wake(server->loops[i].inbox);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        pthread_join(server->loops[i].thread, NULL);
+    }
+}
+
+static int start_threads(weir_server_t *server)
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error != 0) {
+        return error;
+    }
+    pthread_attr_setstacksize(&attributes, WEIR_LOOP_STACK_BYTES);
+    unsigned started = 0;
+    while (error == 0 && started < server->loop_count) {
+        weir_loop_t *loop = &server->loops[started];
+        error = pthread_create(&loop->thread, &attributes, weir_loop_main, loop);
+        started += error == 0 ? 1 : 0;
+    }
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        server->drain_until = 0;
+        atomic_store(&server->stopping, true);
+        join_loops(server, started);
+    }
+    return error;
+}
+
+bool weir_server_start(const weir_server_settings_t *settings, const weir_listener_t *listener,
+    weir_server_t **ret_server, char **ret_message)
+{
+    unsigned count = settings->loops < settings->max_calls ? settings->loops : settings->max_calls;
+    weir_server_t *server = count == 0 ? NULL : calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return fail(ret_message, "cannot start the server", count == 0 ? EINVAL : ENOMEM);
+    }
+    server->settings = *settings;
+    server->listener = listener->descriptor;
+    server->port = listener->port;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->changed, NULL);
+    atomic_init(&server->stopping, false);
+    atomic_init(&server->listening, count);
+    atomic_init(&server->cut, 0);
+    server->info = describe_application(settings);
+    if (server->info == NULL) {
+        free_server(server);
+        return fail(ret_message, "cannot start the server", ENOMEM);
+    }
+    server->info_size = strlen(server->info);
+    errno = 0;
+    server->ticker = weir_ticker_new(count, tick, settings->engine);
+    if (server->ticker == NULL || !make_loops(server, count)) {
+        int error = errno;
+        free_server(server);
+        return fail(ret_message, "cannot start the server", error);
+    }
+    if (listen(server->listener, LISTEN_BACKLOG) < 0) {
+        int error = errno;
+        free_server(server);
+        return fail(ret_message, "cannot listen", error);
+    }
+    int error = start_threads(server);
+    if (error != 0) {
+        free_server(server);
+        return fail(ret_message, "cannot start the server's threads", error);
+    }
+    *ret_server = server;
+    return true;
+}
+
+/*
+ * Have the system drop every packet that would begin a new connection (SYN is bit 1 of byte 13 of a TCP header, which
+ * is where a listening socket's filter sees a packet), so that the listen queue can be emptied for good. Those who are
+ * dropped try again and find the port closed. Where it is refused, a connection that is made between the last look at
+ * the queue and the closing is lost.
+ */
+static void refuse_new_connections(int listener)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+    (void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+unsigned weir_server_stop(weir_server_t *own_server)
+{
+    weir_server_t *server = own_server;
+    refuse_new_connections(server->listener);
+    server->drain_until = weir_clock() + server->settings.drain_timeout_milliseconds;
+    atomic_store(&server->stopping, true);
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        weir_inbox_wake(server->loops[i].inbox);
+    }
+    pthread_mutex_lock(&server->lock);
+    while (atomic_load(&server->listening) > 0) {
+        pthread_cond_wait(&server->changed, &server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+    /* On Linux this ends listening, although the socket stays open: from now on new connections are refused. */
+    shutdown(server->listener, SHUT_RD);
+    join_loops(server, server->loop_count);
+    unsigned cut = atomic_load(&server->cut);
+    free_server(server);
+    return cut;
+}

@@ -1,0 +1,43 @@
+/*
+ * shared.h: what the threads of a server share. Everything that more than one thread touches is reached from here:
+ *
+ * - the settings, the listening socket's number, the JSON text and the array of loops are constant once the threads
+ * run;
+ * - the ticker and the inboxes have their own synchronization;
+ * - the atomic members below; what may be shared of a loop is said in loop.h, of a task in task.h.
+ *
+ * Connections, MHD's daemons, exchanges and deadlines belong to one loop's thread each.
+ */
+#ifndef WEIR_SERVE_SHARED_H
+#define WEIR_SERVE_SHARED_H
+
+#include "serve/loop.h"
+#include "serve/server.h"
+#include "serve/ticker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct weir_server {
+    weir_server_settings_t settings;
+    int listener;
+    uint16_t port;
+    char *info; /* own: what /.well-known/spin/info answers */
+    size_t info_size;
+    weir_ticker_t *ticker;
+    unsigned loop_count;
+    weir_loop_t *loops;
+
+    uint64_t drain_until; /* on weir_clock's clock; written before `stopping` is set */
+    atomic_bool stopping;
+    atomic_uint listening; /* loops that have not yet emptied the listen queue for the last time */
+    pthread_mutex_t lock;  /* for waiting until `listening` is 0 */
+    pthread_cond_t changed;
+    atomic_uint cut; /* requests that were not answered when the drain time was over */
+};
+
+/* Milliseconds of a clock that never runs backwards. */
+uint64_t weir_clock(void);
+
+#endif

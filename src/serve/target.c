@@ -1,0 +1,225 @@
+/*
+ * target.c: parsing of request targets and authorities. Which bytes a path and a query may hold is what the `http`
+ * crate (1.x, src/uri/path.rs) lets pass, because that is what Spin serves and what the bridge makes the guest's
+ * request from; a fragment, which it drops, is refused: no client may send one (RFC 9112, section 3.2).
+ */
+#include "serve/target.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_letter(unsigned char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+static bool is_digit(unsigned char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool path_may_hold(unsigned char byte)
+{
+    return byte == 0x21 || (byte >= 0x24 && byte <= 0x3B) || byte == 0x3D || (byte >= 0x40 && byte <= 0x5F) ||
+           (byte >= 0x61 && byte <= 0x7A) || byte == 0x7C || byte == 0x7E || byte >= 0x80 || byte == '"' ||
+           byte == '{' || byte == '}';
+}
+
+static bool query_may_hold(unsigned char byte)
+{
+    return byte == 0x21 || byte == 0x22 || (byte >= 0x24 && byte <= 0x7E) || byte >= 0x80;
+}
+
+/* The length of the UTF-8 sequence that begins here, 0 when there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *bytes, size_t size)
+{
+    size_t length;
+    uint32_t least;
+    uint32_t point;
+    if (bytes[0] < 0x80) {
+        return 1;
+    } else if (bytes[0] >= 0xC2 && bytes[0] <= 0xDF) {
+        length = 2;
+        least = 0x80;
+        point = bytes[0] & 0x1Fu;
+    } else if ((bytes[0] & 0xF0) == 0xE0) {
+        length = 3;
+        least = 0x800;
+        point = bytes[0] & 0x0Fu;
+    } else if (bytes[0] >= 0xF0 && bytes[0] <= 0xF4) {
+        length = 4;
+        least = 0x10000;
+        point = bytes[0] & 0x07u;
+    } else {
+        return 0;
+    }
+    if (size < length) {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | (bytes[i] & 0x3Fu);
+    }
+    bool is_surrogate = point >= 0xD800 && point <= 0xDFFF;
+    return point < least || point > 0x10FFFF || is_surrogate ? 0 : length;
+}
+
+static bool is_utf8(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size) {
+        size_t length = utf8_length((const unsigned char *)text + at, size - at);
+        if (length == 0) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+/* Path and query; `text` begins with "/", or with "?" or nothing, when it stands after an authority. */
+static bool parse_path_and_query(const char *text, size_t size, weir_target_t *ret_target)
+{
+    size_t path_size = 0;
+    while (path_size < size && text[path_size] != '?') {
+        if (!path_may_hold((unsigned char)text[path_size])) {
+            return false;
+        }
+        path_size++;
+    }
+    for (size_t i = path_size + 1; i < size; i++) {
+        if (!query_may_hold((unsigned char)text[i])) {
+            return false;
+        }
+    }
+    if (!is_utf8(text, size)) {
+        return false;
+    }
+    ret_target->target = (weir_bytes_t){text, size};
+    ret_target->path = (weir_bytes_t){text, path_size};
+    ret_target->query =
+        path_size < size ? (weir_bytes_t){text + path_size + 1, size - path_size - 1} : (weir_bytes_t){text + size, 0};
+    return true;
+}
+
+/* The length of "http://" or "https://" at the start, or 0. */
+static size_t scheme_length(const char *text, size_t size)
+{
+    if (size >= 7 && strncasecmp(text, "http://", 7) == 0) {
+        return 7;
+    }
+    return size >= 8 && strncasecmp(text, "https://", 8) == 0 ? 8 : 0;
+}
+
+unsigned weir_target_parse(const char *text, size_t size, weir_target_t *ret_target)
+{
+    weir_target_t target = {.authority = {NULL, 0}};
+    if (size == 1 && text[0] == '*') {
+        return 404;
+    }
+    if (size > 0 && text[0] == '/') {
+        if (!parse_path_and_query(text, size, &target)) {
+            return 400;
+        }
+        *ret_target = target;
+        return 0;
+    }
+    size_t scheme = scheme_length(text, size);
+    if (scheme == 0) {
+        return 400;
+    }
+    size_t end = scheme;
+    while (end < size && text[end] != '/' && text[end] != '?') {
+        end++;
+    }
+    target.authority = (weir_bytes_t){text + scheme, end - scheme};
+    if (!weir_authority_is_valid(target.authority)) {
+        return 400;
+    }
+    if (end == size) {
+        target.target = target.path = (weir_bytes_t){"/", 1};
+        target.query = (weir_bytes_t){"", 0};
+    } else if (text[end] == '?' || !parse_path_and_query(text + end, size - end, &target)) {
+        /* "http://host?query" would have to become "/?query", and no client sends it. */
+        return 400;
+    }
+    *ret_target = target;
+    return 0;
+}
+
+bool weir_method_is_valid(const char *text)
+{
+    if (text[0] == '\0') {
+        return false;
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (!is_letter(byte) && !is_digit(byte) && strchr("!#$%&'*+-.^_`|~", byte) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The size of the host at the start of an authority: up to the colon of the port. 0 when it is malformed. */
+static size_t host_size(weir_bytes_t authority)
+{
+    size_t at = 0;
+    if (authority.size > 0 && authority.data[0] == '[') {
+        for (at = 1; at < authority.size && authority.data[at] != ']'; at++) {
+            unsigned char byte = (unsigned char)authority.data[at];
+            bool is_hex = is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+            if (!is_hex && byte != ':' && byte != '.') {
+                return 0;
+            }
+        }
+        return at > 1 && at < authority.size ? at + 1 : 0;
+    }
+    while (at < authority.size && authority.data[at] != ':') {
+        unsigned char byte = (unsigned char)authority.data[at];
+        if (!is_letter(byte) && !is_digit(byte) && (byte == '\0' || strchr("-._~%!$&'()*+,;=", byte) == NULL)) {
+            return 0;
+        }
+        at++;
+    }
+    return at;
+}
+
+bool weir_authority_is_valid(weir_bytes_t authority)
+{
+    size_t at = host_size(authority);
+    if (at == 0) {
+        return false;
+    }
+    if (at == authority.size) {
+        return true;
+    }
+    if (authority.data[at] != ':' || authority.size - at > 6) {
+        return false;
+    }
+    unsigned port = 0;
+    for (at++; at < authority.size; at++) {
+        unsigned char byte = (unsigned char)authority.data[at];
+        if (!is_digit(byte)) {
+            return false;
+        }
+        port = port * 10 + (unsigned)(byte - '0');
+    }
+    return port <= 65535;
+}
+
+bool weir_authority_equals(weir_bytes_t left, weir_bytes_t right)
+{
+    return left.size == right.size && (left.size == 0 || strncasecmp(left.data, right.data, left.size) == 0);
+}
+
+bool weir_authority_is_internal(weir_bytes_t authority)
+{
+    static const char suffix[] = ".spin.internal";
+    size_t suffix_size = sizeof(suffix) - 1;
+    size_t size = host_size(authority);
+    return size > suffix_size && strncasecmp(authority.data + size - suffix_size, suffix, suffix_size) == 0;
+}

@@ -1,0 +1,156 @@
+/*
+ * task.c: starting, polling and ending of exchanges, and their waker. A waker that is called on the loop's own thread,
+ * as it is at the end of each time slice of a guest that spins, puts the task at the end of the run queue; from any
+ * other thread it goes through the loop's inbox.
+ */
+#include "serve/task.h"
+
+#include "observe/log.h"
+#include "serve/shared.h"
+
+#include <stdlib.h>
+
+static void release_task(weir_task_t *task)
+{
+    if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) == 1) {
+        weir_inbox_release(task->inbox);
+        free(task);
+    }
+}
+
+static void enqueue(weir_task_t *task)
+{
+    if (task->exchange != NULL && !weir_link_is_linked(&task->run_link)) {
+        weir_list_append(&task->loop->run_queue, &task->run_link);
+    }
+}
+
+static void wake(void *context)
+{
+    weir_task_t *task = context;
+    if (weir_loop_is_own(task->inbox)) {
+        enqueue(task);
+        return;
+    }
+    if (!atomic_exchange(&task->woken, true)) {
+        atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
+        weir_inbox_put(task->inbox, &task->message);
+    }
+}
+
+static void release_waker(void *context)
+{
+    release_task(context);
+}
+
+void weir_task_receive(weir_message_t *message)
+{
+    weir_task_t *task = WEIR_CONTAINER(message, weir_task_t, message);
+    /* First, so that a call of the waker from now on is not taken for this one. */
+    atomic_store(&task->woken, false);
+    enqueue(task);
+    release_task(task);
+}
+
+weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_guest_t *guest,
+    const weir_request_t *request, const weir_route_match_t *match)
+{
+    weir_task_t *task = calloc(1, sizeof(*task));
+    if (task == NULL) {
+        weir_log(WEIR_LOG_ERROR, "a request was answered with 500: out of memory");
+        return NULL;
+    }
+    atomic_init(&task->references, 2);
+    atomic_init(&task->woken, false);
+    task->message.kind = WEIR_MESSAGE_WAKE;
+    task->inbox = weir_inbox_retain(loop->inbox);
+    task->loop = loop;
+    task->connection = connection;
+    weir_waker_t waker = {.wake = wake, .release = release_waker, .context = task};
+    weir_exchange_t *exchange;
+    if (!weir_exchange_start(guest, request, match, waker, &exchange)) {
+        release_task(task);
+        return NULL;
+    }
+    task->exchange = exchange;
+    loop->calls++;
+    weir_list_append(&loop->tasks, &task->link);
+    if (weir_ticker_count(loop->server->ticker) - loop->turn_ticks > 1) {
+        /* Others have used more than a time slice of this turn: what has come in first is looked at before. */
+        enqueue(task);
+    } else {
+        weir_task_poll(task);
+    }
+    return task;
+}
+
+void weir_task_poll(weir_task_t *task)
+{
+    weir_loop_t *loop = task->loop;
+    weir_link_remove(&task->run_link);
+    weir_ticker_begin(loop->server->ticker, loop->index);
+    task->state = weir_exchange_poll(task->exchange);
+    weir_ticker_end(loop->server->ticker, loop->index);
+}
+
+bool weir_task_is_eager(const weir_task_t *task)
+{
+    return weir_link_is_linked(&task->run_link) &&
+           weir_ticker_count(task->loop->server->ticker) == task->loop->turn_ticks;
+}
+
+weir_body_state_t weir_task_body(weir_task_t *task, weir_bytes_t *ret_bytes)
+{
+    for (;;) {
+        if (task->state == WEIR_EXCHANGE_FAILED) {
+            return WEIR_BODY_BROKEN;
+        }
+        *ret_bytes = weir_exchange_body(task->exchange);
+        if (ret_bytes->size > 0) {
+            return WEIR_BODY_BYTES;
+        }
+        if (weir_exchange_body_ended(task->exchange)) {
+            return WEIR_BODY_ENDED;
+        }
+        if (weir_exchange_ended(task->exchange)) {
+            return WEIR_BODY_BROKEN; /* a guest that has ended writes no more */
+        }
+        if (!weir_task_is_eager(task)) {
+            return WEIR_BODY_LATER;
+        }
+        weir_task_poll(task);
+    }
+}
+
+void weir_task_detach(weir_task_t *task)
+{
+    task->connection = NULL;
+    weir_deadline_set(&task->loop->overtimes, &task->overtime, task->loop->now);
+    weir_task_continue(task);
+}
+
+void weir_task_continue(weir_task_t *task)
+{
+    if (task->state != WEIR_EXCHANGE_FAILED) {
+        for (weir_bytes_t bytes = weir_exchange_body(task->exchange); bytes.size > 0;
+             bytes = weir_exchange_body(task->exchange)) {
+            weir_exchange_consume(task->exchange, bytes.size);
+        }
+    }
+    if (weir_exchange_ended(task->exchange)) {
+        weir_task_end(task);
+    }
+}
+
+void weir_task_end(weir_task_t *own_task)
+{
+    weir_exchange_t *exchange = own_task->exchange;
+    own_task->exchange = NULL; /* the waker may be called while the exchange is being freed */
+    own_task->connection = NULL;
+    weir_link_remove(&own_task->run_link);
+    weir_link_remove(&own_task->link);
+    weir_deadline_lift(&own_task->overtime);
+    weir_exchange_free(exchange);
+    own_task->loop->calls--;
+    release_task(own_task);
+}

@@ -1,0 +1,78 @@
+/*
+ * task.h: a guest's exchange as its loop runs it: polled when it was started and whenever its waker was called. It
+ * belongs to the request's connection, and goes on alone when the guest does after its response.
+ */
+#ifndef WEIR_SERVE_TASK_H
+#define WEIR_SERVE_TASK_H
+
+#include "guest/guest.h"
+#include "serve/deadline.h"
+#include "serve/inbox.h"
+#include "serve/list.h"
+#include "serve/loop.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct weir_connection;
+
+typedef struct weir_task {
+    /*
+     * Shared with whoever holds the waker. It may be called after the task has ended, so the memory is counted: one
+     * reference for the loop, one for the waker, one while the message is in the inbox.
+     */
+    weir_message_t message;
+    atomic_uint references;
+    atomic_bool woken;   /* the message is in the inbox */
+    weir_inbox_t *inbox; /* retained */
+
+    /* The loop's thread only. */
+    weir_loop_t *loop;
+    struct weir_connection *connection; /* NULL once it goes on alone */
+    weir_exchange_t *exchange;          /* NULL once it has ended */
+    weir_exchange_state_t state;        /* as of the last poll */
+    weir_link_t link;                   /* in the loop's tasks */
+    weir_link_t run_link;               /* in the loop's run queue */
+    weir_deadline_t overtime;
+} weir_task_t;
+
+/*
+ * Start an exchange and poll it once. Everything is borrowed for the time of this function, except `guest`. Returns
+ * NULL when it could not be started; that has been logged, and the answer is 500.
+ */
+weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_guest_t *guest,
+    const weir_request_t *request, const weir_route_match_t *match);
+
+/* Run the guest for a slice. */
+void weir_task_poll(weir_task_t *task);
+
+/* Whether it is worth polling again at once, and has not used up its share of this turn. */
+bool weir_task_is_eager(const weir_task_t *task);
+
+/* What there is of a response's body. */
+typedef enum weir_body_state {
+    WEIR_BODY_BYTES,  /* some */
+    WEIR_BODY_LATER,  /* nothing now; the task will be polled */
+    WEIR_BODY_ENDED,  /* nothing more: it is complete */
+    WEIR_BODY_BROKEN, /* nothing more, and it is not complete */
+} weir_body_state_t;
+
+/*
+ * The next bytes of the response's body, to be consumed with weir_exchange_consume; the guest is polled for them when
+ * it is eager. Only once the head is there.
+ */
+weir_body_state_t weir_task_body(weir_task_t *task, weir_bytes_t *ret_bytes);
+
+/* The connection needs it no more: let the guest go on, for a limited time, and drop what it still writes. */
+void weir_task_detach(weir_task_t *task);
+
+/* For one that was detached and polled: drop its output, and end it when the guest has. */
+void weir_task_continue(weir_task_t *task);
+
+/* End it wherever the guest stands. The pointer is invalid afterwards. */
+void weir_task_end(weir_task_t *own_task);
+
+/* Put the task whose message came through the inbox into the run queue. */
+void weir_task_receive(weir_message_t *message);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * ticker.h: the epoch tick, which ends the time slice of a guest that spins. A spinning guest occupies its loop's
+ * thread, so the tick has a thread of its own; it sleeps while no guest runs.
+ */
+#ifndef WEIR_SERVE_TICKER_H
+#define WEIR_SERVE_TICKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How long a slice lasts at most; Spin's figure. */
+#define WEIR_TICK_MILLISECONDS 10
+
+typedef struct weir_ticker weir_ticker_t;
+
+/*
+ * Start ticking for threads numbered from 0 to `threads` - 1: `tick(context)` is called every WEIR_TICK_MILLISECONDS,
+ * on the ticker's thread, as long as at least one of them is between weir_ticker_begin and weir_ticker_end. Returns
+ * NULL with errno set on failure.
+ */
+weir_ticker_t *weir_ticker_new(unsigned threads, void (*tick)(void *context), void *context);
+
+/* Stop ticking and join the thread. NULL is allowed. No thread may begin or end any more. */
+void weir_ticker_free(weir_ticker_t *own_ticker);
+
+/* Thread number `thread` begins, or ends, running guest code. Cheap: no system call unless the ticker sleeps. */
+void weir_ticker_begin(weir_ticker_t *ticker, unsigned thread);
+void weir_ticker_end(weir_ticker_t *ticker, unsigned thread);
+
+/* How often it has ticked, modulo 2^32. Any thread. */
+uint32_t weir_ticker_count(const weir_ticker_t *ticker);
+
+#endif
