@@ -1,0 +1,18 @@
+/*
+ * bounds.h: the server's bounds that follow from what the process may use.
+ */
+#ifndef WEIR_CLI_BOUNDS_H
+#define WEIR_CLI_BOUNDS_H
+
+#include <stdint.h>
+
+/*
+ * How many connections to hold at once, from the number of descriptors that may be open and the size of the address
+ * space; UINT64_MAX is unlimited. At least 16, at most 4,096.
+ */
+uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space);
+
+/* How many arenas malloc may have in an address space of this size; 0: as many as it likes. */
+int weir_bounds_arenas(uint64_t address_space);
+
+#endif

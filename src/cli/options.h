@@ -1,0 +1,43 @@
+/*
+ * options.h: the command line of `weir up`.
+ */
+#ifndef WEIR_CLI_OPTIONS_H
+#define WEIR_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WEIR_DEFAULT_LISTEN "127.0.0.1:3000"
+
+enum {
+    WEIR_DEFAULT_REQUEST_TIMEOUT_MILLISECONDS = 30 * 1000,
+    WEIR_MAX_TIMEOUT_MILLISECONDS = 24 * 60 * 60 * 1000,
+    WEIR_MAX_CONCURRENCY = 100000
+};
+
+/* The texts are borrowed from the arguments or the environment. */
+typedef struct weir_up_options {
+    bool help;
+    const char *application; /* "." when none was given */
+    const char *listen;
+    uint64_t request_timeout_milliseconds;
+    uint32_t max_concurrency; /* 0: what the allocator has room for */
+    bool disable_pooling;
+    bool quiet; /* what guests write to their standard streams is not shown */
+} weir_up_options_t;
+
+/*
+ * Parse the arguments that follow `up`; `arguments[0]` is not looked at. `listen_variable` is the value of
+ * SPIN_HTTP_LISTEN_ADDR or NULL; --listen wins over it. On failure returns false, leaves `*ret_options` untouched and
+ * stores a one-line message to be freed with free(3), or NULL when memory ran out. One thread at a time (getopt_long).
+ */
+bool weir_up_options_parse(
+    int count, char **arguments, const char *listen_variable, weir_up_options_t *ret_options, char **ret_message);
+
+/*
+ * Parse a duration: a whole number and its unit, "500ms", "2s", "1m" or "1h", greater than 0 and at most
+ * WEIR_MAX_TIMEOUT_MILLISECONDS. Returns false, and leaves `*ret_milliseconds` untouched, for anything else.
+ */
+bool weir_duration_parse(const char *text, uint64_t *ret_milliseconds);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * signals.c: a handler that counts, and an eventfd that the main thread waits at. A handler, because any thread may get
+ * the signal, those of libraries too, whose masks are not weir's to set.
+ */
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static atomic_bool serving;
+static atomic_uint signals;
+static int event = -1;
+
+static void handle(int number)
+{
+    (void)number;
+    int error = errno;
+    if (!atomic_load(&serving)) {
+        _exit(0);
+    }
+    if (atomic_fetch_add(&signals, 1) > 0) {
+        static const char text[] = "weir: warning: ended at once by a second signal; requests were cut\n";
+        ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+        (void)written;
+        _exit(1);
+    }
+    uint64_t one = 1;
+    ssize_t written = write(event, &one, sizeof(one));
+    (void)written;
+    errno = error;
+}
+
+bool weir_signals_init(void)
+{
+    event = eventfd(0, EFD_CLOEXEC);
+    if (event < 0) {
+        return false;
+    }
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    return sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0 &&
+           sigaction(SIGPIPE, &ignore, NULL) == 0;
+}
+
+void weir_signals_serving(void)
+{
+    atomic_store(&serving, true);
+}
+
+void weir_signals_wait(void)
+{
+    uint64_t count;
+    while (read(event, &count, sizeof(count)) < 0 && errno == EINTR) {
+        /* another signal than those */
+    }
+}

@@ -1,0 +1,319 @@
+/*
+ * up.c: `weir up`, step by step. What can be wrong with the input is found first and fast; the allocator is chosen
+ * while the process has one thread; nothing is printed on standard output before everything is ready.
+ */
+#include "cli/up.h"
+
+#include "cli/application.h"
+#include "cli/bounds.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "cli/signals.h"
+#include "cli/strategy.h"
+#include "observe/log.h"
+#include "serve/server.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <wasmtime.h>
+
+enum {
+    EXIT_FINE = 0,
+    EXIT_FAILED = 1,
+    EXIT_INPUT = 2,
+    MAX_WAITING = 1024,            /* requests that wait for an instance */
+    MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
+    DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
+};
+
+/* Everything that `weir up` makes, so that it can be freed wherever it ends. */
+typedef struct up {
+    weir_up_options_t options;
+    weir_strategy_t strategy;
+    char *strategy_warning;
+    weir_application_t application;
+    weir_listener_t listener;
+    weir_choice_t *choice;
+    wasm_engine_t *engine;
+    weir_server_t *server;
+} up_t;
+
+/* Log a message that somebody stored, and free it. */
+static int fail(int status, char *own_message)
+{
+    weir_log(WEIR_LOG_ERROR, "%s", own_message == NULL ? "out of memory" : own_message);
+    free(own_message);
+    return status;
+}
+
+/* Log each line of a text. */
+static void log_lines(weir_log_level_t level, const char *text)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+        if (size > 0) {
+            weir_log(level, "%.*s", (int)size, text);
+        }
+        text += size + (text[size] == '\n' ? 1 : 0);
+    }
+}
+
+/* ---- The machine ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t limit_of(int resource)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return UINT64_MAX;
+    }
+    return limit.rlim_cur;
+}
+
+/* Take as many descriptors as may be had, within reason. Returns how many. */
+static uint64_t raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 1024;
+    }
+    rlim_t wanted =
+        limit.rlim_max == RLIM_INFINITY || limit.rlim_max > MAX_DESCRIPTORS ? MAX_DESCRIPTORS : limit.rlim_max;
+    if (limit.rlim_cur < wanted) {
+        struct rlimit raised = {wanted, limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+            return wanted;
+        }
+    }
+    return limit.rlim_cur;
+}
+
+/*
+ * In a small address space each arena that malloc reserves is missing elsewhere, and a reservation that keeps failing
+ * costs more than the lock it saves.
+ */
+static void limit_arenas(void)
+{
+#ifdef __GLIBC__
+    int arenas = weir_bounds_arenas(limit_of(RLIMIT_AS));
+    if (arenas > 0) {
+        mallopt(M_ARENA_MAX, arenas);
+    }
+#endif
+}
+
+static unsigned count_processors(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) < 0) {
+        return 1;
+    }
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : (unsigned)count;
+}
+
+/* ---- The engine ---------------------------------------------------------------------------------------------------------- */
+
+/* Nothing that the strategy allows works here: say what was tried. */
+static int refuse_choice(const up_t *up)
+{
+    if (up->strategy == WEIR_STRATEGY_AUTO) {
+        weir_log(WEIR_LOG_ERROR, "no instance allocator works on this machine; 'weir doctor' shows what was tried");
+    } else {
+        const char *variable = getenv("SPIN_ALLOCATOR");
+        weir_log(WEIR_LOG_ERROR, "%s=%s cannot be had on this machine; SPIN_ALLOCATOR=auto takes the best that works",
+            variable != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING",
+            variable != NULL ? variable : getenv("SPIN_WASMTIME_POOLING"));
+    }
+    log_lines(WEIR_LOG_ERROR, weir_choice_notice(up->choice));
+    return EXIT_FAILED;
+}
+
+static int choose(up_t *up)
+{
+    weir_choose_options_t options;
+    weir_choose_options_init(&options);
+    options.strategy = up->strategy;
+    options.needs = weir_application_needs(&up->application);
+    options.needs.concurrency = up->options.max_concurrency;
+    weir_choice_free(up->choice);
+    up->choice = NULL;
+    weir_status_t status = weir_allocator_choose(&options, &up->choice);
+    if (status == WEIR_ERROR_UNAVAILABLE) {
+        return refuse_choice(up);
+    }
+    if (status != WEIR_OK) {
+        weir_log(WEIR_LOG_ERROR, "cannot choose an instance allocator: %s",
+            status == WEIR_ERROR_MEMORY ? "out of memory" : "the system refused what that takes");
+        return EXIT_FAILED;
+    }
+    return EXIT_FINE;
+}
+
+/* Make the engine of the choice. `*ret_message` says why it was refused. */
+static bool make_engine(up_t *up, char **ret_message)
+{
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_epoch_interruption_set(config, true);
+    if (weir_choice_configure(up->choice, config) != WEIR_OK) {
+        wasm_config_delete(config);
+        *ret_message = NULL;
+        return false;
+    }
+    int refused = 0;
+    wasmtime_error_t *error = weir_engine_new(config, &up->engine, &refused);
+    if (error == NULL) {
+        return true;
+    }
+    wasm_name_t text;
+    wasmtime_error_message(error, &text);
+    if (asprintf(ret_message, "%.*s", (int)strcspn(text.data, "\n"), text.data) < 0) {
+        *ret_message = NULL;
+    }
+    wasm_byte_vec_delete(&text);
+    wasmtime_error_delete(error);
+    return false;
+}
+
+/* Choose and make the engine. What passed its trial can be refused a moment later: then choose once more. */
+static int prepare_engine(up_t *up)
+{
+    for (unsigned attempt = 0;; attempt++) {
+        int status = choose(up);
+        char *message;
+        if (status != EXIT_FINE || make_engine(up, &message)) {
+            return status;
+        }
+        weir_log(attempt == 0 ? WEIR_LOG_WARNING : WEIR_LOG_ERROR,
+            "the engine was refused although its trial had passed: %s", message == NULL ? "out of memory" : message);
+        free(message);
+        if (attempt > 0) {
+            return EXIT_FAILED;
+        }
+    }
+}
+
+/* ---- Serving --------------------------------------------------------------------------------------------------------------- */
+
+static int start(up_t *up, uint64_t descriptors)
+{
+    const weir_rung_t *rung = weir_choice_rung(up->choice);
+    uint32_t calls = rung->slots == 0 ? 1 : rung->slots;
+    if (up->options.max_concurrency > 0 && up->options.max_concurrency < calls) {
+        calls = up->options.max_concurrency;
+    }
+    weir_server_settings_t settings = {
+        .routes = up->application.routes,
+        .guests = up->application.guests,
+        .application_name = up->application.manifest.name,
+        .application_version = up->application.manifest.version,
+        .engine = up->engine,
+        .loops = count_processors(),
+        .max_calls = calls,
+        .max_waiting = MAX_WAITING,
+        .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
+        .request_timeout_milliseconds = up->options.request_timeout_milliseconds,
+        .drain_timeout_milliseconds = up->options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
+    };
+    char *message;
+    if (!weir_server_start(&settings, &up->listener, &up->server, &message)) {
+        return fail(EXIT_FAILED, message);
+    }
+    return EXIT_FINE;
+}
+
+/* What people see when it is ready; Spin prints the same from "Serving" on. */
+static void announce(const up_t *up)
+{
+    const weir_manifest_t *manifest = &up->application.manifest;
+    printf("%s\n", weir_choice_summary(up->choice));
+    fflush(stdout);
+    if (up->strategy_warning != NULL) {
+        weir_log(WEIR_LOG_WARNING, "%s", up->strategy_warning);
+    }
+    for (size_t i = 0; i < manifest->warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);
+    }
+    for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
+    }
+    log_lines(WEIR_LOG_WARNING, weir_choice_notice(up->choice));
+    printf("Serving %s\nAvailable Routes:\n", up->listener.url);
+    for (size_t i = 0; i < weir_routes_count(up->application.routes); i++) {
+        const weir_route_t *route = weir_routes_at(up->application.routes, i);
+        const weir_component_t *component = &manifest->components[route->trigger->component];
+        const char *path = route->base[0] == '\0' && !route->wildcard ? "/" : route->base;
+        printf("  %s: %s%s%s\n", component->id, up->listener.url, path, route->wildcard ? " (wildcard)" : "");
+        if (component->description != NULL) {
+            printf("    %s\n", component->description);
+        }
+    }
+    fflush(stdout);
+}
+
+static int run(up_t *up)
+{
+    char *message;
+    if (!weir_strategy_from_environment(up->options.disable_pooling, &up->strategy, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    up->strategy_warning = message;
+    if (!weir_application_load(up->options.application, &up->application, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    if (!weir_listener_open(up->options.listen, &up->listener, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    uint64_t descriptors = raise_descriptors();
+    limit_arenas();
+    int status = prepare_engine(up);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    if (!weir_application_compile(&up->application, up->engine, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    weir_signals_serving();
+    status = start(up, descriptors);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    announce(up);
+    weir_signals_wait();
+    unsigned cut = weir_server_stop(up->server);
+    if (cut > 0) {
+        weir_log(WEIR_LOG_WARNING, "%u requests had no answer yet when the time to stop was over, and were cut", cut);
+    }
+    return EXIT_FINE;
+}
+
+int weir_up_main(int argc, char **argv)
+{
+    up_t up = {.listener = {.descriptor = -1}};
+    char *message;
+    if (!weir_up_options_parse(argc, argv, getenv("SPIN_HTTP_LISTEN_ADDR"), &up.options, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    if (up.options.help) {
+        return weir_help_print(weir_up_help);
+    }
+    if (!weir_signals_init()) {
+        weir_log(WEIR_LOG_ERROR, "cannot prepare for signals: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
+    weir_log_show_guests(!up.options.quiet);
+    int status = run(&up);
+    weir_listener_close(&up.listener);
+    weir_application_free(&up.application);
+    if (up.engine != NULL) {
+        wasm_engine_delete(up.engine);
+    }
+    weir_choice_free(up.choice);
+    free(up.strategy_warning);
+    return status;
+}
