@@ -1,0 +1,86 @@
+"""Many requests at once: none is lost, none gets another's answer, and the sanitizers have nothing to say."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness import all_in_background, hello_load, in_background, load
+
+REQUESTS = 10_000
+CONCURRENCY = 32
+
+
+def test_10000_requests_at_concurrency_32_without_an_error(weir_checked, hello, serve):
+    server = serve(weir_checked, hello)
+    assert load(server, REQUESTS, CONCURRENCY, hello_load) == []
+    assert not re.search(r"(?m)^weir: error", server.stderr.text), server.log
+
+
+def test_requests_beyond_the_slots_wait_for_their_turn(weir_checked, application, serve):
+    """More guests at once than the tightest allocator has slots: they queue."""
+    server = serve(weir_checked, application, environment={"SPIN_ALLOCATOR": "compact"})
+    with all_in_background(server.get, ["/wait/30"] * 200) as answers:
+        statuses = [answer().status for answer in answers]
+    assert statuses == [200] * 200
+
+
+def test_wrk_sees_no_error(weir, hello, serve):
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        pytest.skip("wrk is not installed")
+    server = serve(weir, hello)
+    for target in ("/hello", "/cgi/x?y=1"):
+        done = subprocess.run(
+            [wrk, "-t2", f"-c{CONCURRENCY}", "-d2s", f"{server.url}{target}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert "Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, done.stdout
+        assert int(re.search(r"(\d+) requests in", done.stdout).group(1)) > 100, done.stdout
+
+
+def test_memory_does_not_grow_with_the_number_of_requests(weir, hello, serve):
+    server = serve(weir, hello)
+    assert load(server, 2000, CONCURRENCY, hello_load) == []
+    before = server.resident_bytes()
+    assert load(server, 6000, CONCURRENCY, hello_load) == []
+    grown = server.resident_bytes() - before
+    assert grown < 16 << 20, f"{grown / (1 << 20):.1f} MiB more after 6,000 requests"
+
+
+def test_a_stop_under_load_loses_no_request_that_was_accepted(weir_checked, application, serve):
+    server = serve(weir_checked, application)
+    wires = [server.wire() for _ in range(24)]
+    for wire in wires:
+        wire.send(b"GET /wait/300 HTTP/1.1\r\nHost: a\r\n\r\n")
+    server.stderr.wait_for("waiting", count=len(wires))
+    with in_background(server.stop):
+        for wire in wires:
+            assert wire.response().body == b"waited\n"
+            wire.close()
+
+
+def test_thread_sanitizer_finds_no_race(weir_tsan, application, hello, serve):
+    """Start, load, all kinds of ends of a request, and stop with requests in flight."""
+    server = serve(weir_tsan, hello, seconds=120)
+    assert load(server, 2000, CONCURRENCY, hello_load) == []
+    server.stop()
+
+    server = serve(weir_tsan, application, "--request-timeout", "3s", seconds=120)
+    targets = ["/wait/300", "/spin", "/wagi/spin", "/fail/trap", "/wagi/fail?trap", "/echo/", "/stream/pieces/3/50"] * 4
+    with all_in_background(server.get, targets) as answers:
+        statuses = [answer(60).status for answer in answers]
+    assert statuses == [200, 504, 504, 500, 500, 200, 200] * 4
+    for _ in range(8):
+        with server.wire() as wire:  # leaves while a guest is at work
+            wire.send(b"GET /stream/forever HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert wire.head().status == 200
+    known = server.stderr.text.count("waiting")
+    with all_in_background(server.get, ["/wait/700", "/wagi/wait?700"] * 4) as answers:
+        server.stderr.wait_for("waiting", count=known + 8)
+        server.stop()
+        assert [answer().status for answer in answers] == [200] * 8

@@ -1,0 +1,231 @@
+"""weir up: what it prints, how it is told what to serve and where, and how it ends."""
+
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from harness import Component, all_in_background, hello_body, write_application
+
+TIER = r"\b(standard|compact|on-?demand)\b"
+
+
+def test_hello_answers_from_both_kinds_of_guest(weir_checked, hello, serve):
+    server = serve(weir_checked, hello)
+    for target in ("/hello", "/hello?name=weir", "/cgi/x?y=1", "/cgi", "/cgi/a/b%20c?d=e&f"):
+        response = server.get(target)
+        assert response.status == 200, f"{target}: {response}"
+        assert response.text == hello_body(target)
+
+
+def test_hello_counts_the_bytes_of_a_body(weir, hello, serve):
+    server = serve(weir, hello)
+    for target in ("/hello", "/cgi/x"):
+        for body in (b"", b"1", b"x" * 100_000):
+            response = server.request("POST", target, body=body)
+            assert (response.status, response.text) == (200, hello_body(target, "POST", len(body)))
+
+
+def test_an_unknown_path_is_404_with_an_empty_body(weir_checked, hello, serve):
+    server = serve(weir_checked, hello)
+    for target in ("/", "/nothing", "/hellox", "/hello/more", "/cgix", "/HELLO", "/?/hello"):
+        response = server.get(target)
+        assert (response.status, response.body) == (404, b""), target
+
+
+def test_start_up_prints_allocator_then_address_then_routes_with_full_urls(weir_checked, hello, serve):
+    server = serve(weir_checked, hello)
+    server.stdout.wait_for(r"/cgi/\.\.\.|/cgi \(wildcard\)")
+    lines = server.stdout.lines
+
+    def index(pattern):
+        found = [number for number, line in enumerate(lines) if re.search(pattern, line)]
+        assert found, f"no line matching {pattern!r}\n{server.log}"
+        return found[0]
+
+    order = [
+        index(TIER),
+        index(rf"^Serving {re.escape(server.url)}$"),
+        index(r"^Available Routes:$"),
+        index(rf"^  \S+: {re.escape(server.url)}/hello$"),
+    ]
+    assert order == sorted(order), server.log
+    assert re.search(rf"(?m)^  \S+: {re.escape(server.url)}/cgi(/\.\.\.)? \(wildcard\)$", server.stdout.text), (
+        server.log
+    )
+
+
+def test_the_allocator_line_says_tier_slots_slot_size_and_how_it_was_decided(weir, hello, serve):
+    server = serve(weir, hello)
+    line = server.stdout.lines[0]
+    assert re.search(TIER, line), line
+    assert re.search(r"\b[\d,]+ (slots|instances)\b", line), line
+    assert re.search(r"\b[\d.,]+ (GiB|MiB|KiB)\b", line), line
+    assert re.search(r"trial|measured|tried", line), line
+
+
+def test_descriptions_stand_below_their_routes(weir, guest, serve, tmp_path):
+    application = write_application(
+        tmp_path, [Component("answer", "/a", guest("http_request"), description="says what it was asked")]
+    )
+    server = serve(weir, application)
+    server.stdout.wait_for("says what it was asked")
+    lines = server.stdout.lines
+    place = lines.index(f"  answer: {server.url}/a")
+    assert lines[place + 1].strip() == "says what it was asked"
+    assert lines[place + 1].startswith("   "), lines[place + 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_stop_answers_the_requests_in_flight_and_exits_0(weir_checked, application, serve, number):
+    server = serve(weir_checked, application)
+    targets = ["/wait/1000", "/wagi/wait?1000"] * 4
+    with all_in_background(server.get, targets) as answers:
+        server.stderr.wait_for("waiting", count=len(targets))
+        assert not any(answer.done() for answer in answers), "the requests were over before the signal was sent"
+        server.stop(number)
+        for answer in answers:
+            response = answer()
+            assert (response.status, response.text) == (200, "waited\n")
+
+
+def test_a_stop_lets_a_stream_in_flight_come_to_its_end(weir_checked, application, serve):
+    server = serve(weir_checked, application)
+    with server.wire() as wire:
+        wire.send(b"GET /stream/pieces/5/200 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert wire.head().status == 200
+        pieces = [wire.chunk()]
+        server.stop()
+        pieces += iter(wire.chunk, b"")
+        assert b"".join(pieces) == b"".join(b"data: %d\n\n" % number for number in range(5))
+
+
+def test_a_stop_does_not_wait_for_idle_connections(weir_checked, hello, serve):
+    server = serve(weir_checked, hello)
+    with server.wire() as silent, server.wire() as used, server.wire() as unfinished:
+        used.send(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert used.response().status == 200
+        unfinished.send(b"GET /hello HTT")
+        before = time.monotonic()
+        server.stop()
+        assert time.monotonic() - before < 10
+        silent.assert_closed()
+        used.assert_closed()
+
+
+def test_a_stopped_server_has_let_go_of_its_port(weir, hello, serve):
+    first = serve(weir, hello)
+    with first.wire() as kept:
+        kept.send(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert kept.response().status == 200
+        first.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((first.host, first.port), timeout=5)
+    second = serve(weir, hello, listen=first.authority)
+    assert second.url == first.url
+    assert second.get("/hello").status == 200
+
+
+# ---- what to serve ---------------------------------------------------------------------------------------------------
+
+
+def test_the_application_may_be_a_directory_a_manifest_or_the_current_directory(weir, hello, serve):
+    for arguments, directory in (
+        ([hello], None),
+        ([hello / "spin.toml"], None),
+        ([], hello),
+        (["-f", hello], None),
+        (["-f", hello / "spin.toml"], None),
+        (["spin.toml"], hello),
+        (["hello"], hello.parent),
+    ):
+        server = serve(weir, *arguments, directory=directory)
+        assert server.get("/hello").status == 200, arguments
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("http_request", "target /any/path?q"), ("wagi_environment", "environment QUERY_STRING=q")]
+)
+def test_a_wasm_file_is_an_application_that_answers_every_path(weir, guest, serve, name, kind):
+    server = serve(weir, guest(name))
+    response = server.get("/any/path?q")
+    assert response.status == 200
+    assert kind in response.text.splitlines()
+
+
+def test_a_source_is_looked_for_beside_the_manifest_not_in_the_current_directory(weir, guest, serve, tmp_path):
+    application = write_application(tmp_path / "application", [Component("a", "/a", "guest.wasm")])
+    (application.parent / "guest.wasm").write_bytes(guest("http_request").read_bytes())
+    server = serve(weir, application, directory="/")
+    assert server.get("/a").status == 200
+
+
+# ---- where to serve --------------------------------------------------------------------------------------------------
+
+
+def test_spin_http_listen_addr_is_the_address_and_listen_wins_over_it(weir, hello, serve):
+    server = serve(weir, hello, listen=None, environment={"SPIN_HTTP_LISTEN_ADDR": "127.0.0.1:0"})
+    assert server.host == "127.0.0.1" and server.port not in (0, 3000)
+    assert server.get("/hello").status == 200
+    other = serve(weir, hello, environment={"SPIN_HTTP_LISTEN_ADDR": server.authority})
+    assert other.port != server.port
+    assert other.get("/hello").status == 200
+
+
+def test_localhost_is_ipv4(weir, hello, serve):
+    server = serve(weir, hello, listen="localhost:0")
+    assert server.host in ("127.0.0.1", "localhost")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5):
+        pass
+    assert server.get("/hello").status == 200
+
+
+def test_ipv6_is_served_and_written_in_brackets(weir, guest, serve):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6 loopback: {error}")
+    server = serve(weir, guest("http_request"), listen="[::1]:0")
+    assert server.url == f"http://[::1]:{server.port}"
+    lines = server.get("/x").text.splitlines()
+    assert f"header spin-full-url: {server.url}/x" in lines
+    assert any(re.fullmatch(r"header spin-client-addr: \[::1\]:\d+", line) for line in lines), lines
+
+
+def test_without_an_address_it_serves_on_127_0_0_1_3000(weir, hello, serve):
+    try:
+        socket.create_server(("127.0.0.1", 3000)).close()
+    except OSError as error:
+        pytest.skip(f"port 3000 is not free here: {error}")
+    server = serve(weir, hello, listen=None)
+    assert server.url == "http://127.0.0.1:3000"
+    assert server.get("/hello").status == 200
+
+
+# ---- asking the program itself ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--help"], ["up", "doctor", "--version"]),
+        (["up", "--help"], ["--listen", "-f", "--request-timeout", "--disable-pooling", "SPIN_ALLOCATOR"]),
+        (["doctor", "--help"], ["--json"]),
+    ],
+    ids=" ".join,
+)
+def test_help_is_on_stdout_with_exit_status_0(weir_checked, arguments, words):
+    done = weir_checked.run(*arguments, seconds=20)
+    assert (done.status, done.stderr) == (0, ""), done
+    for word in words:
+        assert word in done.stdout, f"{word!r} is missing in\n{done}"
+
+
+def test_version_is_one_line_on_stdout(weir):
+    done = weir.run("--version", seconds=20)
+    assert done.status == 0, done
+    assert re.fullmatch(r"weir \d+\.\d+\.\d+\S*( .*)?\n", done.stdout), done
+    assert done.stderr == ""
