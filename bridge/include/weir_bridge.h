@@ -69,7 +69,8 @@ typedef struct weir_pool_metrics {
     uint64_t unused_table_bytes_resident;
 } weir_pool_metrics_t;
 
-/* Read the pool's figures. Returns false, and leaves `*ret_metrics` untouched, when the engine has no pool. Any thread. */
+/* Read the pool's figures. Returns false, and leaves `*ret_metrics` untouched, when the engine has no pool. Any thread.
+ */
 bool weir_engine_pool_metrics(const wasm_engine_t *engine, weir_pool_metrics_t *ret_metrics);
 
 /* ---- TOML ----------------------------------------------------------------------------------------------------- */
@@ -85,7 +86,8 @@ typedef struct weir_position {
  * weir_bridge_text_free) of the form
  *   { "document": <the document>, "positions": { "<JSON pointer>": [key line, key column, value line, value column] } }
  * with one position for every key and every array element (an element's key position is its value's). JSON pointers
- * are as in RFC 6901. Dates become strings. On failure returns false and stores a one-line message in
+ * are as in RFC 6901. Dates become strings. At most 65,536 values and 16 MiB of pointers: more is an error. On failure
+ * returns false and stores a one-line message in
  * `*ret_message` (to be freed likewise) and its place in `*ret_position`. Any thread.
  */
 bool weir_toml_to_json(weir_bytes_t text, char **ret_json, char **ret_message, weir_position_t *ret_position);
@@ -152,8 +154,8 @@ typedef struct weir_service weir_service_t;
  * success returns NULL and stores a service to be freed with weir_service_free. On failure returns an error and
  * leaves `*ret_service` untouched. Any thread; it may use others to compile.
  */
-wasmtime_error_t *weir_service_new(
-    const wasm_engine_t *engine, weir_bytes_t wasm, const weir_service_settings_t *settings, weir_service_t **ret_service);
+wasmtime_error_t *weir_service_new(const wasm_engine_t *engine, weir_bytes_t wasm,
+    const weir_service_settings_t *settings, weir_service_t **ret_service);
 
 /* Module or component. */
 weir_guest_kind_t weir_service_kind(const weir_service_t *service);
@@ -238,8 +240,8 @@ weir_bytes_t weir_call_body(weir_call_t *call);
 void weir_call_consume(weir_call_t *call, size_t size);
 
 /*
- * Whether the response's body is complete: every byte has been returned by weir_call_body and consumed, and no more will
- * come. It can be true while the guest still runs.
+ * Whether the response's body is complete: every byte has been returned by weir_call_body and consumed, and no more
+ * will come. It can be true while the guest still runs.
  */
 bool weir_call_body_ended(const weir_call_t *call);
 

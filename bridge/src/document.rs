@@ -53,7 +53,7 @@ fn convert(bytes: &[u8], lines: &Lines) -> Result<String, Complaint> {
         message: error.message().to_string(),
         offset: error.span().map(|span| span.start),
     })?;
-    let mut walk = Walk { lines, pointer: String::new(), positions: Map::new() };
+    let mut walk = Walk { lines, pointers_bytes: 0, pointer: String::new(), positions: Map::new() };
     let document = walk.table(table.get_ref())?;
     let mut whole = Map::new();
     whole.insert("document".to_string(), document);
@@ -61,8 +61,14 @@ fn convert(bytes: &[u8], lines: &Lines) -> Result<String, Complaint> {
     Ok(Value::Object(whole).to_string())
 }
 
+/// What one document may hold: each value's place is kept under its whole pointer, so that a small text could ask for
+/// a very large answer.
+const VALUES_MAX: usize = 65_536;
+const POINTERS_MAX_BYTES: usize = 16 << 20;
+
 struct Walk<'a> {
     lines: &'a Lines<'a>,
+    pointers_bytes: usize,
     pointer: String, // RFC 6901
     positions: Map<String, Value>,
 }
@@ -83,6 +89,13 @@ impl Walk<'_> {
         let length = self.pointer.len();
         self.pointer.push('/');
         self.pointer.push_str(token);
+        self.pointers_bytes += self.pointer.len();
+        if self.positions.len() == VALUES_MAX || self.pointers_bytes > POINTERS_MAX_BYTES {
+            return Err(Complaint {
+                message: format!("more than {VALUES_MAX} values, or keys that are too long"),
+                offset: Some(key.start),
+            });
+        }
         let (key_line, key_column) = self.lines.place(key.start);
         let (line, column) = self.lines.place(value.span().start);
         self.positions.insert(self.pointer.clone(), Value::from(vec![key_line, key_column, line, column]));
@@ -120,24 +133,40 @@ impl Walk<'_> {
     }
 }
 
-/// Where lines begin, to turn an offset into a line and a column.
+/// Where lines begin, to turn an offset into a line and a column, however long the lines are.
 struct Lines<'a> {
     bytes: &'a [u8],
     starts: Vec<usize>,
+    characters: Vec<usize>, // before each multiple of STRIDE bytes
+}
+
+const STRIDE: usize = 256;
+
+/// How many characters begin in `bytes`: continuation bytes of UTF-8 do not count.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
 }
 
 impl<'a> Lines<'a> {
     fn new(bytes: &'a [u8]) -> Lines<'a> {
         let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
-        Lines { bytes, starts: std::iter::once(0).chain(breaks).collect() }
+        let mut characters = vec![0];
+        for chunk in bytes.chunks(STRIDE) {
+            characters.push(characters[characters.len() - 1] + count_characters(chunk));
+        }
+        Lines { bytes, starts: std::iter::once(0).chain(breaks).collect(), characters }
     }
 
-    /// Both from 1; columns count characters, so continuation bytes of UTF-8 do not count.
+    fn characters_before(&self, offset: usize) -> usize {
+        let chunk = offset / STRIDE;
+        self.characters[chunk] + count_characters(&self.bytes[chunk * STRIDE..offset])
+    }
+
+    /// Both from 1; columns count characters.
     fn place(&self, offset: usize) -> (u32, u32) {
         let offset = offset.min(self.bytes.len());
         let line = self.starts.partition_point(|start| *start <= offset);
-        let before = &self.bytes[self.starts[line - 1]..offset];
-        let column = before.iter().filter(|byte| (**byte & 0xC0) != 0x80).count() + 1;
+        let column = self.characters_before(offset) - self.characters_before(self.starts[line - 1]) + 1;
         (line as u32, column as u32)
     }
 }

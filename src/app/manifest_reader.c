@@ -240,7 +240,7 @@ static bool check_member(
         if (is_empty(member))
             return true;
         break;
-    case WEIR_KEY_ABSENT:
+    case WEIR_KEY_REFUSED:
         break;
     }
     return weir_reader_fail(

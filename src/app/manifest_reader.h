@@ -47,13 +47,13 @@ typedef enum weir_shape {
     WEIR_SHAPE_ANY, /* checked by its reader */
 } weir_shape_t;
 
-/* What becomes of a value. Empty strings, arrays and tables are let pass by all but WEIR_KEY_ABSENT. */
+/* What becomes of a value. Empty strings, arrays and tables are let pass by all but WEIR_KEY_REFUSED. */
 typedef enum weir_key_use {
     WEIR_KEY_READ = 1,    /* read by its reader */
     WEIR_KEY_IGNORED,     /* for tools; changes nothing that a guest sees */
     WEIR_KEY_WARNED,      /* what it grants is refused to the guest, which says so itself */
     WEIR_KEY_UNSUPPORTED, /* without it a guest would see something else, silently: an error */
-    WEIR_KEY_ABSENT,      /* an error even when it is empty */
+    WEIR_KEY_REFUSED,     /* an error even when it is empty */
 } weir_key_use_t;
 
 /* A key that a table may have. */

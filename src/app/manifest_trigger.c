@@ -15,7 +15,7 @@ static const weir_key_rule_t TRIGGER_KEYS[] = {
     {"route", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_READ, "write route = \"/...\""},
     {"component", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_READ, "write component = \"ID\""},
     {"executor", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write executor = { type = \"http\" } or { type = \"wagi\" }"},
-    {"static_response", WEIR_SHAPE_TABLE, WEIR_KEY_ABSENT, "the response would come from nowhere"},
+    {"static_response", WEIR_SHAPE_TABLE, WEIR_KEY_REFUSED, "only components answer requests"},
     {"components", WEIR_SHAPE_TABLE, WEIR_KEY_UNSUPPORTED, "only \"component\" is"},
     {"dependencies", WEIR_SHAPE_TABLE, WEIR_KEY_UNSUPPORTED, "these components would not be called"},
 };

@@ -324,7 +324,8 @@ static bool read_whole(reader_t *reader, weir_json_t *json)
 
 weir_json_result_t weir_json_read(char *text, weir_json_t *ret_json)
 {
-    reader_t reader = {.at = text, .result = WEIR_JSON_OK};
+    reader_t reader = {.result = WEIR_JSON_OK};
+    reader.at = text;
     weir_json_t json = {.positions = NULL};
     if (!read_whole(&reader, &json)) {
         weir_json_free(&json);

@@ -150,21 +150,6 @@ static const char *level_label(weir_log_level_t level)
     return "";
 }
 
-/* A text that was cut at a byte may end within a character: drop that one. */
-static size_t without_partial_character(const char *bytes, size_t size)
-{
-    for (size_t back = 1; back <= 3 && back <= size; back++) {
-        unsigned char byte = (unsigned char)bytes[size - back];
-        if (byte >= 0xC0) {
-            size_t wanted = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
-            return wanted > back ? size - back : size;
-        }
-        if (byte < 0x80)
-            break;
-    }
-    return size;
-}
-
 void weir_log_set_level(weir_log_level_t level)
 {
     atomic_store(&highest_level, (int)level);
@@ -186,7 +171,7 @@ void weir_log(weir_log_level_t level, const char *format, ...)
     if (formatted < 0) /* nothing better is at hand than the format itself */
         formatted = snprintf(text, sizeof text, "%s", format);
     size_t whole_size = (size_t)formatted;
-    size_t size = whole_size < sizeof text ? whole_size : without_partial_character(text, sizeof text - 1);
+    size_t size = whole_size < sizeof text ? whole_size : sizeof text - 1; /* its end is not shown then */
 
     line_t line;
     line.size = 0;
