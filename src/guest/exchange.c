@@ -51,11 +51,13 @@ void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, 
 
 void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status)
 {
+    bool had_head = exchange->phase == WEIR_PHASE_HEAD;
     exchange->phase = WEIR_PHASE_FAILED;
+    if (had_head)
+        return;
     exchange->status = status;
     exchange->header_count = 0;
     exchange->content_length = -1;
-    exchange->body_left = -1;
 }
 
 size_t weir_exchange_drain(weir_exchange_t *exchange)
@@ -122,6 +124,28 @@ static void drop_excess(weir_exchange_t *exchange)
     }
 }
 
+/* Whether everything has been delivered that the guest has given, and no more will come of it. */
+static bool is_drained(const weir_exchange_t *exchange)
+{
+    return exchange->held_taken == exchange->held_size &&
+           (exchange->body_is_held || weir_call_body_ended(exchange->call));
+}
+
+/* Hold the guest to its Content-Length. Returns false when it has given less: then the exchange has failed. */
+static bool check_length(weir_exchange_t *exchange)
+{
+    if (exchange->body_left == 0)
+        drop_excess(exchange);
+    if (exchange->body_left <= 0 || !is_drained(exchange))
+        return true;
+    weir_exchange_log(exchange, WEIR_LOG_ERROR, "its response is %lld bytes shorter than its Content-Length of %lld",
+        (long long)exchange->body_left, (long long)exchange->content_length);
+    weir_exchange_fail(exchange, 502);
+    /* A guest that has ended wakes nobody any more. */
+    exchange->waker.wake(exchange->waker.context);
+    return false;
+}
+
 void weir_exchange_begin_body(weir_exchange_t *exchange)
 {
     uint16_t status = exchange->status;
@@ -131,20 +155,20 @@ void weir_exchange_begin_body(weir_exchange_t *exchange)
         weir_exchange_fail(exchange, 500);
         return;
     }
-    exchange->phase = WEIR_PHASE_HEAD;
     exchange->no_body = exchange->head_request || status == 204 || status == 304;
     if (exchange->no_body) {
         size_t drained = weir_exchange_drain(exchange);
         bool whole = exchange->call_over && weir_call_body_ended(exchange->call);
         if (exchange->head_request && exchange->content_length < 0 && whole)
             exchange->content_length = (int64_t)drained;
+        exchange->phase = WEIR_PHASE_HEAD;
         return;
     }
     if (exchange->content_length < 0)
         hold_body(exchange);
     exchange->body_left = exchange->content_length;
-    if (exchange->body_left == 0)
-        drop_excess(exchange);
+    if (check_length(exchange))
+        exchange->phase = WEIR_PHASE_HEAD;
 }
 
 /* ---- The rest of a body ---- */
@@ -155,18 +179,6 @@ static weir_bytes_t next_bytes(weir_exchange_t *exchange)
     if (bytes.size == 0 && !exchange->body_is_held)
         bytes = weir_call_body(exchange->call);
     return bytes;
-}
-
-/* Whether everything has been delivered that the guest has given, and no more will come of it. */
-static bool is_drained(const weir_exchange_t *exchange)
-{
-    return exchange->held_taken == exchange->held_size &&
-           (exchange->body_is_held || weir_call_body_ended(exchange->call));
-}
-
-static bool is_short(const weir_exchange_t *exchange)
-{
-    return exchange->body_left > 0 && is_drained(exchange);
 }
 
 /* Poll a guest whose head has been taken. */
@@ -187,14 +199,10 @@ static void run_on(weir_exchange_t *exchange)
             return;
         }
     }
-    if (exchange->no_body || exchange->body_left == 0) {
+    if (exchange->no_body)
         drop_excess(exchange);
-    } else if (is_short(exchange)) {
-        weir_exchange_log(exchange, WEIR_LOG_ERROR,
-            "its response is %lld bytes shorter than its Content-Length of %lld", (long long)exchange->body_left,
-            (long long)exchange->content_length);
-        weir_exchange_fail(exchange, 500);
-    }
+    else
+        check_length(exchange);
 }
 
 /* ---- For the server ---- */
@@ -219,6 +227,7 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
     }
     memset(exchange, 0, offsetof(weir_exchange_t, inline_headers));
     exchange->guest = guest;
+    exchange->waker = waker;
     exchange->content_length = -1;
     exchange->body_left = -1;
     exchange->headers = exchange->inline_headers;
@@ -229,10 +238,9 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
         memset((char *)exchange->module + sizeof(weir_cgi_response_t), 0,
             sizeof(weir_module_part_t) - sizeof(weir_cgi_response_t));
     }
-    bool started = is_module ? weir_module_start(exchange, request, match, waker)
-                             : weir_component_start(exchange, request, match, waker);
+    bool started =
+        is_module ? weir_module_start(exchange, request, match) : weir_component_start(exchange, request, match);
     if (!started) {
-        exchange->waker.release = NULL;
         weir_exchange_free(exchange);
         return false;
     }
@@ -304,11 +312,7 @@ void weir_exchange_consume(weir_exchange_t *exchange, size_t size)
         weir_call_consume(exchange->call, size);
     if (exchange->body_left > 0) {
         exchange->body_left -= (int64_t)size;
-        /* A guest that has ended wakes nobody any more, and this is found out by polling. */
-        if (exchange->body_left == 0)
-            drop_excess(exchange);
-        else if (is_short(exchange))
-            exchange->waker.wake(exchange->waker.context);
+        check_length(exchange);
     }
 }
 
@@ -347,16 +351,15 @@ void weir_exchange_free(weir_exchange_t *own_exchange)
 {
     if (own_exchange == NULL)
         return;
-    bool headers_are_own = own_exchange->headers != own_exchange->inline_headers && own_exchange->module == NULL;
-    if (headers_are_own)
-        free(own_exchange->headers);
-    if (own_exchange->module != NULL)
-        weir_module_free(own_exchange);
-    free(own_exchange->own_held);
-    /* A call that was made has taken the waker over. */
-    if (own_exchange->call != NULL)
-        weir_call_free(own_exchange->call);
-    else if (own_exchange->waker.release != NULL)
+    weir_call_free(own_exchange->call);
+    if (!own_exchange->waker_is_passed_on && own_exchange->waker.release != NULL)
         own_exchange->waker.release(own_exchange->waker.context);
+    free(own_exchange->own_held);
+    if (own_exchange->module != NULL) {
+        weir_module_free(own_exchange);
+        return;
+    }
+    if (own_exchange->headers != own_exchange->inline_headers)
+        free(own_exchange->headers);
     free(own_exchange);
 }

@@ -10,20 +10,12 @@
 
 #include <stdlib.h>
 
-static void release(weir_waker_t waker)
-{
-    if (waker.release != NULL)
-        waker.release(waker.context);
-}
-
-bool weir_component_start(
-    weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match, weir_waker_t waker)
+bool weir_component_start(weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match)
 {
     weir_spin_headers_t headers;
     const char *failure = weir_spin_headers_prepare(request, match, &headers);
     if (failure != NULL) {
         weir_exchange_log(exchange, WEIR_LOG_WARNING, "request refused: %s", failure);
-        release(waker);
         return false;
     }
     weir_call_request_t call = {.size = sizeof call,
@@ -34,13 +26,13 @@ bool weir_component_start(
         .headers = headers.pairs,
         .header_count = headers.count,
         .has_body = request->has_body};
-    wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, waker, &exchange->call);
+    exchange->waker_is_passed_on = true;
+    wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, exchange->waker, &exchange->call);
     weir_spin_headers_free(&headers);
     if (error != NULL) {
         weir_exchange_log(exchange, WEIR_LOG_WARNING, "request refused: %s", weir_show_error(error).text);
         return false;
     }
-    exchange->waker = waker;
     exchange->phase = WEIR_PHASE_RUNNING;
     return true;
 }

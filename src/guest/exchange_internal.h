@@ -12,6 +12,8 @@
 #include "guest/guest.h"
 #include "guest/request_body.h"
 
+#include <stdatomic.h>
+
 enum {
     /* What is held of a response at most to learn its length: all that the bridge can hold of a guest that has ended.
      */
@@ -34,13 +36,16 @@ typedef struct weir_module_part {
     weir_cgi_request_t request; /* while the body is collected */
     bool feeding;               /* the body was collected and is not fed completely yet */
     bool insufficient;          /* the head is of no use: the rest of the output is dropped */
-    bool polled_again;          /* the head has had its second chance: see weir_module_run */
+    unsigned slices_held;       /* for how many time slices the head has been held back */
+    atomic_uint references;     /* to the exchange's block: the exchange's own, and the call's waker's */
+    atomic_bool woken;          /* since the call was last polled */
 } weir_module_part_t;
 
 struct weir_exchange {
     const weir_guest_t *guest;
-    weir_call_t *call;  /* own; NULL while collecting, and when it could not be made */
-    weir_waker_t waker; /* belongs to the call once there is one, and lives as long as that */
+    weir_call_t *call;       /* own; NULL while collecting, and when it could not be made */
+    weir_waker_t waker;      /* the server's */
+    bool waker_is_passed_on; /* to the call, which releases it */
     weir_phase_t phase;
     uint16_t status;
     bool head_request; /* the method is HEAD */
@@ -69,7 +74,10 @@ struct weir_exchange {
 __attribute__((format(printf, 3, 4))) void weir_exchange_log(
     const weir_exchange_t *exchange, int level, const char *format, ...);
 
-/* End in failure before the response's head, or within its body; the caller has logged why. */
+/*
+ * End in failure before the response's head, or within its body, which leaves the head as it was; the caller has logged
+ * why.
+ */
 void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status);
 
 /* Log a call's failure. `when` is "" or "after its response: ". */
@@ -84,11 +92,9 @@ void weir_exchange_begin_body(weir_exchange_t *exchange);
 /* Drop what the call has of a body; returns how much it was. */
 size_t weir_exchange_drain(weir_exchange_t *exchange);
 
-/* Start. They own `waker`; on failure they have logged why, and returned false. */
-bool weir_component_start(
-    weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match, weir_waker_t waker);
-bool weir_module_start(
-    weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match, weir_waker_t waker);
+/* Start. On failure they have logged why, and return false. */
+bool weir_component_start(weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match);
+bool weir_module_start(weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match);
 
 /* Poll the call once on the way to the head. */
 void weir_component_run(weir_exchange_t *exchange);
@@ -101,7 +107,7 @@ void weir_module_collected(weir_exchange_t *exchange, bool aborted);
 /* Give the call more of a collected body. */
 void weir_module_feed(weir_exchange_t *exchange);
 
-/* Free what the module part owns. */
-void weir_module_free(weir_exchange_t *exchange);
+/* Free what the module part owns, and the exchange's block with it, now or when the call's waker is released. */
+void weir_module_free(weir_exchange_t *take_exchange);
 
 #endif

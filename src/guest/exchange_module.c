@@ -2,9 +2,8 @@
  * exchange_module.c: an exchange with a WAGI module: a CGI request in, a CGI document out.
  *
  * Spin waits for the guest's end and then looks at its exit status and its whole output. weir lets long and slow
- * responses flow, so it holds the head back only for as long as that does not delay a body: until the guest has ended,
- * or gives its thread back with bytes of the body written. A guest that gives it back is polled once more first: its
- * time slice may just have run out.
+ * responses flow, so it holds the head back only for as long as that does not delay a body much: until the guest has
+ * ended, or waits with bytes of the body written, or computes on for many time slices after it wrote some.
  */
 #include "guest/exchange_internal.h"
 #include "guest/guest_internal.h"
@@ -17,10 +16,37 @@
 
 static const char default_argv[] = "${SCRIPT_NAME} ${ARGS}"; /* crates/http/src/config.rs */
 
-static void release(weir_waker_t waker)
+enum {
+    SLICES_HELD = 20, /* for so many time slices a guest that computes is waited for with some of its body written */
+};
+
+/* ---- The waker ---- */
+
+/*
+ * A call's waker goes through the exchange, so that a guest whose time slice is over (it is woken at once) can be told
+ * from one that waits. The waker may live longer than the exchange: the block that both use goes with the later of
+ * them.
+ */
+
+static void let_go(weir_exchange_t *exchange)
 {
-    if (waker.release != NULL)
-        waker.release(waker.context);
+    if (atomic_fetch_sub_explicit(&exchange->module->references, 1, memory_order_acq_rel) == 1)
+        free(exchange);
+}
+
+static void wake(void *context)
+{
+    weir_exchange_t *exchange = context;
+    atomic_store_explicit(&exchange->module->woken, true, memory_order_relaxed);
+    exchange->waker.wake(exchange->waker.context);
+}
+
+static void release(void *context)
+{
+    weir_exchange_t *exchange = context;
+    if (exchange->waker.release != NULL)
+        exchange->waker.release(exchange->waker.context);
+    let_go(exchange);
 }
 
 /* ---- The request ---- */
@@ -33,33 +59,32 @@ static bool new_call(weir_exchange_t *exchange, const weir_cgi_request_t *reques
         .argument_count = request->argument_count,
         .environment = request->environment,
         .environment_count = request->environment_count};
-    weir_call_t *made;
-    wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, exchange->waker, &made);
+    weir_waker_t waker = {.wake = wake, .release = release, .context = exchange};
+    atomic_fetch_add_explicit(&exchange->module->references, 1, memory_order_relaxed);
+    exchange->waker_is_passed_on = true;
+    wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, waker, &exchange->call);
     if (error != NULL) {
-        exchange->waker.release = NULL; /* it has been called */
         weir_exchange_log(exchange, WEIR_LOG_WARNING, "request refused: %s", weir_show_error(error).text);
         return false;
     }
-    exchange->call = made;
     exchange->phase = WEIR_PHASE_RUNNING;
     return true;
 }
 
-bool weir_module_start(
-    weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match, weir_waker_t waker)
+bool weir_module_start(weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match)
 {
     weir_module_part_t *module = exchange->module;
     weir_cgi_response_init(&module->response);
+    atomic_init(&module->references, 1);
+    atomic_init(&module->woken, false);
     const char *argv_template = match->route->trigger->wagi_argv;
     uint64_t length = request->has_body && request->content_length > 0 ? (uint64_t)request->content_length : 0;
     const char *failure = weir_cgi_request_prepare(
         request, match, argv_template != NULL ? argv_template : default_argv, length, &module->request);
     if (failure != NULL) {
         weir_exchange_log(exchange, WEIR_LOG_WARNING, "request refused: %s", failure);
-        release(waker);
         return false;
     }
-    exchange->waker = waker;
     if (request->has_body && request->content_length < 0) {
         exchange->phase = WEIR_PHASE_COLLECTING;
         return true;
@@ -233,35 +258,38 @@ static void answer(weir_exchange_t *exchange)
 void weir_module_run(weir_exchange_t *exchange)
 {
     weir_module_part_t *module = exchange->module;
-    for (;;) {
-        weir_module_feed(exchange);
-        weir_call_state_t state = weir_call_poll(exchange->call);
-        exchange->call_over = state != WEIR_CALL_PENDING;
-        if (state == WEIR_CALL_FAILED) {
-            weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "");
-            weir_exchange_fail(exchange, 500);
-            return;
-        }
-        take_head(exchange);
-        if (exchange->phase == WEIR_PHASE_FAILED)
-            return;
-        if (module->insufficient)
-            weir_exchange_drain(exchange);
-        if (state == WEIR_CALL_ENDED)
-            break;
+    weir_module_feed(exchange);
+    atomic_store_explicit(&module->woken, false, memory_order_relaxed);
+    weir_call_state_t state = weir_call_poll(exchange->call);
+    bool waits = !atomic_load_explicit(&module->woken, memory_order_relaxed);
+    exchange->call_over = state != WEIR_CALL_PENDING;
+    if (state == WEIR_CALL_FAILED) {
+        weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "");
+        weir_exchange_fail(exchange, 500);
+        return;
+    }
+    take_head(exchange);
+    if (exchange->phase == WEIR_PHASE_FAILED)
+        return;
+    if (module->insufficient)
+        weir_exchange_drain(exchange);
+    if (state == WEIR_CALL_PENDING) {
         bool has_body = module->response.complete && !module->insufficient && weir_call_body(exchange->call).size > 0;
         if (!has_body)
             return;
-        if (module->polled_again)
-            break;
-        module->polled_again = true;
+        if (!waits && module->slices_held < SLICES_HELD) {
+            module->slices_held++;
+            return;
+        }
     }
     answer(exchange);
 }
 
-void weir_module_free(weir_exchange_t *exchange)
+void weir_module_free(weir_exchange_t *take_exchange)
 {
-    weir_cgi_response_free(&exchange->module->response);
-    weir_request_body_free(&exchange->module->body);
-    weir_cgi_request_free(&exchange->module->request);
+    weir_module_part_t *module = take_exchange->module;
+    weir_cgi_response_free(&module->response);
+    weir_request_body_free(&module->body);
+    weir_cgi_request_free(&module->request);
+    let_go(take_exchange);
 }

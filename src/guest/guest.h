@@ -113,19 +113,19 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
  * Run the guest for a slice. Once the head is there it goes on returning WEIR_EXCHANGE_HEAD, or _FAILED.
  *
  * A component's head is there as soon as it has set its response. A module's head is held back until the module has
- * ended, or waits (or has used up a further time slice) with some of its body written; so a module that fails after a
- * short response is answered with 500. Spin holds back all of a module's response until its end; here only that of a
- * module that waits, computes for long or writes more than 64 KiB is already on its way when the module fails, and is
- * then cut off.
+ * ended, or waits with some of its body written, or has computed for many time slices since it wrote some; so a module
+ * that fails after a short response is answered with 500. Spin holds back all of a module's response until its end;
+ * here that of a module that waits, computes for long or writes more than 64 KiB can be on its way when the module
+ * fails, and is then cut off.
  */
 weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange);
 
 /*
  * The response's status, when the head is there or the guest failed. After a failure: 500 when the guest trapped,
  * exited with another status than 0, gave no response, set a status below 200, or wrote a CGI head that is not UTF-8;
- * 502 when the Content-Length that it stated is no number or contradicts itself, or its CGI head is longer than 64 KiB
- * or 256 headers; 413 and 503 as above. (A CGI Status that is none is not a failure: it is answered with 502 and the
- * guest's body, as in Spin.)
+ * 502 when the Content-Length that it stated is no number, contradicts itself, or no body came with it, or its CGI head
+ * is longer than 64 KiB or 256 headers; 413 and 503 as above. (A CGI Status that is none is not a failure: it is
+ * answered with 502 and the guest's body, as in Spin.)
  */
 uint16_t weir_exchange_status(const weir_exchange_t *exchange);
 
@@ -147,7 +147,8 @@ int64_t weir_exchange_content_length(const weir_exchange_t *exchange);
 /*
  * The next bytes of the body, without consuming them: size 0 when there are none now, and before the head. They stay
  * valid until weir_exchange_consume, weir_exchange_poll or weir_exchange_free. When there are none and the body has not
- * ended, poll again as soon as the waker is called. Consume at most what was returned.
+ * ended, poll again as soon as the waker is called: more may have come, or the guest may have failed. Consume at most
+ * what was returned.
  */
 weir_bytes_t weir_exchange_body(weir_exchange_t *exchange);
 void weir_exchange_consume(weir_exchange_t *exchange, size_t size);

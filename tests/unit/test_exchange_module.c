@@ -48,6 +48,9 @@ static void test_failure_is_a_status_without_body_and_one_line(void **state)
             "is not UTF-8"},
         {"Content-Length that is no number",
             (const step_t[]){text_step(WRITE, "Content-Length: 1x\n" HEAD_TEXT "h"), step(END)}, 502, "Content-Length"},
+        {"no body for its Content-Length",
+            (const step_t[]){text_step(WRITE, "Content-Length: 5\n" HEAD_TEXT), step(END)}, 502,
+            "5 bytes shorter than its Content-Length of 5"},
         {"Content-Length twice",
             (const step_t[]){text_step(WRITE, "Content-Length: 1\nContent-Length: 2\n" HEAD_TEXT "hi"), step(END)}, 502,
             "Content-Length"},
@@ -150,8 +153,18 @@ static void test_failure_after_a_begun_response_cuts_it(void **state)
     }
 }
 
-/* Without its second chance such a guest would now and then be answered with 200, when a tick falls between two writes.
- */
+static void test_response_of_a_guest_that_computes_for_long_flows(void **state)
+{
+    const step_t steps[] = {
+        text_step(WRITE, HEAD_TEXT "first "), number_step(WORK, 2000), text_step(WRITE, "second"), step(END)};
+    answer_t answer = run_once(*state, module_of(steps), &usual);
+    assert_false(answer.ended_at_head);
+    assert_string_equal(answer.body.bytes, "first second");
+    assert_true(answer.complete);
+    answer_free(&answer);
+}
+
+/* A guest whose time slice ends after it wrote is not one that waits. */
 static void test_short_response_with_an_exit_status_is_500_wherever_a_tick_falls(void **state)
 {
     const step_t steps[] = {text_step(WRITE, HEAD_TEXT "hi"), number_step(WORK, 1), number_step(EXIT, 1), step(END)};
@@ -204,6 +217,9 @@ static void test_content_length_is_kept(void **state)
         {"much too much, in pieces",
             (const step_t[]){text_step(WRITE, "content-length: 5\n" HEAD_TEXT), repeat_step("hello", 50000), step(END)},
             WEIR_EXCHANGE_HEAD, "hello", "wrote more"},
+        {"something after nothing",
+            (const step_t[]){text_step(WRITE, "content-length: 0\n" HEAD_TEXT "hello"), step(END)}, WEIR_EXCHANGE_HEAD,
+            NULL, "wrote more than its Content-Length of 0"},
         {"nothing", (const step_t[]){text_step(WRITE, "content-length: 0\n" HEAD_TEXT), step(END)}, WEIR_EXCHANGE_HEAD,
             NULL, ""},
     };
@@ -402,6 +418,16 @@ static void test_bodies_in_chunks_are_bounded_together(void **state)
     weir_exchange_t *exchanges[EXCHANGES];
     bell_t bells[EXCHANGES];
     capture_t capture = capture_begin();
+    /* One that was refused holds nothing any more, although it is still there. */
+    bell_t refused_bell;
+    bell_init(&refused_bell);
+    weir_exchange_t *refused;
+    assert_true(weir_exchange_start(stage.guest, &request, &match, bell_waker(&refused_bell), &refused));
+    assert_int_equal(weir_exchange_feed(refused, (weir_bytes_t){body, size}), size);
+    assert_int_equal(weir_exchange_feed(refused, (weir_bytes_t){body, 1}), 1);
+    assert_int_equal(weir_exchange_poll(refused), WEIR_EXCHANGE_FAILED);
+    assert_int_equal(weir_exchange_status(refused), 413);
+    assert_int_equal(weir_exchange_feed(refused, (weir_bytes_t){body, 5}), 5);
     for (int i = 0; i < EXCHANGES; i++) {
         bell_init(&bells[i]);
         assert_true(weir_exchange_start(stage.guest, &request, &match, bell_waker(&bells[i]), &exchanges[i]));
@@ -412,6 +438,8 @@ static void test_bodies_in_chunks_are_bounded_together(void **state)
             assert_int_equal(weir_exchange_status(exchanges[i]), 503);
         assert_int_equal(bell_count(&bells[i]), fits ? 0 : 1);
     }
+    weir_exchange_free(refused);
+    bell_free(&refused_bell);
     for (int i = 0; i < EXCHANGES; i++) {
         weir_exchange_free(exchanges[i]);
         bell_free(&bells[i]);
@@ -491,6 +519,28 @@ static void test_request_that_cannot_be_passed_on_is_refused(void **state)
     stage_free(&stage);
 }
 
+/* The bridge refuses such an argument, before or after the body was collected. The waker is released once all the same.
+ */
+static void test_arguments_that_cannot_be_passed_on_fail_the_request(void **state)
+{
+    static char not_utf8[] = "\xff";
+    stage_t stage;
+    stage_init(&stage, *state, module_of((const step_t[]){text_step(WRITE, HEAD_TEXT), step(END)}));
+    stage.trigger.wagi_argv = not_utf8;
+    answer_t answer = run(&stage, &usual);
+    assert_false(answer.started);
+    assert_int_equal(count_of(answer.log, "request refused: an argument is not UTF-8\n"), 1);
+    answer_free(&answer);
+    const ask_t chunked = {.method = "POST", .body = "abc", .body_size = 3, .chunked = true};
+    answer = run(&stage, &chunked);
+    assert_true(answer.started);
+    assert_int_equal(answer.state, WEIR_EXCHANGE_FAILED);
+    assert_int_equal(answer.status, 500);
+    assert_int_equal(count_of(answer.log, "request refused: an argument is not UTF-8\n"), 1);
+    answer_free(&answer);
+    stage_free(&stage);
+}
+
 static void test_next_request_works_after_a_failure(void **state)
 {
     /* Fails for every body but the empty one: COPY writes nothing then. */
@@ -521,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_slow_response_flows_while_the_guest_waits),
         cmocka_unit_test(test_head_alone_does_not_leave_before_the_guest_can_fail),
         cmocka_unit_test(test_failure_after_a_begun_response_cuts_it),
+        cmocka_unit_test(test_response_of_a_guest_that_computes_for_long_flows),
         cmocka_unit_test(test_short_response_with_an_exit_status_is_500_wherever_a_tick_falls),
         cmocka_unit_test(test_large_response_is_exact_to_the_byte),
         cmocka_unit_test(test_content_length_is_kept),
@@ -537,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_client_that_goes_away_while_its_body_is_collected_costs_no_call),
         cmocka_unit_test(test_exchange_can_be_freed_wherever_it_stands),
         cmocka_unit_test(test_request_that_cannot_be_passed_on_is_refused),
+        cmocka_unit_test(test_arguments_that_cannot_be_passed_on_fail_the_request),
         cmocka_unit_test(test_next_request_works_after_a_failure),
     };
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
