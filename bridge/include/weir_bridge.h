@@ -197,7 +197,7 @@ typedef struct weir_call_request {
     /* For a module, which sees a request through CGI (RFC 3875), the five above are ignored and these are used. */
     const weir_bytes_t *arguments;
     size_t argument_count;
-    const weir_pair_t *environment; /* in addition to the service's; the last of a name wins */
+    const weir_pair_t *environment; /* after the service's; libc takes the first of a name */
     size_t environment_count;
 } weir_call_request_t;
 

@@ -3,9 +3,7 @@
 use crate::ffi::{borrow, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
-use crate::service::{
-    ComponentState, Linked, ModuleState, Outbound, read_environment, runtime, store, weir_service_t, words,
-};
+use crate::service::{ComponentState, Linked, ModuleState, Outbound, runtime, store, weir_service_t, words};
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
@@ -231,7 +229,11 @@ impl weir_call_t {
         for argument in unsafe { borrow(request.arguments, request.argument_count) } {
             wasi.arg(unsafe { argument.as_text("an argument")? });
         }
-        wasi.envs(&unsafe { read_environment(request.environment, request.environment_count)? });
+        for pair in unsafe { borrow(request.environment, request.environment_count) } {
+            let (name, value) =
+                unsafe { (pair.name.as_text("a variable's name")?, pair.value.as_text("a variable's value")?) };
+            wasi.env(name, value);
+        }
         let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
         let mut store = store(module.module().engine(), state, |state| &mut state.limits);
         let module = module.clone();

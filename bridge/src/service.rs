@@ -179,7 +179,7 @@ unsafe fn read_settings(settings: &weir_service_settings_t) -> Result<Settings> 
     })
 }
 
-pub unsafe fn read_environment(first: *const weir_pair_t, count: usize) -> Result<Vec<(String, String)>> {
+unsafe fn read_environment(first: *const weir_pair_t, count: usize) -> Result<Vec<(String, String)>> {
     unsafe { borrow(first, count) }
         .iter()
         .map(|pair| unsafe {
