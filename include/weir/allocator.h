@@ -53,6 +53,7 @@ typedef struct weir_facts {
     weir_fact_t memory_available;    /* MemAvailable */
     weir_fact_t commit_limit;        /* CommitLimit: binding only in overcommit mode 2 */
     weir_fact_t commit_used;         /* Committed_AS */
+    weir_fact_t commit_reserve;      /* what the kernel keeps of it: vm.user_reserve_kbytes, vm.admin_reserve_kbytes */
     weir_fact_t overcommit_mode;     /* vm.overcommit_memory: 0, 1 or 2 */
     weir_fact_t address_space_limit; /* RLIMIT_AS */
     weir_fact_t address_space_used;  /* VmSize of this process */

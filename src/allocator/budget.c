@@ -29,6 +29,12 @@ enum {
 /* Writable memory that an instance touches beside its memories: stack, tables, what the host keeps for it. */
 static const uint64_t instance_touches = 128 * KIB;
 
+/* What the host keeps for an instance on its heap. */
+static const uint64_t instance_keeps = 64 * KIB;
+
+/* An engine by itself, and what its first instance loads. A trial has it too, beside what is kept from it. */
+static const uint64_t engine_bytes = 16 * MIB;
+
 /* Compiling takes some multiple of the wasm file, for a while; its result stays. */
 static const uint64_t compile_factor = 8;
 
@@ -82,7 +88,7 @@ uint32_t weir_facts_processors(const weir_facts_t *facts)
     return (uint32_t)least(facts->processors.value, 4096);
 }
 
-/* ---- Budgets ---------------------------------------------------------------------------------------------------------- */
+/* ---- Budgets ----------------------------------------------------------------------------------------------------- */
 
 static void tighten(weir_budget_t *budget, uint64_t bytes, uint64_t limit_at, weir_limit_t limit)
 {
@@ -99,7 +105,7 @@ static void bound_address(
         uint64_t limit = facts->address_space_limit.value;
         /* Usage that is not known is taken for what this program has at its start. */
         uint64_t used = facts->address_space_used.knowledge == WEIR_KNOWN ? facts->address_space_used.value : 64 * MIB;
-        uint64_t left = subtract(limit, used);
+        uint64_t left = subtract(limit, weir_add(used, engine_bytes));
         budgets->arenas = (unsigned)least(limit / GIB, 8 * processors);
         budgets->arenas = budgets->arenas == 0 ? 1 : budgets->arenas;
         /* The heap and the code; for each processor a loop's stack and a compiling thread's; the arenas. */
@@ -127,13 +133,15 @@ static void bound_commit(const weir_facts_t *facts, const weir_needs_t *needs, w
     uint64_t margin = 48 * MIB + weir_multiply(needs->wasm_bytes, compile_factor);
     if (weir_fact_is(facts->overcommit_mode, 2) && facts->commit_limit.knowledge == WEIR_KNOWN &&
         facts->commit_used.knowledge == WEIR_KNOWN) {
-        uint64_t left = subtract(facts->commit_limit.value, facts->commit_used.value);
+        uint64_t kept = facts->commit_reserve.knowledge == WEIR_KNOWN ? facts->commit_reserve.value : 0;
+        uint64_t taken = weir_add(weir_add(facts->commit_used.value, kept), engine_bytes);
+        uint64_t left = subtract(facts->commit_limit.value, taken);
         budgets->commit_margin = least(margin, left / 2);
         tighten(&budgets->commit, left - budgets->commit_margin, facts->commit_limit.value, WEIR_LIMIT_COMMIT);
     }
     if (facts->data_limit.knowledge == WEIR_KNOWN) {
         uint64_t used = facts->data_used.knowledge == WEIR_KNOWN ? facts->data_used.value : 16 * MIB;
-        uint64_t left = subtract(facts->data_limit.value, used);
+        uint64_t left = subtract(facts->data_limit.value, weir_add(used, engine_bytes));
         uint64_t kept = least(margin + weir_facts_processors(facts) * 10 * MIB, left / 2);
         budgets->commit_margin = kept > budgets->commit_margin ? kept : budgets->commit_margin;
         tighten(&budgets->commit, left - kept, facts->data_limit.value, WEIR_LIMIT_DATA);
@@ -171,7 +179,7 @@ void weir_budgets_make(
     *ret_budgets = budgets;
 }
 
-/* ---- What a rung costs -------------------------------------------------------------------------------------------------- */
+/* ---- What a rung costs ------------------------------------------------------------------------------------------- */
 
 weir_cost_t weir_rung_cost(const weir_rung_t *rung, const weir_needs_t *needs, uint64_t page_size, uint32_t slots)
 {
@@ -189,8 +197,10 @@ weir_cost_t weir_rung_cost(const weir_rung_t *rung, const weir_needs_t *needs, u
     memory = round_up(weir_add(memory, rung->guard_bytes), page_size);
     uint64_t stack = round_up(rung->stack_bytes, page_size);
     weir_cost_t slot = {
-        .address = weir_add(weir_add(weir_multiply(memories, memory), weir_multiply(tables, table)), stack + page_size),
-        .commit = weir_add(weir_add(weir_multiply(memories, minimum), weir_multiply(tables, table)), stack),
+        .address = weir_add(weir_add(weir_multiply(memories, memory), weir_multiply(tables, table)),
+            stack + page_size + instance_keeps),
+        .commit =
+            weir_add(weir_add(weir_multiply(memories, minimum), weir_multiply(tables, table)), stack + instance_keeps),
         .resident = weir_add(weir_multiply(needs->memories, minimum), instance_touches),
         .mappings = MAPPINGS_PER_STACK + weir_multiply(memories, MAPPINGS_PER_MEMORY),
     };
@@ -246,7 +256,7 @@ uint32_t weir_rung_fit(const weir_rung_t *rung, const weir_needs_t *needs, uint6
     return fits;
 }
 
-/* ---- Needs ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
 void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, weir_needs_t *ret_complete)
 {

@@ -37,7 +37,7 @@ double weir_clock_milliseconds(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
-/* ---- In the child --------------------------------------------------------------------------------------------------- */
+/* ---- In the child ------------------------------------------------------------------------------------------------ */
 
 /* The first that the kernel takes when memory runs out. Where that is forbidden, the child is as likely as its parent.
  */
@@ -93,7 +93,7 @@ static _Noreturn void run_child(
     _exit(function(report, context));
 }
 
-/* ---- In the parent --------------------------------------------------------------------------------------------------- */
+/* ---- In the parent ----------------------------------------------------------------------------------------------- */
 
 static void close_if_open(int *descriptor)
 {

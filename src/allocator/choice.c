@@ -23,7 +23,7 @@ static const double doubtful = 3;
 
 /* Once something works, no trial is begun that would last beyond so many milliseconds; more where trials take long. */
 static const double enough_milliseconds = 200;
-static const double enough_milliseconds_slow = 6000;
+static const double enough_milliseconds_slow = 4000;
 static const double slow_trial_milliseconds = 150;
 
 typedef struct search {
@@ -208,7 +208,7 @@ size_t weir_choose_step(const weir_facts_t *facts, const weir_needs_t *needs, ui
     return chosen;
 }
 
-/* ---- The real thing ----------------------------------------------------------------------------------------------------- */
+/* ---- The real thing ---------------------------------------------------------------------------------------------- */
 
 static void real_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
 {
@@ -277,7 +277,7 @@ weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_c
     return weir_allocator_choose_with(weir_machine_real(), &tester, options, ret_choice);
 }
 
-/* ---- What is asked of a choice ------------------------------------------------------------------------------------------ */
+/* ---- What is asked of a choice ----------------------------------------------------------------------------------- */
 
 void weir_choice_free(weir_choice_t *own_choice)
 {

@@ -15,7 +15,7 @@
 
 enum { FILE_BYTES = 64 * 1024, EXECUTABLE_DEADLINE_MILLISECONDS = 2000 };
 
-/* ---- The real machine ------------------------------------------------------------------------------------------- */
+/* ---- The real machine -------------------------------------------------------------------------------------------- */
 
 static bool real_processors(uint64_t *ret_count)
 {
@@ -93,7 +93,7 @@ const weir_machine_t *weir_machine_real(void)
     return &machine;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
 static weir_fact_t fact(bool known, uint64_t value, const char *source)
 {
@@ -133,6 +133,16 @@ static weir_fact_t read_number(const char *root, const char *path, uint64_t most
     uint64_t value = 0;
     bool known = weir_procfs_read(root, path, text, sizeof text) && weir_procfs_number(text, &value) && value <= most;
     return fact(known, value, path);
+}
+
+/* In mode 2 the kernel leaves these out of the limit for all but the administrator (mm/util.c, __vm_enough_memory). */
+static weir_fact_t read_commit_reserve(const char *root)
+{
+    static const char source[] = "/proc/sys/vm/user_reserve_kbytes + admin_reserve_kbytes";
+    weir_fact_t user = read_number(root, "/proc/sys/vm/user_reserve_kbytes", UINT64_MAX / 4096);
+    weir_fact_t admin = read_number(root, "/proc/sys/vm/admin_reserve_kbytes", UINT64_MAX / 4096);
+    bool known = user.knowledge == WEIR_KNOWN && admin.knowledge == WEIR_KNOWN;
+    return fact(known, (user.value + admin.value) * 1024, source);
 }
 
 static weir_fact_t read_limit(const weir_machine_t *machine, int resource, const char *source)
@@ -193,6 +203,7 @@ void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts)
     known = machine->page_size(&value) && value > 0 && (value & (value - 1)) == 0;
     facts.page_size = fact(known, value, "sysconf _SC_PAGESIZE");
     read_memory(root, &facts);
+    facts.commit_reserve = read_commit_reserve(root);
     facts.overcommit_mode = read_number(root, "/proc/sys/vm/overcommit_memory", 2);
     facts.mappings_limit = read_number(root, "/proc/sys/vm/max_map_count", UINT64_MAX);
     facts.address_space_limit = read_limit(machine, RLIMIT_AS, "RLIMIT_AS");
@@ -215,7 +226,7 @@ void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts)
     *ret_facts = facts;
 }
 
-/* ---- Names ---------------------------------------------------------------------------------------------------------- */
+/* ---- Names ------------------------------------------------------------------------------------------------------- */
 
 const weir_fact_name_t *weir_fact_names(size_t *ret_count)
 {
@@ -226,6 +237,8 @@ const weir_fact_name_t *weir_fact_names(size_t *ret_count)
         {"memory_available", offsetof(weir_facts_t, memory_available), WEIR_FACT_BYTES, "memory available"},
         {"commit_limit", offsetof(weir_facts_t, commit_limit), WEIR_FACT_BYTES, "commit limit (binds in mode 2)"},
         {"commit_used", offsetof(weir_facts_t, commit_used), WEIR_FACT_BYTES, "committed"},
+        {"commit_reserve", offsetof(weir_facts_t, commit_reserve), WEIR_FACT_BYTES,
+            "commit kept by the kernel (in mode 2)"},
         {"overcommit_mode", offsetof(weir_facts_t, overcommit_mode), WEIR_FACT_COUNT, "overcommit mode"},
         {"address_space_limit", offsetof(weir_facts_t, address_space_limit), WEIR_FACT_BYTES, "address space limit"},
         {"address_space_used", offsetof(weir_facts_t, address_space_used), WEIR_FACT_BYTES, "address space in use"},

@@ -62,7 +62,7 @@ const char *weir_rung_text(const weir_rung_t *rung, char *buffer, size_t size)
     return buffer;
 }
 
-/* ---- Rungs -------------------------------------------------------------------------------------------------------------- */
+/* ---- Rungs ------------------------------------------------------------------------------------------------------- */
 
 static weir_rung_t make_pool(const builder_t *builder, weir_tier_t tier, layout_t layout, uint64_t keep, bool pulley)
 {
@@ -163,7 +163,7 @@ static weir_step_t *add(builder_t *builder, const weir_rung_t *rung)
     return step;
 }
 
-/* ---- Standard ------------------------------------------------------------------------------------------------------------- */
+/* ---- Standard ---------------------------------------------------------------------------------------------------- */
 
 static void add_standard(builder_t *builder, uint64_t keep, bool pulley, bool only_possible)
 {
@@ -187,14 +187,14 @@ static void add_standard(builder_t *builder, uint64_t keep, bool pulley, bool on
             step->possible = false;
             step->result.verdict.limit = whole->result.verdict.limit;
             snprintf(step->result.verdict.message, sizeof step->result.verdict.message,
-                "not tried: %u slots are all that fit, and fewer than %u are not worth a pool of this kind", fits,
+                "not tried: %u is all that fits, and fewer than %u slots are not worth a pool of this kind", fits,
                 floor);
         }
     }
     builder->group++;
 }
 
-/* ---- Compact -------------------------------------------------------------------------------------------------------------- */
+/* ---- Compact ----------------------------------------------------------------------------------------------------- */
 
 static uint32_t compact_fit(const builder_t *builder, uint64_t slot_bytes, bool pulley)
 {
@@ -267,10 +267,11 @@ static size_t compact_layouts(const builder_t *builder, bool pulley, layout_t la
     uint64_t least = compact_sizes(builder).least;
     while (count < LAYOUTS_MAX) {
         layout_t next = layouts[count - 1];
-        if (next.slot_bytes / 4 >= least) {
+        /* Smaller slots ask for less address space, and for nothing else less. */
+        if (next.slot_bytes / 4 >= least && !builder->ladder->budgets.commit.bounded) {
             next.slot_bytes = round_to_pages(next.slot_bytes / 4);
         } else {
-            next.slots = larger(next.slots / 4, builder->hard);
+            next.slots = larger(next.slots / 2, builder->hard);
         }
         if (next.slots >= layouts[count - 1].slots && next.slot_bytes == layouts[count - 1].slot_bytes) {
             break;
@@ -297,7 +298,7 @@ static void add_compact(builder_t *builder, uint64_t keep, bool pulley)
     builder->group++;
 }
 
-/* ---- On demand ------------------------------------------------------------------------------------------------------------- */
+/* ---- On demand --------------------------------------------------------------------------------------------------- */
 
 static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
 {
@@ -312,8 +313,11 @@ static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
         {0, 64 * KIB, 1 * MIB},
     };
     const size_t count = sizeof kinds / sizeof kinds[0];
+    bool emulated = weir_fact_is(builder->facts->emulated, 1);
     uint32_t wanted = builder->needs->concurrency;
-    for (size_t i = last_resort ? 2 : 0; i < count; i++) {
+    for (size_t place = last_resort ? 2 : 0; place < count; place++) {
+        /* An emulator pays for each byte of a reservation, at every instance: the least of them first. */
+        size_t i = emulated ? count - 1 - (place - (last_resort ? 2 : 0)) : place;
         weir_rung_t rung = make_ondemand(builder, kinds[i].reservation, kinds[i].guard, kinds[i].growth, pulley);
         uint32_t fits = fit(builder, &rung, wanted);
         bool last = i == count - 1;
@@ -326,11 +330,19 @@ static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
             step->possible = step->possible || last;
             step->last_resort = last_resort;
         }
+        if (last && rung.slots < wanted && rung.slots >= 4) {
+            /* The arithmetic was not careful enough. */
+            rung.slots /= 4;
+            step = add(builder, &rung);
+            if (step != NULL) {
+                step->last_resort = last_resort;
+            }
+        }
         builder->group++;
     }
 }
 
-/* ---- The whole --------------------------------------------------------------------------------------------------------------- */
+/* ---- The whole --------------------------------------------------------------------------------------------------- */
 
 static void add_tiers(builder_t *builder, weir_strategy_t strategy, bool pulley)
 {
@@ -345,10 +357,16 @@ static void add_tiers(builder_t *builder, weir_strategy_t strategy, bool pulley)
     for (unsigned i = 0; standard && !emulated && i < KEEP_VARIANTS; i++) {
         add_standard(builder, keeps[i], pulley, i > 0);
     }
-    for (unsigned i = 0; compact && i < KEEP_VARIANTS; i++) {
-        add_compact(builder, keeps[i], pulley);
+    if (compact) {
+        add_compact(builder, keeps[0], pulley);
     }
-    if (ondemand) {
+    if (ondemand && emulated) {
+        add_ondemand(builder, pulley, false);
+    }
+    if (compact) {
+        add_compact(builder, keeps[1], pulley);
+    }
+    if (ondemand && !emulated) {
         add_ondemand(builder, pulley, false);
     }
     if (standard && emulated) {

@@ -51,7 +51,7 @@ typedef struct instance {
     wasmtime_instance_t instance;
 } instance_t;
 
-/* ---- Verdicts --------------------------------------------------------------------------------------------------------- */
+/* ---- Verdicts ---------------------------------------------------------------------------------------------------- */
 
 static bool fail(probe_t *probe, weir_outcome_t outcome, const char *stage, const char *message, size_t length)
 {
@@ -90,7 +90,7 @@ static bool accept(probe_t *probe, const char *stage, wasmtime_error_t *error, w
     return false;
 }
 
-/* ---- Building ------------------------------------------------------------------------------------------------------------ */
+/* ---- Building ---------------------------------------------------------------------------------------------------- */
 
 /* What the program will need beside instances is taken out of the trial's reach, where a limit counts it. */
 static bool take_reserves(probe_t *probe)
@@ -177,7 +177,7 @@ static void tear_down(probe_t *probe)
     }
 }
 
-/* ---- Instances ------------------------------------------------------------------------------------------------------------- */
+/* ---- Instances --------------------------------------------------------------------------------------------------- */
 
 static void finish(wasmtime_call_future_t *future)
 {
@@ -247,7 +247,7 @@ static const unsigned char *memory_of(instance_t *instance, size_t *ret_size)
     return wasmtime_memory_data(instance->context, &memory.of.memory);
 }
 
-/* ---- Contents ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Contents ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t dirty_step(uint64_t bytes)
 {
@@ -343,7 +343,7 @@ static bool check_contents(probe_t *probe)
     return true;
 }
 
-/* ---- Many at once --------------------------------------------------------------------------------------------------------------- */
+/* ---- Many at once ------------------------------------------------------------------------------------------------ */
 
 static bool hold_one(probe_t *probe, instance_t *instance, uint32_t index)
 {
@@ -398,7 +398,7 @@ static bool hold_many(probe_t *probe)
     return good;
 }
 
-/* ---- Timing ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Timing ------------------------------------------------------------------------------------------------------ */
 
 static bool cycle(probe_t *probe)
 {

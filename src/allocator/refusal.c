@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Reading the message ------------------------------------------------------------------------------------------------- */
+/* ---- Reading the message ----------------------------------------------------------------------------------------- */
 
 static const char *find(const char *message, size_t length, const char *words)
 {
@@ -71,7 +71,7 @@ void weir_refusal_parse(const char *message, size_t length, weir_refusal_t *ret_
     *ret_refusal = refusal;
 }
 
-/* ---- The limit behind it ------------------------------------------------------------------------------------------------- */
+/* ---- The limit behind it ----------------------------------------------------------------------------------------- */
 
 /* Whether `used` and `more` together go beyond a limit that is known. */
 static bool exceeds(weir_fact_t limit, weir_fact_t used, uint64_t more)

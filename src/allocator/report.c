@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- What stands in the way --------------------------------------------------------------------------------------------- */
+/* ---- What stands in the way -------------------------------------------------------------------------------------- */
 
 /* The first result that would have been all that was wanted. */
 static const weir_trial_result_t *wanted_result(const weir_choice_t *choice)
@@ -52,7 +52,7 @@ static weir_limit_t deciding_limit(const weir_choice_t *choice)
     return result == NULL ? WEIR_LIMIT_UNKNOWN : result->verdict.limit;
 }
 
-/* ---- The remedy ----------------------------------------------------------------------------------------------------------- */
+/* ---- The remedy -------------------------------------------------------------------------------------------------- */
 
 static const char *remedy(weir_limit_t limit)
 {
@@ -86,7 +86,7 @@ static const char *remedy(weir_limit_t limit)
     return "";
 }
 
-/* ---- Why --------------------------------------------------------------------------------------------------------------------- */
+/* ---- Why --------------------------------------------------------------------------------------------------------- */
 
 /* A verdict's message begins with "not tried: " where arithmetic spoke. */
 static const char *without_prefix(const char *message)
@@ -120,7 +120,7 @@ static void write_why(const weir_choice_t *choice, char *buffer, size_t size)
     }
 }
 
-/* ---- Cost ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Cost -------------------------------------------------------------------------------------------------------- */
 
 /* The cheapest other rung that was measured, in another tier where there is one; to compare with. */
 static const weir_trial_result_t *comparison(const weir_choice_t *choice)
@@ -162,7 +162,7 @@ static void write_cost(const weir_choice_t *choice, char *buffer, size_t size)
     }
 }
 
-/* ---- The texts --------------------------------------------------------------------------------------------------------------------- */
+/* ---- The texts --------------------------------------------------------------------------------------------------- */
 
 static void write_summary(weir_choice_t *choice)
 {
@@ -214,6 +214,20 @@ static void write_reason(weir_choice_t *choice)
         other->verdict.instance_microseconds);
 }
 
+/* The last rung that was really tried: native where there is one, since interpreting is for other troubles. */
+static const weir_trial_result_t *last_tried(const weir_choice_t *choice)
+{
+    const weir_trial_result_t *last = NULL;
+    for (size_t i = 0; i < choice->count; i++) {
+        const weir_trial_result_t *result = &choice->ladder[i];
+        bool tried = result->verdict.outcome != WEIR_OUTCOME_NOT_TRIED;
+        if (tried && (last == NULL || last->rung.pulley || !result->rung.pulley)) {
+            last = result;
+        }
+    }
+    return last;
+}
+
 static void write_unavailable(weir_choice_t *choice)
 {
     size_t size = sizeof choice->notice;
@@ -226,6 +240,12 @@ static void write_unavailable(weir_choice_t *choice)
             weir_strategy_name(choice->strategy));
     }
     write_why(choice, choice->notice, size);
+    const weir_trial_result_t *last = last_tried(choice);
+    if (last != NULL && last != obstacle(choice)) {
+        weir_text_append(choice->notice, size, ".\nThe least that was tried: ");
+        write_rung(&last->rung, choice->notice, size);
+        weir_text_append(choice->notice, size, ": %s", last->verdict.message);
+    }
     weir_text_append(choice->notice, size, ".");
 }
 

@@ -15,7 +15,7 @@
 
 static const double microseconds_most = 60e6; /* more than any deadline: such a report is not to be believed */
 
-/* ---- Verdicts on refusals ----------------------------------------------------------------------------------------------- */
+/* ---- Verdicts on refusals ---------------------------------------------------------------------------------------- */
 
 static const char *refused_name(weir_refused_t what, const char *stage)
 {
@@ -80,7 +80,7 @@ static void judge_refusal(
     describe_refusal(facts, report, &refusal, verdict);
 }
 
-/* ---- Verdicts on reports ------------------------------------------------------------------------------------------------ */
+/* ---- Verdicts on reports ----------------------------------------------------------------------------------------- */
 
 static bool is_measured(double value, double most)
 {
@@ -142,7 +142,7 @@ static void judge_report(
     }
 }
 
-/* ---- Verdicts on ends --------------------------------------------------------------------------------------------------- */
+/* ---- Verdicts on ends -------------------------------------------------------------------------------------------- */
 
 static void complain(weir_verdict_t *verdict, const weir_child_result_t *result)
 {
@@ -203,7 +203,7 @@ void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const 
     *ret_verdict = verdict;
 }
 
-/* ---- Running ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Running ----------------------------------------------------------------------------------------------------- */
 
 static bool write_all(int descriptor, const void *bytes, size_t size)
 {

@@ -59,7 +59,7 @@ static bool parse_options(int argc, char **argv, doctor_options_t *ret_options)
     return true;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 static const char *knowledge_name(weir_knowledge_t knowledge)
 {
@@ -171,7 +171,7 @@ static int print_json(const weir_choice_t *choice, weir_strategy_t strategy)
     return written < 0 ? 1 : 0;
 }
 
-/* ---- Text --------------------------------------------------------------------------------------------------------- */
+/* ---- Text -------------------------------------------------------------------------------------------------------- */
 
 static void print_facts(const weir_facts_t *facts)
 {
@@ -238,7 +238,7 @@ static int print_text(const weir_choice_t *choice)
     return ferror(stdout) ? 1 : 0;
 }
 
-/* ---- The command -------------------------------------------------------------------------------------------------- */
+/* ---- The command ------------------------------------------------------------------------------------------------- */
 
 static int report(const weir_choice_t *choice, const doctor_options_t *options, weir_strategy_t strategy)
 {

@@ -6,6 +6,7 @@
 #include "allocator/procfs.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-/* ---- A tree that stands in for a machine ---------------------------------------------------------------------------- */
+/* ---- A tree that stands in for a machine ------------------------------------------------------------------------- */
 
 static char tree[64];
 
@@ -34,12 +35,18 @@ static int make_tree(void **state)
     return mkdtemp(tree) == NULL ? -1 : 0;
 }
 
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
 static int remove_tree(void **state)
 {
-    char command[128];
     (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", tree);
-    return system(command);
+    return nftw(tree, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static const char *in_tree(const char *path)
@@ -81,7 +88,7 @@ static void put_link(const char *path, const char *target)
     assert_int_equal(symlink(target, in_tree(path)), 0);
 }
 
-/* ---- A machine --------------------------------------------------------------------------------------------------------- */
+/* ---- A machine --------------------------------------------------------------------------------------------------- */
 
 static bool two(uint64_t *ret_value)
 {
@@ -146,6 +153,8 @@ static void put_healthy_machine(void)
         "Committed_AS:     331776 kB\n");
     put("/proc/sys/vm/overcommit_memory", "2\n");
     put("/proc/sys/vm/max_map_count", "65530\n");
+    put("/proc/sys/vm/user_reserve_kbytes", "131072\n");
+    put("/proc/sys/vm/admin_reserve_kbytes", "8192\n");
     put("/proc/self/status",
         "Name:\tweir\nVmPeak:\t  40000 kB\nVmSize:\t   30000 kB\nVmData:\t    2000 kB\nThreads:\t1\n");
     put("/proc/thread-self/maps",
@@ -168,7 +177,7 @@ static void assert_known(weir_fact_t fact, uint64_t value)
     assert_non_null(fact.source);
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------------------------------ */
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
 static void a_number_is_read_only_when_the_whole_text_is_one(void **state)
 {
@@ -248,7 +257,7 @@ static void a_statistic_is_read_from_its_own_line(void **state)
     assert_int_equal(value, 17);
 }
 
-/* ---- Files ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
 
 static void a_file_that_is_not_a_small_text_is_not_read(void **state)
 {
@@ -316,7 +325,7 @@ static void a_mapping_with_a_long_path_counts_once(void **state)
     assert_int_equal(maps.count, 2);
 }
 
-/* ---- Facts ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Facts ------------------------------------------------------------------------------------------------------- */
 
 static void a_healthy_machine_is_known(void **state)
 {
@@ -332,6 +341,7 @@ static void a_healthy_machine_is_known(void **state)
     assert_known(facts.memory_available, UINT64_C(24369152) * 1024);
     assert_known(facts.commit_limit, UINT64_C(12342040) * 1024);
     assert_known(facts.commit_used, UINT64_C(331776) * 1024);
+    assert_known(facts.commit_reserve, UINT64_C(139264) * 1024);
     assert_known(facts.overcommit_mode, 2);
     assert_known(facts.mappings_limit, 65530);
     assert_known(facts.mappings_used, 3);
@@ -365,7 +375,8 @@ static void nothing_that_cannot_be_read_is_known_or_unlimited(void **state)
 static void damaged_files_make_facts_unknown(void **state)
 {
     static const char *const files[] = {"/proc/meminfo", "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/max_map_count",
-        "/proc/self/status", "/proc/thread-self/maps", "/proc/self/cgroup", "/proc/self/mountinfo"};
+        "/proc/sys/vm/admin_reserve_kbytes", "/proc/self/status", "/proc/thread-self/maps", "/proc/self/cgroup",
+        "/proc/self/mountinfo"};
     weir_machine_t probes = machine();
     size_t huge_size = 2 << 20;
     char *huge = malloc(huge_size);
@@ -382,8 +393,9 @@ static void damaged_files_make_facts_unknown(void **state)
         }
         weir_facts_read(&probes, &facts);
         const weir_fact_t *unknown[] = {&facts.memory_total, &facts.memory_available, &facts.commit_limit,
-            &facts.commit_used, &facts.overcommit_mode, &facts.mappings_limit, &facts.mappings_used,
-            &facts.address_space_used, &facts.data_used, &facts.address_bits, &facts.cgroup_limit, &facts.cgroup_used};
+            &facts.commit_used, &facts.commit_reserve, &facts.overcommit_mode, &facts.mappings_limit,
+            &facts.mappings_used, &facts.address_space_used, &facts.data_used, &facts.address_bits, &facts.cgroup_limit,
+            &facts.cgroup_used};
         for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
             if (unknown[i]->knowledge != WEIR_UNKNOWN) {
                 fail_msg("damage %u: %s is %d, %llu", damage, unknown[i]->source, unknown[i]->knowledge,
@@ -451,7 +463,7 @@ static void an_emulator_is_seen_by_its_own_name_behind_the_guests(void **state)
     assert_int_equal(facts.emulated.knowledge, WEIR_UNKNOWN);
 }
 
-/* ---- Control groups ----------------------------------------------------------------------------------------------------- */
+/* ---- Control groups ---------------------------------------------------------------------------------------------- */
 
 static void read_group(weir_knowledge_t *ret_knowledge, uint64_t *ret_limit, uint64_t *ret_used)
 {
@@ -585,7 +597,7 @@ static void damaged_group_files_are_unknown(void **state)
     assert_group(WEIR_KNOWN, 5000000, 0);
 }
 
-/* ---- This machine --------------------------------------------------------------------------------------------------------- */
+/* ---- This machine ------------------------------------------------------------------------------------------------ */
 
 static void this_machine_is_read_truthfully(void **state)
 {

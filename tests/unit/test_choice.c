@@ -1,0 +1,577 @@
+/*
+ * test_choice.c: which rung is taken for which verdicts, how many trials that takes, and what is said of it. The trials
+ * are a table here; one test at the end lets this machine decide.
+ */
+#include "allocator/choice.h"
+#include "weir_bridge.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* cmocka.h wants the others before it. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+/* ---- A machine of tables ----------------------------------------------------------------------------------------- */
+
+/* How one kind of rung fares: the first rule that matches. Zero in a field matches everything. */
+typedef struct rule {
+    weir_tier_t tier;
+    uint32_t slots_above; /* matches rungs with more slots than that */
+    int keep;             /* 1: only those that keep pages, -1: only those that do not */
+    int pulley;           /* 1: only interpreted ones, -1: only native ones */
+    weir_outcome_t outcome;
+    double cost;
+    weir_limit_t limit;
+} rule_t;
+
+typedef struct world {
+    const rule_t *rules;
+    double now;
+    double trial_takes;
+    unsigned trials;
+    unsigned disturbed; /* this trial, counted from 1, measures twice the cost */
+    unsigned spoiled;   /* this one fails */
+} world_t;
+
+static bool matches(const rule_t *rule, const weir_rung_t *rung)
+{
+    bool kept = rung->memory_keep_resident_bytes > 0;
+    return (rule->tier == 0 || rule->tier == rung->tier) && rung->slots > rule->slots_above &&
+           (rule->keep == 0 || (rule->keep > 0) == kept) && (rule->pulley == 0 || (rule->pulley > 0) == rung->pulley);
+}
+
+static void stand_in(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
+{
+    world_t *world = context;
+    const rule_t *rule = world->rules;
+    (void)facts;
+    world->trials++;
+    world->now += world->trial_takes;
+    while (!matches(rule, &plan->rung)) {
+        rule++;
+    }
+    *ret_verdict = (weir_verdict_t){.outcome = rule->outcome, .limit = rule->limit};
+    if (world->trials == world->spoiled) {
+        ret_verdict->outcome = WEIR_OUTCOME_REFUSED;
+    }
+    if (ret_verdict->outcome == WEIR_OUTCOME_PASSED) {
+        ret_verdict->instance_microseconds = rule->cost * (world->trials == world->disturbed ? 2 : 1);
+        ret_verdict->engine_milliseconds = 1;
+    } else {
+        snprintf(ret_verdict->message, sizeof ret_verdict->message, "mmap of 3.9 TiB for memories was refused");
+        ret_verdict->error_number = ENOMEM;
+    }
+}
+
+static double stand_in_clock(void *context)
+{
+    return ((world_t *)context)->now;
+}
+
+static weir_fact_t known(uint64_t value)
+{
+    return (weir_fact_t){WEIR_KNOWN, value, "test"};
+}
+
+static weir_facts_t generous(void)
+{
+    weir_fact_t unlimited = {WEIR_UNLIMITED, 0, "test"};
+    return (weir_facts_t){
+        .size = sizeof(weir_facts_t),
+        .processors = known(2),
+        .page_size = known(4096),
+        .memory_total = known(24 * GIB),
+        .memory_available = known(23 * GIB),
+        .overcommit_mode = known(0),
+        .address_space_limit = unlimited,
+        .address_space_used = known(30 * MIB),
+        .data_limit = unlimited,
+        .data_used = known(4 * MIB),
+        .address_bits = known(47),
+        .cgroup_limit = unlimited,
+        .mappings_limit = known(65530),
+        .mappings_used = known(60),
+        .executable_memory = known(1),
+        .emulated = known(0),
+    };
+}
+
+static size_t decide(const weir_facts_t *facts, weir_strategy_t strategy, world_t *world, weir_ladder_t *ladder)
+{
+    const weir_tester_t tester = {stand_in, stand_in_clock, world};
+    weir_needs_t needs = {0};
+    unsigned trials = 0;
+    weir_needs_complete(facts, &needs, &needs);
+    weir_ladder_make(facts, &needs, strategy, ladder);
+    size_t index = weir_choose_step(facts, &needs, 0, &tester, ladder, &trials);
+    assert_true(trials <= world->trials);
+    return index;
+}
+
+/* ---- The decision ------------------------------------------------------------------------------------------------ */
+
+#define PASS WEIR_OUTCOME_PASSED
+#define REFUSE WEIR_OUTCOME_REFUSED
+#define STANDARD WEIR_TIER_STANDARD
+#define COMPACT WEIR_TIER_COMPACT
+#define ONDEMAND WEIR_TIER_ONDEMAND
+
+typedef struct decision_case {
+    const char *name;
+    rule_t rules[8];
+    double trial_takes; /* milliseconds */
+    bool emulated;
+    weir_strategy_t strategy;
+    weir_tier_t tier; /* 0: nothing works */
+    uint32_t slots;   /* 0: any */
+    int keep;         /* as in a rule */
+    unsigned trials;  /* at most */
+} decision_case_t;
+
+static const decision_case_t decision_cases[] = {
+    {"equal costs: the first of all", {{0, 0, 0, 0, PASS, 10, 0}}, 20, false, WEIR_STRATEGY_AUTO, STANDARD, 1000, 1, 4},
+    {"within noise: the first of all", {{STANDARD, 0, 0, 0, PASS, 10.9, 0}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
+        WEIR_STRATEGY_AUTO, STANDARD, 1000, 1, 4},
+    {"beyond noise: the cheapest", {{STANDARD, 0, 0, 0, PASS, 20, 0}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
+        WEIR_STRATEGY_AUTO, COMPACT, 1000, 1, 8},
+    {"nothing kept is cheaper", {{0, 0, -1, 0, PASS, 10, 0}, {0, 0, 0, 0, PASS, 40, 0}}, 20, false, WEIR_STRATEGY_AUTO,
+        STANDARD, 1000, -1, 4},
+    {"fewer slots when more are refused",
+        {{STANDARD, 300, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
+        WEIR_STRATEGY_AUTO, STANDARD, 250, 1, 6},
+    {"compact when standard is refused",
+        {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false, WEIR_STRATEGY_AUTO,
+        COMPACT, 1000, 1, 6},
+    {"on demand when no pool works", {{ONDEMAND, 0, 0, 0, PASS, 50, 0}, {0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}},
+        20, false, WEIR_STRATEGY_AUTO, ONDEMAND, 1000, 0, 11},
+    {"wrong contents are no reason to take a rung",
+        {{STANDARD, 0, 0, 0, WEIR_OUTCOME_CONTENTS, 0, WEIR_LIMIT_UNKNOWN},
+            {COMPACT, 0, 0, 0, WEIR_OUTCOME_CONTENTS, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 50, 0}},
+        5, false, WEIR_STRATEGY_AUTO, ONDEMAND, 1000, 0, 18},
+    {"interpreted when native code does not run",
+        {{0, 0, 0, 1, PASS, 90, 0}, {0, 0, 0, 0, WEIR_OUTCOME_SIGNAL, 0, WEIR_LIMIT_UNKNOWN}}, 20, false,
+        WEIR_STRATEGY_AUTO, ONDEMAND, 1000, 0, 20},
+    {"nothing works", {{0, 0, 0, 0, WEIR_OUTCOME_DEADLINE, 0, WEIR_LIMIT_UNKNOWN}}, 20, false, WEIR_STRATEGY_AUTO, 0, 0,
+        0, 24},
+    {"a slow machine is given time: nothing kept is found cheapest",
+        {{0, 0, -1, 0, PASS, 421, 0}, {0, 0, 0, 0, PASS, 1616, 0}}, 600, false, WEIR_STRATEGY_AUTO, STANDARD, 1000, -1,
+        8},
+    {"emulated: a compact pool that keeps nothing",
+        {{COMPACT, 0, -1, 0, PASS, 94, 0}, {COMPACT, 0, 1, 0, PASS, 1230, 0}, {ONDEMAND, 0, 0, 0, PASS, 198, 0}}, 300,
+        true, WEIR_STRATEGY_AUTO, COMPACT, 64, -1, 5},
+    {"emulated: on demand is taken when it is cheaper",
+        {{COMPACT, 0, 0, 0, PASS, 500, 0}, {ONDEMAND, 0, 0, 0, PASS, 198, 0}}, 300, true, WEIR_STRATEGY_AUTO, ONDEMAND,
+        0, 0, 10},
+    {"compact was asked for", {{0, 0, 0, 0, PASS, 10, 0}}, 20, false, WEIR_STRATEGY_COMPACT, COMPACT, 1000, 1, 2},
+    {"pooling was asked for, and cannot be had",
+        {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
+        WEIR_STRATEGY_POOLING, 0, 0, 0, 12},
+};
+
+static void the_best_that_works_is_taken_and_no_trial_is_wasted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof decision_cases / sizeof decision_cases[0]; i++) {
+        const decision_case_t *test = &decision_cases[i];
+        weir_facts_t facts = generous();
+        world_t world = {.rules = test->rules, .trial_takes = test->trial_takes};
+        weir_ladder_t ladder;
+        facts.emulated = known(test->emulated ? 1 : 0);
+        size_t index = decide(&facts, test->strategy, &world, &ladder);
+        if ((index == SIZE_MAX) != (test->tier == 0)) {
+            fail_msg("%s: index %zu", test->name, index);
+        }
+        if (index != SIZE_MAX) {
+            const weir_rung_t *rung = &ladder.steps[index].result.rung;
+            bool kept = rung->memory_keep_resident_bytes > 0;
+            char text[128];
+            if (rung->tier != test->tier || (test->slots != 0 && rung->slots != test->slots) ||
+                (test->keep != 0 && (test->keep > 0) != kept)) {
+                fail_msg("%s: %s", test->name, weir_rung_text(rung, text, sizeof text));
+            }
+            assert_int_equal(ladder.steps[index].result.verdict.outcome, PASS);
+        }
+        if (world.trials > test->trials) {
+            fail_msg("%s: %u trials", test->name, world.trials);
+        }
+    }
+}
+
+static void every_step_says_why_it_was_not_tried(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 0, PASS, 10, 0}};
+    weir_facts_t facts = generous();
+    world_t world = {.rules = rules, .trial_takes = 20};
+    weir_ladder_t ladder;
+    (void)state;
+    decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder);
+    for (size_t i = 0; i < ladder.count; i++) {
+        const weir_verdict_t *verdict = &ladder.steps[i].result.verdict;
+        if (verdict->outcome == WEIR_OUTCOME_NOT_TRIED) {
+            assert_int_equal(strncmp(verdict->message, "not tried: ", 11), 0);
+        }
+    }
+}
+
+static void one_disturbed_trial_does_not_cost_the_preferred_rung_its_place(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 0, PASS, 10, 0}};
+    weir_facts_t facts = generous();
+    (void)state;
+    for (unsigned disturbed = 0; disturbed < 4; disturbed++) {
+        world_t world = {.rules = rules, .trial_takes = 10, .disturbed = disturbed};
+        weir_ladder_t ladder;
+        size_t index = decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder);
+        assert_int_equal(index, 0);
+        assert_true(ladder.steps[0].result.verdict.instance_microseconds == 10);
+    }
+}
+
+static void what_works_once_and_not_twice_is_not_taken(void **state)
+{
+    const rule_t rules[] = {{STANDARD, 0, 1, 0, PASS, 20, 0}, {0, 0, 0, 0, PASS, 10, 0}};
+    weir_facts_t facts = generous();
+    world_t world = {.rules = rules, .trial_takes = 10};
+    weir_ladder_t ladder;
+    (void)state;
+    size_t index = decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder);
+    weir_rung_t before = ladder.steps[index].result.rung;
+    unsigned last = world.trials;
+    world = (world_t){.rules = rules, .trial_takes = 10, .spoiled = last};
+    index = decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder);
+    assert_int_not_equal(index, SIZE_MAX);
+    const weir_rung_t *after = &ladder.steps[index].result.rung;
+    assert_true(after->tier != before.tier || after->memory_keep_resident_bytes != before.memory_keep_resident_bytes);
+}
+
+static void deciding_ends_when_enough_time_is_spent(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 0, PASS, 10, 0}};
+    static const struct {
+        double trial_takes;
+        bool emulated;
+        double most;
+    } cases[] = {{10, false, 200}, {60, false, 260}, {140, false, 280}, {400, true, 4000}, {2000, true, 4000},
+        {2000, false, 4000}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weir_facts_t facts = generous();
+        world_t world = {.rules = rules, .trial_takes = cases[i].trial_takes};
+        weir_ladder_t ladder;
+        facts.emulated = known(cases[i].emulated ? 1 : 0);
+        assert_int_not_equal(decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder), SIZE_MAX);
+        assert_true(world.now <= cases[i].most);
+    }
+}
+
+/* ---- What is said ------------------------------------------------------------------------------------------------ */
+
+static const weir_facts_t *table_facts; /* what the machine of tables is */
+
+static bool table_processors(uint64_t *ret_value)
+{
+    *ret_value = table_facts->processors.value;
+    return true;
+}
+
+static bool table_page_size(uint64_t *ret_value)
+{
+    *ret_value = 4096;
+    return true;
+}
+
+static bool table_limit(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
+{
+    (void)resource;
+    *ret_bytes = table_facts->address_space_limit.value;
+    *ret_unlimited = table_facts->address_space_limit.knowledge == WEIR_UNLIMITED;
+    return true;
+}
+
+static bool table_executable(bool *ret_granted)
+{
+    *ret_granted = table_facts->executable_memory.value == 1;
+    return true;
+}
+
+static weir_choice_t *choose(
+    const weir_facts_t *facts, weir_strategy_t strategy, const rule_t *rules, weir_status_t expected)
+{
+    const weir_machine_t machine = {"/nonexistent", table_processors, table_page_size, table_limit, table_executable};
+    world_t world = {.rules = rules, .trial_takes = 20};
+    const weir_tester_t tester = {stand_in, stand_in_clock, &world};
+    weir_choose_options_t options;
+    weir_choice_t *choice = NULL;
+    weir_choose_options_init(&options);
+    options.strategy = strategy;
+    table_facts = facts;
+    assert_int_equal(weir_allocator_choose_with(&machine, &tester, &options, &choice), expected);
+    assert_non_null(choice);
+    return choice;
+}
+
+static void assert_says(const char *text, const char *words)
+{
+    if (strstr(text, words) == NULL) {
+        fail_msg("'%s' lacks '%s'", text, words);
+    }
+}
+
+static void nothing_is_said_when_all_that_was_wanted_works(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 0, PASS, 11.94, 0}};
+    weir_facts_t facts = generous();
+    (void)state;
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_false(weir_choice_is_reduced(choice));
+    assert_string_equal(weir_choice_notice(choice), "");
+    assert_string_equal(weir_choice_advice(choice), "");
+    assert_says(weir_choice_summary(choice), "allocator: standard pool, 1000 slots of 4 GiB (measured: 11.9 us");
+    assert_says(weir_choice_summary(choice), "by trial in ");
+    assert_string_not_equal(weir_choice_reason(choice), "");
+    assert_int_equal(weir_choice_rung(choice)->tier, STANDARD);
+    assert_int_equal(weir_choice_needs(choice)->concurrency, 1000);
+    weir_choice_free(choice);
+}
+
+static void a_faster_rung_than_the_wanted_one_is_no_fallback(void **state)
+{
+    const rule_t rules[] = {{STANDARD, 0, 0, 0, PASS, 30, 0}, {0, 0, 0, 0, PASS, 10, 0}};
+    weir_facts_t facts = generous();
+    (void)state;
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_int_equal(weir_choice_rung(choice)->tier, COMPACT);
+    assert_false(weir_choice_is_reduced(choice));
+    assert_string_equal(weir_choice_notice(choice), "");
+    weir_choice_free(choice);
+}
+
+static void each_limit_has_its_own_remedy_and_no_other(void **state)
+{
+    static const struct {
+        weir_limit_t limit;
+        const char *words;
+    } cases[] = {
+        {WEIR_LIMIT_ADDRESS_SPACE, "ulimit -v"},
+        {WEIR_LIMIT_ADDRESS_BITS, "VA_BITS"},
+        {WEIR_LIMIT_COMMIT, "vm.overcommit_memory=1"},
+        {WEIR_LIMIT_DATA, "ulimit -d"},
+        {WEIR_LIMIT_CGROUP, "MemoryMax="},
+        {WEIR_LIMIT_MEMORY, "memory"},
+        {WEIR_LIMIT_MAPPINGS, "vm.max_map_count"},
+        {WEIR_LIMIT_EXECUTABLE, "execmem"},
+        {WEIR_LIMIT_EMULATION, "natively"},
+    };
+    const size_t count = sizeof cases / sizeof cases[0];
+    weir_facts_t facts = generous();
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        const rule_t rules[] = {{STANDARD, 0, 0, 0, REFUSE, 0, cases[i].limit}, {0, 0, 0, 0, PASS, 12.34, 0}};
+        weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+        const char *notice = weir_choice_notice(choice);
+        assert_true(weir_choice_is_reduced(choice));
+        assert_says(notice, "reduced automatically");
+        assert_says(notice, "normal");
+        assert_says(notice, "changes no behaviour");
+        assert_says(notice, "mmap of 3.9 TiB for memories was refused");
+        assert_says(notice, "12.3 us");
+        assert_says(notice, weir_choice_advice(choice));
+        for (size_t j = 0; j < count; j++) {
+            bool there = strstr(weir_choice_advice(choice), cases[j].words) != NULL;
+            if (there != (i == j) && strcmp(cases[j].words, "memory") != 0) {
+                fail_msg("%s: %s", weir_limit_name(cases[i].limit), weir_choice_advice(choice));
+            }
+        }
+        weir_choice_free(choice);
+    }
+    const rule_t unknown[] = {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, unknown, WEIR_OK);
+    assert_string_equal(weir_choice_advice(choice), ""); /* better none than a wrong one */
+    weir_choice_free(choice);
+}
+
+static void a_remedy_for_the_host_says_that_it_is_for_the_host(void **state)
+{
+    const weir_limit_t limits[] = {WEIR_LIMIT_COMMIT, WEIR_LIMIT_MAPPINGS};
+    weir_facts_t facts = generous();
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const rule_t rules[] = {{STANDARD, 0, 0, 0, REFUSE, 0, limits[i]}, {0, 0, 0, 0, PASS, 10, 0}};
+        weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+        assert_says(weir_choice_advice(choice), "on the host, not inside a container");
+        weir_choice_free(choice);
+    }
+}
+
+static void without_a_pool_it_is_disabled_automatically(void **state)
+{
+    const rule_t rules[] = {{ONDEMAND, 0, 0, 0, PASS, 106, 0}, {0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_COMMIT}};
+    weir_facts_t facts = generous();
+    (void)state;
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_says(weir_choice_notice(choice), "disabled automatically");
+    assert_says(weir_choice_notice(choice), "106.0 us");
+    weir_choice_free(choice);
+}
+
+static void where_code_cannot_run_natively_that_is_said(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 1, PASS, 60, 0}, {0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_EXECUTABLE}};
+    weir_facts_t facts = generous();
+    (void)state;
+    facts.executable_memory = known(0);
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_true(weir_choice_rung(choice)->pulley);
+    assert_true(weir_choice_is_reduced(choice));
+    assert_says(weir_choice_summary(choice), "Pulley");
+    assert_says(weir_choice_notice(choice), "executable memory is refused");
+    assert_says(weir_choice_advice(choice), "execmem");
+    weir_choice_free(choice);
+}
+
+static void a_strategy_that_was_asked_for_is_never_replaced(void **state)
+{
+    static const weir_strategy_t strategies[] = {
+        WEIR_STRATEGY_POOLING, WEIR_STRATEGY_COMPACT, WEIR_STRATEGY_ONDEMAND, WEIR_STRATEGY_ANY_POOL};
+    weir_facts_t facts = generous();
+    (void)state;
+    for (size_t i = 0; i < sizeof strategies / sizeof strategies[0]; i++) {
+        const rule_t rules[] = {{0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_COMMIT}};
+        weir_choice_t *choice = choose(&facts, strategies[i], rules, WEIR_ERROR_UNAVAILABLE);
+        assert_null(weir_choice_rung(choice));
+        assert_int_equal(weir_choice_index(choice), SIZE_MAX);
+        assert_says(weir_choice_notice(choice), weir_strategy_name(strategies[i]));
+        assert_says(weir_choice_notice(choice), "cannot be had");
+        assert_says(weir_choice_notice(choice), "was refused");
+        assert_says(weir_choice_advice(choice), "overcommit_memory=1");
+        assert_null(strstr(weir_choice_notice(choice), "automatically"));
+        wasm_config_t *config = wasm_config_new();
+        assert_int_equal(weir_choice_configure(choice, config), WEIR_ERROR_INVALID);
+        wasm_config_delete(config);
+        weir_choice_free(choice);
+    }
+}
+
+static void on_demand_that_was_asked_for_is_no_fallback(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 0, PASS, 50, 0}};
+    weir_facts_t facts = generous();
+    (void)state;
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_ONDEMAND, rules, WEIR_OK);
+    assert_int_equal(weir_choice_rung(choice)->tier, ONDEMAND);
+    assert_false(weir_choice_is_reduced(choice));
+    assert_string_equal(weir_choice_notice(choice), "");
+    assert_says(weir_choice_summary(choice), "asked for: ondemand");
+    weir_choice_free(choice);
+}
+
+/* ---- Words and arguments ----------------------------------------------------------------------------------------- */
+
+static void the_four_words_and_no_others_are_strategies(void **state)
+{
+    static const char *const others[] = {"", "AUTO", "auto ", "pool", "on-demand", "any pool", "unknown", NULL};
+    static const struct {
+        const char *word;
+        weir_strategy_t strategy;
+    } words[] = {{"auto", WEIR_STRATEGY_AUTO}, {"pooling", WEIR_STRATEGY_POOLING}, {"compact", WEIR_STRATEGY_COMPACT},
+        {"ondemand", WEIR_STRATEGY_ONDEMAND}};
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        weir_strategy_t strategy = WEIR_STRATEGY_ANY_POOL;
+        assert_true(weir_strategy_from_name(words[i].word, &strategy));
+        assert_int_equal(strategy, words[i].strategy);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        weir_strategy_t strategy = WEIR_STRATEGY_ANY_POOL;
+        assert_false(weir_strategy_from_name(others[i], &strategy));
+        assert_int_equal(strategy, WEIR_STRATEGY_ANY_POOL);
+    }
+}
+
+static void values_that_are_none_are_unknown(void **state)
+{
+    (void)state;
+    assert_string_equal(weir_tier_name((weir_tier_t)0), "unknown");
+    assert_string_equal(weir_strategy_name((weir_strategy_t)99), "unknown");
+    assert_string_equal(weir_outcome_name((weir_outcome_t)99), "unknown");
+    assert_string_equal(weir_limit_name(WEIR_LIMIT_NONE), "");
+}
+
+static void impossible_options_are_refused(void **state)
+{
+    weir_choose_options_t options;
+    weir_choice_t *choice = NULL;
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        weir_choose_options_init(&options);
+        options.size = i == 0 ? 3 : options.size;
+        options.strategy = i == 1 ? (weir_strategy_t)5 : options.strategy;
+        options.needs.minimum_memory_bytes = i == 2 ? 5 * GIB : 0;
+        options.needs.concurrency = i == 3 ? UINT32_MAX : 0;
+        options.needs.memories = i == 4 ? UINT32_MAX : 0;
+        assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_ERROR_INVALID);
+        assert_null(choice);
+    }
+    weir_choice_free(NULL);
+}
+
+/* ---- This machine ------------------------------------------------------------------------------------------------ */
+
+static void this_machine_has_a_choice_whose_engine_can_be_built(void **state)
+{
+    weir_choice_t *choice = NULL;
+    wasm_engine_t *engine = NULL;
+    int refused = 0;
+    (void)state;
+    assert_int_equal(weir_allocator_choose(NULL, &choice), WEIR_OK);
+    size_t count;
+    const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
+    assert_int_equal(ladder[weir_choice_index(choice)].verdict.outcome, PASS);
+    assert_true(weir_choice_milliseconds(choice) > 0);
+    assert_true(weir_choice_rung(choice)->slots > 0);
+    assert_int_equal(weir_choice_facts(choice)->size, sizeof(weir_facts_t));
+    weir_choice_limit_arenas(choice);
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_epoch_interruption_set(config, true);
+    assert_int_equal(weir_choice_configure(choice, config), WEIR_OK);
+    wasmtime_error_t *error = weir_engine_new(config, &engine, &refused);
+    assert_null(error);
+    weir_pool_metrics_t metrics;
+    assert_int_equal(weir_engine_pool_metrics(engine, &metrics), weir_choice_rung(choice)->tier != ONDEMAND);
+    wasm_engine_delete(engine);
+    weir_choice_free(choice);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_best_that_works_is_taken_and_no_trial_is_wasted),
+        cmocka_unit_test(every_step_says_why_it_was_not_tried),
+        cmocka_unit_test(one_disturbed_trial_does_not_cost_the_preferred_rung_its_place),
+        cmocka_unit_test(what_works_once_and_not_twice_is_not_taken),
+        cmocka_unit_test(deciding_ends_when_enough_time_is_spent),
+        cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
+        cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
+        cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
+        cmocka_unit_test(a_remedy_for_the_host_says_that_it_is_for_the_host),
+        cmocka_unit_test(without_a_pool_it_is_disabled_automatically),
+        cmocka_unit_test(where_code_cannot_run_natively_that_is_said),
+        cmocka_unit_test(a_strategy_that_was_asked_for_is_never_replaced),
+        cmocka_unit_test(on_demand_that_was_asked_for_is_no_fallback),
+        cmocka_unit_test(the_four_words_and_no_others_are_strategies),
+        cmocka_unit_test(values_that_are_none_are_unknown),
+        cmocka_unit_test(impossible_options_are_refused),
+        cmocka_unit_test(this_machine_has_a_choice_whose_engine_can_be_built),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
