@@ -466,14 +466,17 @@ pub unsafe extern "C" fn weir_call_body(call: *mut weir_call_t) -> weir_bytes_t 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_consume(call: *mut weir_call_t, size: usize) {
     let call = unsafe { &mut *call };
-    if let Some(front) = call.chunks.front_mut() {
-        if size < front.len() {
-            drop(front.split_to(size));
-        } else {
-            call.chunks.pop_front();
+    let consume = || {
+        if let Some(front) = call.chunks.front_mut() {
+            if size < front.len() {
+                drop(front.split_to(size));
+            } else {
+                call.chunks.pop_front();
+            }
         }
-    }
-    guard(|| call.fill(), |_| ());
+        call.fill();
+    };
+    guard(consume, |_| ());
 }
 
 #[unsafe(no_mangle)]
@@ -484,7 +487,7 @@ pub unsafe extern "C" fn weir_call_body_ended(call: *const weir_call_t) -> bool 
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_feed_space(call: *const weir_call_t) -> usize {
-    unsafe { &*call }.feed.as_ref().map_or(0, Pipe::space)
+    guard(|| unsafe { &*call }.feed.as_ref().map_or(0, Pipe::space), |_| 0)
 }
 
 #[unsafe(no_mangle)]

@@ -27,17 +27,25 @@ pub unsafe extern "C" fn weir_toml_to_json(
     ret_position: *mut weir_position_t,
 ) -> bool {
     let bytes = unsafe { text.as_slice() };
-    let lines = Lines::new(bytes);
-    match guard(|| convert(bytes, &lines), |message| Err(Complaint { message, offset: None })) {
+    let converted = guard(
+        || {
+            let lines = Lines::new(bytes);
+            convert(bytes, &lines).map(into_text).map_err(|complaint| {
+                let (line, column) = complaint.offset.map_or((0, 0), |offset| lines.place(offset));
+                (into_text(one_line(&complaint.message)), weir_position_t { line, column })
+            })
+        },
+        |panic| Err((into_text(panic), weir_position_t { line: 0, column: 0 })),
+    );
+    match converted {
         Ok(json) => {
-            unsafe { *ret_json = into_text(json) };
+            unsafe { *ret_json = json };
             true
         }
-        Err(complaint) => {
-            let (line, column) = complaint.offset.map_or((0, 0), |offset| lines.place(offset));
+        Err((message, position)) => {
             unsafe {
-                *ret_message = into_text(one_line(&complaint.message));
-                *ret_position = weir_position_t { line, column };
+                *ret_message = message;
+                *ret_position = position;
             }
             false
         }

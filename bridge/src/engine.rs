@@ -23,6 +23,9 @@ pub unsafe extern "C" fn weir_engine_new(
     ret_errno: *mut c_int,
 ) -> *mut wasmtime_error_t {
     guard_result(|| {
+        if !ret_errno.is_null() {
+            unsafe { *ret_errno = 0 };
+        }
         let config = unsafe { Box::from_raw(take_config) };
         let config: &Config = unsafe { &*(&raw const *config).cast::<Config>() };
         match Engine::new(config) {
@@ -55,7 +58,7 @@ pub unsafe extern "C" fn weir_pooling_config_pagemap_scan_set(
     enable: bool,
 ) {
     let config = unsafe { &mut *config.cast::<PoolingAllocationConfig>() };
-    config.pagemap_scan(if enable { Enabled::Yes } else { Enabled::No });
+    guard(|| _ = config.pagemap_scan(if enable { Enabled::Yes } else { Enabled::No }), |_| ());
 }
 
 #[repr(C)]

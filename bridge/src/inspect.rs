@@ -2,7 +2,10 @@
 
 use crate::ffi::{guard_result, into_text, weir_bridge_text_free, weir_bytes_t};
 use std::ffi::{c_char, c_int};
-use wasmparser::{ComponentAlias, ComponentExternalKind, Instance, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Instance,
+    Parser, Payload, Validator, WasmFeatures,
+};
 use wasmtime_c_api::wasmtime::{Error, Result, format_err};
 use wasmtime_c_api::wasmtime_error_t;
 
@@ -21,11 +24,20 @@ pub struct weir_guest_facts_t {
     exports: *mut c_char,
 }
 
-/// What one core module defines.
+/// What one core module defines, or one instance of a component makes.
 #[derive(Clone, Copy, Default)]
 struct Definitions {
     memories: u32,
     tables: u32,
+    core_instances: u32,
+}
+
+impl Definitions {
+    fn add(&mut self, other: Definitions) {
+        self.memories = self.memories.saturating_add(other.memories);
+        self.tables = self.tables.saturating_add(other.tables);
+        self.core_instances = self.core_instances.saturating_add(other.core_instances);
+    }
 }
 
 /// One module or component while it is being read. Modules and components nest; sections of the inner one come
@@ -34,6 +46,7 @@ struct Scope {
     component: bool,
     definitions: Definitions,
     modules: Vec<Option<Definitions>>, // a component's module index space; None for what came from elsewhere
+    components: Vec<Option<Definitions>>, // its component index space likewise
 }
 
 #[derive(Default)]
@@ -41,8 +54,6 @@ struct Facts {
     minimum_memory_bytes: u64,
     minimum_table_elements: u64,
     total: Definitions,
-    core_instances: u32,
-    unknown_instances: u32,
     largest: Definitions,
     imports: Vec<String>,
     exports: Vec<String>,
@@ -79,25 +90,13 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
     validator.validate_all(bytes).map_err(Error::new)?;
     let component = Parser::is_component(bytes);
     let facts = read(bytes)?;
-    let total = if component {
-        // An instance of a module that came from elsewhere is taken for the largest module that is here.
-        Definitions {
-            memories: facts
-                .total
-                .memories
-                .saturating_add(facts.unknown_instances.saturating_mul(facts.largest.memories)),
-            tables: facts.total.tables.saturating_add(facts.unknown_instances.saturating_mul(facts.largest.tables)),
-        }
-    } else {
-        facts.largest
-    };
     Ok(weir_guest_facts_t {
         kind: if component { COMPONENT } else { MODULE },
         minimum_memory_bytes: facts.minimum_memory_bytes,
-        memories: total.memories,
-        tables: total.tables,
+        memories: facts.total.memories,
+        tables: facts.total.tables,
         minimum_table_elements: u32::try_from(facts.minimum_table_elements).unwrap_or(u32::MAX),
-        core_instances: if component { facts.core_instances } else { 1 },
+        core_instances: if component { facts.total.core_instances } else { 1 },
         imports: into_text(facts.imports.join("\n")),
         exports: into_text(facts.exports.join("\n")),
     })
@@ -114,16 +113,18 @@ fn read(bytes: &[u8]) -> Result<Facts> {
                 component: matches!(encoding, wasmparser::Encoding::Component),
                 definitions: Definitions::default(),
                 modules: Vec::new(),
+                components: Vec::new(),
             }),
             Payload::End(_) => {
-                if let Some(scope) = scopes.pop()
-                    && !scope.component
-                {
+                let Some(scope) = scopes.pop() else { continue };
+                if !scope.component {
                     facts.largest.memories = facts.largest.memories.max(scope.definitions.memories);
                     facts.largest.tables = facts.largest.tables.max(scope.definitions.tables);
-                    if let Some(outer) = scopes.last_mut() {
-                        outer.modules.push(Some(scope.definitions));
-                    }
+                }
+                match scopes.last_mut() {
+                    Some(outer) if scope.component => outer.components.push(Some(scope.definitions)),
+                    Some(outer) => outer.modules.push(Some(scope.definitions)),
+                    None => facts.total = scope.definitions,
                 }
             }
             Payload::MemorySection(section) => {
@@ -158,8 +159,10 @@ fn read(bytes: &[u8]) -> Result<Facts> {
                     if depth == 1 {
                         facts.imports.push(import.name.name.to_string());
                     }
-                    if matches!(import.ty, wasmparser::ComponentTypeRef::Module(_)) {
-                        foreign_module(&mut scopes);
+                    match import.ty {
+                        ComponentTypeRef::Module(_) => foreign(&mut scopes, |scope| &mut scope.modules),
+                        ComponentTypeRef::Component(_) => foreign(&mut scopes, |scope| &mut scope.components),
+                        _ => {}
                     }
                 }
             }
@@ -170,20 +173,20 @@ fn read(bytes: &[u8]) -> Result<Facts> {
                         facts.exports.push(export.name.name.to_string());
                     }
                     // An export adds to the index space of its kind.
-                    if export.kind == ComponentExternalKind::Module {
-                        foreign_module(&mut scopes);
-                    }
+                    foreign_of_kind(&mut scopes, export.kind);
                 }
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
-                    let module = match alias.map_err(Error::new)? {
-                        ComponentAlias::InstanceExport { kind, .. } => kind == ComponentExternalKind::Module,
-                        ComponentAlias::Outer { kind, .. } => kind == wasmparser::ComponentOuterAliasKind::CoreModule,
-                        ComponentAlias::CoreInstanceExport { .. } => false,
-                    };
-                    if module {
-                        foreign_module(&mut scopes);
+                    match alias.map_err(Error::new)? {
+                        ComponentAlias::InstanceExport { kind, .. } => foreign_of_kind(&mut scopes, kind),
+                        ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } => {
+                            foreign(&mut scopes, |scope| &mut scope.modules);
+                        }
+                        ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, .. } => {
+                            foreign(&mut scopes, |scope| &mut scope.components);
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -192,16 +195,20 @@ fn read(bytes: &[u8]) -> Result<Facts> {
                     let Instance::Instantiate { module_index, .. } = instance.map_err(Error::new)? else {
                         continue;
                     };
-                    facts.core_instances = facts.core_instances.saturating_add(1);
-                    let known =
-                        scopes.last().and_then(|scope| scope.modules.get(module_index as usize).copied().flatten());
-                    match known {
-                        Some(definitions) => {
-                            facts.total.memories = facts.total.memories.saturating_add(definitions.memories);
-                            facts.total.tables = facts.total.tables.saturating_add(definitions.tables);
-                        }
-                        None => facts.unknown_instances = facts.unknown_instances.saturating_add(1),
-                    }
+                    let Some(scope) = scopes.last_mut() else { continue };
+                    // What came from elsewhere is taken for the largest module seen so far.
+                    let known = scope.modules.get(module_index as usize).copied().flatten().unwrap_or(facts.largest);
+                    scope.definitions.add(Definitions { core_instances: 1, ..known });
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    let ComponentInstance::Instantiate { component_index, .. } = instance.map_err(Error::new)? else {
+                        continue;
+                    };
+                    let Some(scope) = scopes.last_mut() else { continue };
+                    let known = scope.components.get(component_index as usize).copied().flatten();
+                    scope.definitions.add(known.unwrap_or_default());
                 }
             }
             _ => {}
@@ -217,8 +224,17 @@ fn count(scopes: &mut [Scope], which: impl Fn(&mut Definitions) -> &mut u32) {
     }
 }
 
-fn foreign_module(scopes: &mut [Scope]) {
+/// Something enters an index space that is not defined here.
+fn foreign(scopes: &mut [Scope], which: impl Fn(&mut Scope) -> &mut Vec<Option<Definitions>>) {
     if let Some(scope) = scopes.last_mut() {
-        scope.modules.push(None);
+        which(scope).push(None);
+    }
+}
+
+fn foreign_of_kind(scopes: &mut [Scope], kind: ComponentExternalKind) {
+    match kind {
+        ComponentExternalKind::Module => foreign(scopes, |scope| &mut scope.modules),
+        ComponentExternalKind::Component => foreign(scopes, |scope| &mut scope.components),
+        _ => {}
     }
 }

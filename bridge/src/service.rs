@@ -5,6 +5,7 @@ use crate::ffi::{borrow, drop_guarded, guard_result, one_line, weir_bytes_t, wei
 use crate::inspect::{COMPONENT, MODULE};
 use crate::output::{OutputCallback, Sink};
 use std::ffi::{c_int, c_void};
+use std::io::Write;
 use std::sync::OnceLock;
 use tokio::runtime::Runtime;
 use wasmparser::Parser;
@@ -139,7 +140,11 @@ pub fn runtime() -> Result<&'static Runtime> {
 /// looks for the bug gets all of it.
 fn report_panics_in_one_line() {
     if std::env::var_os("RUST_BACKTRACE").is_none() {
-        std::panic::set_hook(Box::new(|panic| eprintln!("weir: error: {}", one_line(&panic.to_string()))));
+        // Not eprintln!: it panics when standard error is gone, and a panic in here ends the process.
+        std::panic::set_hook(Box::new(|panic| {
+            let line = format!("weir: error: {}\n", one_line(&panic.to_string()));
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }));
     }
 }
 

@@ -293,9 +293,39 @@ static void test_needs_cover_every_file(void **state)
     assert_int_equal(needs.maximum_memory_bytes, 0);
 }
 
+/* Wasmtime makes an instance of a nested component each time that it is instantiated. */
+static void test_nested_components_count_as_often_as_they_are_instantiated(void **state)
+{
+    (void)state;
+    static const char wat[] = "(component"
+                              " (component $inner"
+                              "  (core module $m (memory 3) (table 7 funcref))"
+                              "  (core instance (instantiate $m)))"
+                              " (core module $n (memory 1))"
+                              " (core instance (instantiate $n))"
+                              " (instance (instantiate $inner))"
+                              " (instance (instantiate $inner))"
+                              " (instance (instantiate $inner)))";
+    wasm_byte_vec_t wasm;
+    wasmtime_error_t *error = wasmtime_wat2wasm(wat, sizeof wat - 1, &wasm);
+    assert_null(error);
+    weir_guest_facts_t facts;
+    error = weir_guest_inspect((weir_bytes_t){wasm.data, wasm.size}, &facts);
+    assert_null(error);
+    assert_int_equal(facts.kind, WEIR_GUEST_COMPONENT);
+    assert_int_equal(facts.core_instances, 4);
+    assert_int_equal(facts.memories, 4);
+    assert_int_equal(facts.tables, 3);
+    assert_int_equal(facts.minimum_memory_bytes, 3 * 65536);
+    assert_int_equal(facts.minimum_table_elements, 7);
+    weir_guest_facts_free(&facts);
+    wasm_byte_vec_delete(&wasm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nested_components_count_as_often_as_they_are_instantiated),
         cmocka_unit_test_setup_teardown(test_file_that_cannot_be_read_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_file_that_is_not_wasm_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_wasm_cut_anywhere_is_refused, folder_setup, folder_teardown),
