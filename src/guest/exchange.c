@@ -53,6 +53,7 @@ void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status)
 {
     bool had_head = exchange->phase == WEIR_PHASE_HEAD;
     exchange->phase = WEIR_PHASE_FAILED;
+    exchange->failure_status = had_head ? 500 : status;
     if (had_head)
         return;
     exchange->status = status;
@@ -181,6 +182,13 @@ static weir_bytes_t next_bytes(weir_exchange_t *exchange)
     return bytes;
 }
 
+/* A guest that has returned well can have dropped its body unfinished, which shows when the rest of it is fetched. */
+static bool broke_off_late(const weir_exchange_t *exchange)
+{
+    return exchange->call_over && !weir_exchange_body_ended(exchange) &&
+           weir_call_poll(exchange->call) == WEIR_CALL_FAILED;
+}
+
 /* Poll a guest whose head has been taken. */
 static void run_on(weir_exchange_t *exchange)
 {
@@ -192,9 +200,11 @@ static void run_on(weir_exchange_t *exchange)
         exchange->call_over = state != WEIR_CALL_PENDING;
         bool failed = state == WEIR_CALL_FAILED ||
                       (state == WEIR_CALL_ENDED && weir_call_failure(exchange->call, NULL) != WEIR_FAILURE_NONE);
+        bool broken = state == WEIR_CALL_FAILED && !was_complete;
         if (failed)
-            weir_exchange_log_call_failure(exchange, WEIR_LOG_WARNING, "after its response began: ");
-        if (state == WEIR_CALL_FAILED && !was_complete) {
+            weir_exchange_log_call_failure(
+                exchange, broken ? WEIR_LOG_ERROR : WEIR_LOG_WARNING, "after its response began: ");
+        if (broken) {
             weir_exchange_fail(exchange, 500);
             return;
         }
@@ -275,6 +285,11 @@ uint16_t weir_exchange_status(const weir_exchange_t *exchange)
     return exchange->status;
 }
 
+uint16_t weir_exchange_failure_status(const weir_exchange_t *exchange)
+{
+    return exchange->failure_status;
+}
+
 size_t weir_exchange_header_count(const weir_exchange_t *exchange)
 {
     return exchange->header_count;
@@ -297,6 +312,10 @@ weir_bytes_t weir_exchange_body(weir_exchange_t *exchange)
     if (exchange->phase != WEIR_PHASE_HEAD || exchange->no_body || exchange->body_left == 0)
         return (weir_bytes_t){NULL, 0};
     weir_bytes_t bytes = next_bytes(exchange);
+    if (bytes.size == 0 && broke_off_late(exchange)) {
+        weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "after its response began: ");
+        weir_exchange_fail(exchange, 500);
+    }
     if (exchange->body_left > 0 && bytes.size > (uint64_t)exchange->body_left)
         bytes.size = (size_t)exchange->body_left;
     return bytes;

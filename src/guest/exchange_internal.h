@@ -48,6 +48,7 @@ struct weir_exchange {
     bool waker_is_passed_on; /* to the call, which releases it */
     weir_phase_t phase;
     uint16_t status;
+    uint16_t failure_status;
     bool head_request; /* the method is HEAD */
     bool no_body;      /* the response has none: a HEAD request, or a status that allows none */
     bool body_is_held; /* all of it: the call has nothing to add */

@@ -89,8 +89,8 @@ typedef struct weir_exchange weir_exchange_t;
 typedef enum weir_exchange_state {
     WEIR_EXCHANGE_PENDING = 0, /* no response's head yet; the waker will be called */
     WEIR_EXCHANGE_HEAD = 1,    /* status and headers are there; the body may still be on its way */
-    WEIR_EXCHANGE_FAILED = 2,  /* the guest failed before its head (answer `weir_exchange_status` with an empty body) or
-                                  within its body (cut the connection); it has been logged */
+    WEIR_EXCHANGE_FAILED = 2,  /* the guest failed, and it has been logged. While nothing of its response was sent,
+                                  answer  `weir_exchange_failure_status` with an empty body; else cut the connection */
 } weir_exchange_state_t;
 
 /*
@@ -128,6 +128,12 @@ weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange);
  * answered with 502 and the guest's body, as in Spin.)
  */
 uint16_t weir_exchange_status(const weir_exchange_t *exchange);
+
+/*
+ * What to answer in place of the response of a guest that failed, as long as nothing of it was sent: as above, and 500
+ * when the head was there already. 0 unless it failed.
+ */
+uint16_t weir_exchange_failure_status(const weir_exchange_t *exchange);
 
 /*
  * The response's headers, in lower case, without Content-Length and those of the connection (Connection,

@@ -274,4 +274,5 @@ void weir_guest_file_add_needs(const weir_guest_file_t *file, weir_needs_t *need
     enlarge(&needs->tables, file->facts.tables);
     enlarge(&needs->table_elements, file->facts.minimum_table_elements);
     enlarge(&needs->core_instances, file->facts.core_instances);
+    needs->wasm_bytes += file->size;
 }
