@@ -45,6 +45,7 @@ typedef struct weir_http_trigger {
 typedef struct weir_manifest {
     char *path;      /* of the file that was read, as given */
     char *directory; /* that relative paths start from */
+    bool is_wasm;    /* made from a wasm file alone: there is no manifest */
     char *name;
     char *version;     /* or NULL */
     char *description; /* or NULL */

@@ -145,6 +145,7 @@ static bool make_from_wasm(const char *path, weir_manifest_t *ret_manifest)
     manifest.trigger_count = manifest.triggers != NULL ? 1 : 0;
     manifest.path = weir_text_copy(path);
     manifest.directory = weir_directory_of(path);
+    manifest.is_wasm = true;
     manifest.name = component_id_of(path);
     if (manifest.components == NULL || manifest.triggers == NULL || manifest.path == NULL ||
         manifest.directory == NULL || manifest.name == NULL) {

@@ -3,47 +3,25 @@
  */
 #include "cli/application.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* Whether a file begins as a core module does; a component has another number in the last four bytes. */
-static bool is_core_module(const char *path)
-{
-    static const unsigned char preamble[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
-    unsigned char start[sizeof(preamble)];
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) {
-        return false; /* loading it says what is wrong */
-    }
-    ssize_t size = read(descriptor, start, sizeof(start));
-    close(descriptor);
-    return size == (ssize_t)sizeof(start) && memcmp(start, preamble, sizeof(start)) == 0;
-}
-
-/* An application that is a wasm file alone says nothing of how it wants to be called: its kind does. */
-static void settle_executor(weir_manifest_t *manifest)
-{
-    size_t size = strlen(manifest->path);
-    bool is_wasm = size > 5 && strcmp(manifest->path + size - 5, ".wasm") == 0;
-    if (is_wasm && manifest->trigger_count == 1 && manifest->component_count == 1 &&
-        is_core_module(manifest->components[0].source)) {
-        manifest->triggers[0].executor = WEIR_EXECUTOR_WAGI;
-    }
-}
 
 static bool load_files(weir_application_t *application, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
     for (size_t i = 0; i < manifest->trigger_count; i++) {
-        const weir_http_trigger_t *trigger = &manifest->triggers[i];
+        weir_http_trigger_t *trigger = &manifest->triggers[i];
         weir_guest_file_t *file = &application->files[trigger->component];
         weir_guest_file_t loaded;
-        /* Once for each trigger: two that want a component in different ways cannot both be right. */
+        /* Once for each trigger: two that want a component in different ways cannot both be right. An application that
+         * is a wasm file alone says nothing of how it wants to be called: its kind does. */
+        weir_executor_t executor = manifest->is_wasm ? 0 : trigger->executor;
         if (!weir_guest_file_load(
-                manifest, &manifest->components[trigger->component], trigger->executor, &loaded, ret_message)) {
+                manifest, &manifest->components[trigger->component], executor, &loaded, ret_message)) {
             return false;
+        }
+        if (manifest->is_wasm) {
+            trigger->executor = weir_guest_file_executor(&loaded);
         }
         weir_guest_file_free(file);
         *file = loaded;
@@ -58,7 +36,6 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
     if (!weir_manifest_load(path, &application.manifest, ret_message)) {
         return false;
     }
-    settle_executor(&application.manifest);
     size_t count = application.manifest.component_count;
     application.files = calloc(count + 1, sizeof(*application.files));
     application.guests = calloc(count + 1, sizeof(*application.guests));

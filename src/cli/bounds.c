@@ -9,8 +9,6 @@ enum {
     OTHER_DESCRIPTORS = 64,       /* epolls, standard streams, files that are open for a moment */
     CONNECTION_BYTES = 96 * 1024, /* a connection's memory in the server, and what belongs to it */
     CONNECTIONS_PART = 16,        /* of the address space, for connections */
-    ARENA_BYTES =
-        128 * 1024 * 1024 /* what glibc reserves for a moment to get 64 MiB that are aligned (malloc/arena.c) */
 };
 
 static uint64_t least(uint64_t left, uint64_t right)
@@ -25,14 +23,4 @@ uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space)
     uint64_t by_space = address_space / CONNECTIONS_PART / CONNECTION_BYTES;
     uint64_t connections = least(least(by_descriptors, by_space), MOST_CONNECTIONS);
     return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
-}
-
-int weir_bounds_arenas(uint64_t address_space)
-{
-    /* A sixteenth of the space for them; beyond 64 GiB it does not matter. */
-    uint64_t arenas = address_space / CONNECTIONS_PART / ARENA_BYTES;
-    if (arenas >= 32) {
-        return 0;
-    }
-    return arenas == 0 ? 1 : (int)arenas;
 }

@@ -12,7 +12,4 @@
  */
 uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space);
 
-/* How many arenas malloc may have in an address space of this size; 0: as many as it likes. */
-int weir_bounds_arenas(uint64_t address_space);
-
 #endif

@@ -1,19 +1,18 @@
 /*
- * signals.c: a handler that counts, and an eventfd that the main thread waits at. A handler, because any thread may get
- * the signal, those of libraries too, whose masks are not weir's to set.
+ * signals.c: a handler that counts, and a semaphore that the main thread waits at. A handler, because any thread may be
+ * given the signal, those of libraries too, whose masks are not weir's to set.
  */
 #include "cli/signals.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 static atomic_bool serving;
 static atomic_uint signals;
-static int event = -1;
+static sem_t arrived;
 
 static void handle(int number)
 {
@@ -28,24 +27,18 @@ static void handle(int number)
         (void)written;
         _exit(1);
     }
-    uint64_t one = 1;
-    ssize_t written = write(event, &one, sizeof(one));
-    (void)written;
+    sem_post(&arrived);
     errno = error;
 }
 
 bool weir_signals_init(void)
 {
-    event = eventfd(0, EFD_CLOEXEC);
-    if (event < 0) {
-        return false;
-    }
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
     sigemptyset(&ignore.sa_mask);
-    return sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0 &&
-           sigaction(SIGPIPE, &ignore, NULL) == 0;
+    return sem_init(&arrived, 0, 0) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
+           sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
 }
 
 void weir_signals_serving(void)
@@ -55,8 +48,7 @@ void weir_signals_serving(void)
 
 void weir_signals_wait(void)
 {
-    uint64_t count;
-    while (read(event, &count, sizeof(count)) < 0 && errno == EINTR) {
+    while (sem_wait(&arrived) < 0 && errno == EINTR) {
         /* another signal than those */
     }
 }

@@ -10,11 +10,11 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/strategy.h"
+#include "observe/escape.h"
 #include "observe/log.h"
 #include "serve/server.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static void log_lines(weir_log_level_t level, const char *text)
     }
 }
 
-/* ---- The machine ------------------------------------------------------------------------------------------------------- */
+/* ---- The machine ------------------------------------------------------------------------------------------------- */
 
 static uint64_t limit_of(int resource)
 {
@@ -92,20 +92,6 @@ static uint64_t raise_descriptors(void)
     return limit.rlim_cur;
 }
 
-/*
- * In a small address space each arena that malloc reserves is missing elsewhere, and a reservation that keeps failing
- * costs more than the lock it saves.
- */
-static void limit_arenas(void)
-{
-#ifdef __GLIBC__
-    int arenas = weir_bounds_arenas(limit_of(RLIMIT_AS));
-    if (arenas > 0) {
-        mallopt(M_ARENA_MAX, arenas);
-    }
-#endif
-}
-
 static unsigned count_processors(void)
 {
     cpu_set_t set;
@@ -117,7 +103,7 @@ static unsigned count_processors(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
-/* ---- The engine ---------------------------------------------------------------------------------------------------------- */
+/* ---- The engine -------------------------------------------------------------------------------------------------- */
 
 /* Nothing that the strategy allows works here: say what was tried. */
 static int refuse_choice(const up_t *up)
@@ -152,6 +138,7 @@ static int choose(up_t *up)
             status == WEIR_ERROR_MEMORY ? "out of memory" : "the system refused what that takes");
         return EXIT_FAILED;
     }
+    weir_choice_limit_arenas(up->choice);
     return EXIT_FINE;
 }
 
@@ -172,9 +159,9 @@ static bool make_engine(up_t *up, char **ret_message)
     }
     wasm_name_t text;
     wasmtime_error_message(error, &text);
-    if (asprintf(ret_message, "%.*s", (int)strcspn(text.data, "\n"), text.data) < 0) {
-        *ret_message = NULL;
-    }
+    /* Its first line; the text has no terminator. */
+    const char *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
+    *ret_message = strndup(text.data, end != NULL ? (size_t)(end - text.data) : text.size);
     wasm_byte_vec_delete(&text);
     wasmtime_error_delete(error);
     return false;
@@ -198,7 +185,7 @@ static int prepare_engine(up_t *up)
     }
 }
 
-/* ---- Serving --------------------------------------------------------------------------------------------------------------- */
+/* ---- Serving ----------------------------------------------------------------------------------------------------- */
 
 static int start(up_t *up, uint64_t descriptors)
 {
@@ -227,6 +214,25 @@ static int start(up_t *up, uint64_t descriptors)
     return EXIT_FINE;
 }
 
+/* Print text of the manifest, which may have any author: nothing in it can look like a line of weir's. Its lines are
+ * indented. */
+static void print_escaped(const char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        char shown[WEIR_ESCAPE_MAX];
+        size_t shown_size;
+        size_t taken = weir_escape_next(text, left, shown, &shown_size);
+        if (text[0] == '\n') {
+            printf("\n    ");
+        } else {
+            fwrite(shown, 1, shown_size, stdout);
+        }
+        text += taken;
+        left -= taken;
+    }
+}
+
 /* What people see when it is ready; Spin prints the same from "Serving" on. */
 static void announce(const up_t *up)
 {
@@ -248,9 +254,13 @@ static void announce(const up_t *up)
         const weir_route_t *route = weir_routes_at(up->application.routes, i);
         const weir_component_t *component = &manifest->components[route->trigger->component];
         const char *path = route->base[0] == '\0' && !route->wildcard ? "/" : route->base;
-        printf("  %s: %s%s%s\n", component->id, up->listener.url, path, route->wildcard ? " (wildcard)" : "");
+        printf("  %s: %s", component->id, up->listener.url);
+        print_escaped(path);
+        printf("%s\n", route->wildcard ? " (wildcard)" : "");
         if (component->description != NULL) {
-            printf("    %s\n", component->description);
+            printf("    ");
+            print_escaped(component->description);
+            printf("\n");
         }
     }
     fflush(stdout);
@@ -270,7 +280,6 @@ static int run(up_t *up)
         return fail(EXIT_INPUT, message);
     }
     uint64_t descriptors = raise_descriptors();
-    limit_arenas();
     int status = prepare_engine(up);
     if (status != EXIT_FINE) {
         return status;
