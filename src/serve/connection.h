@@ -51,8 +51,10 @@ typedef struct weir_connection {
     int descriptor;
     weir_link_t link;
     uint64_t idle_since;
-    uint32_t events;    /* for which the descriptor is in the loop's epoll; 0: it is not */
-    bool reading_ended; /* the server drains, and takes no further request */
+    bool watched;       /* the descriptor is in the loop's epoll */
+    bool peer_closed;   /* the client sends nothing more */
+    bool reading_ended; /* the server takes nothing more */
+    weir_link_t hangup_link;
     char client_address[INET6_ADDRSTRLEN + 10];
     char client_ip[INET6_ADDRSTRLEN];
 
@@ -71,15 +73,15 @@ typedef struct weir_connection {
     int64_t content_length;
     bool expects_continue;
     bool head_only; /* a HEAD request */
-    bool overdue;   /* the response's head did not come in time */
     weir_route_match_t match;
     weir_answer_t answer;
     weir_task_t *task;
     struct weir_early *early;
     weir_link_t waiting_link;
+    weir_link_t early_link;
     weir_deadline_t head_deadline;
     weir_deadline_t request_deadline;
-    weir_deadline_t early_deadline;
+    weir_deadline_t rest_deadline;
     weir_deadline_t linger_deadline;
     weir_deadline_t watch_deadline;
 
@@ -89,8 +91,7 @@ typedef struct weir_connection {
     size_t prefix_sent;
 } weir_connection_t;
 
-/* ---- libmicrohttpd's callbacks; `context` is the loop -------------------------------------------------------------
- */
+/* ---- libmicrohttpd's callbacks; `context` is the loop ------------------------------------------------------------ */
 
 void weir_connection_notify(
     void *context, struct MHD_Connection *handle, void **socket_context, enum MHD_ConnectionNotificationCode code);
@@ -100,8 +101,7 @@ enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *han
 void weir_connection_completed(
     void *context, struct MHD_Connection *handle, void **request_context, enum MHD_RequestTerminationCode code);
 
-/* ---- What the loop tells a connection
- * -------------------------------------------------------------------------------- */
+/* ---- What the loop tells a connection ---------------------------------------------------------------------------- */
 
 /* An instance is free for it; it was taken out of `waiting`. */
 void weir_connection_admitted(weir_connection_t *connection);
@@ -112,12 +112,15 @@ void weir_connection_progress(weir_connection_t *connection);
 /* One of its time limits is over. */
 void weir_connection_head_overdue(weir_connection_t *connection);
 void weir_connection_request_overdue(weir_connection_t *connection);
-void weir_connection_early_due(weir_connection_t *connection);
+void weir_connection_rest_overdue(weir_connection_t *connection);
 void weir_connection_linger_over(weir_connection_t *connection);
 void weir_connection_watch_due(weir_connection_t *connection);
 
 /* The loop's epoll has something about its descriptor. */
 void weir_connection_event(weir_connection_t *connection, uint32_t events);
+
+/* libmicrohttpd has had its turn: have it notice that the client has closed its side. */
+void weir_connection_hang_up(weir_connection_t *connection);
 
 /* The server drains: close it when no request is, or may be, on its way. */
 void weir_connection_drain(weir_connection_t *connection);
@@ -125,8 +128,13 @@ void weir_connection_drain(weir_connection_t *connection);
 /* The server stops for good: resume it when it is suspended, so that libmicrohttpd can close it. */
 void weir_connection_give_up(weir_connection_t *connection);
 
-/* ---- For the other parts of a connection
- * ------------------------------------------------------------------------------ */
+/* ---- For the other parts of a connection ------------------------------------------------------------------------- */
+
+/* Suspend it until weir_connection_resume is called, for this reason. From within libmicrohttpd's calls. */
+enum MHD_Result weir_connection_suspend(weir_connection_t *connection, weir_wait_t wait);
+
+/* End the guest, if there is one. */
+void weir_connection_end_task(weir_connection_t *connection);
 
 /* Close it as soon as possible, without an answer or the rest of it, and end its task. */
 void weir_connection_cut(weir_connection_t *connection);
@@ -134,7 +142,10 @@ void weir_connection_cut(weir_connection_t *connection);
 /* Go on with it when it is suspended. */
 void weir_connection_resume(weir_connection_t *connection);
 
-/* Have the loop's epoll watch the descriptor for these events (0: none). Returns false on failure. */
+/*
+ * Have the loop's epoll watch the descriptor, for these events too. What is true already is told once, and again when
+ * this is called again; what becomes true, each time. Returns false on failure.
+ */
 bool weir_connection_watch(weir_connection_t *connection, uint32_t events);
 
 #endif

@@ -168,7 +168,8 @@ bool weir_early_start(weir_connection_t *connection)
         return false;
     }
     connection->early = early;
-    weir_deadline_lift(&connection->early_deadline);
+    weir_list_append(&connection->loop->earlies, &connection->early_link);
+    weir_deadline_lift(&connection->rest_deadline);
     weir_early_pump(connection);
     return true;
 }
@@ -275,7 +276,7 @@ void weir_early_pump(weir_connection_t *connection)
     for (unsigned pieces = 0; pieces < PIECES_A_TURN; pieces++) {
         if (!flush(early, connection->descriptor)) {
             bool waits = errno == EAGAIN || errno == EWOULDBLOCK;
-            if (!waits || !weir_connection_watch(connection, EPOLLOUT | EPOLLRDHUP)) {
+            if (!waits || !weir_connection_watch(connection, EPOLLOUT)) {
                 weir_connection_cut(connection);
                 return;
             }
@@ -286,9 +287,6 @@ void weir_early_pump(weir_connection_t *connection)
         case FILLED:
             break;
         case UNREADY:
-            if (!weir_connection_watch(connection, EPOLLRDHUP)) {
-                weir_connection_cut(connection);
-            }
             return;
         case COMPLETE:
             finish(connection);
@@ -298,9 +296,27 @@ void weir_early_pump(weir_connection_t *connection)
             return;
         }
     }
-    /* More can be sent at once: the level-triggered event brings it back after the others. */
-    if (!weir_connection_watch(connection, EPOLLOUT | EPOLLRDHUP)) {
+    /* More can be sent at once: the event says so, after the others' turn. */
+    if (!weir_connection_watch(connection, EPOLLOUT)) {
         weir_connection_cut(connection);
+    }
+}
+
+bool weir_early_is_too_late(const weir_connection_t *connection)
+{
+    return MHD_get_connection_info(connection->handle, MHD_CONNECTION_INFO_HTTP_STATUS) != NULL;
+}
+
+void weir_early_check(weir_loop_t *loop)
+{
+    weir_link_t *next;
+    for (weir_link_t *link = weir_list_first(&loop->earlies); link != NULL; link = next) {
+        next = weir_list_next(&loop->earlies, link);
+        weir_connection_t *connection = WEIR_CONTAINER(link, weir_connection_t, early_link);
+        if (weir_early_is_too_late(connection)) {
+            /* It has queued its answer, and sends it in its next turn at the earliest. */
+            weir_connection_cut(connection);
+        }
     }
 }
 

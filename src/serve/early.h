@@ -17,6 +17,15 @@ typedef struct weir_early weir_early_t;
  */
 bool weir_early_start(weir_connection_t *connection);
 
+/*
+ * Whether libmicrohttpd is about to answer the request itself, because its body turned out to be malformed. Then
+ * nothing else may be sent.
+ */
+bool weir_early_is_too_late(const weir_connection_t *connection);
+
+/* After libmicrohttpd's turn: cut those connections of which weir_early_is_too_late has become true meanwhile. */
+void weir_early_check(weir_loop_t *loop);
+
 /* Send as much as can be sent now. */
 void weir_early_pump(weir_connection_t *connection);
 

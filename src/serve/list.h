@@ -73,11 +73,12 @@ static inline void weir_link_remove(weir_link_t *link)
 /* Move all elements of `from` to the empty list `to`, in order. */
 static inline void weir_list_move(weir_list_t *from, weir_list_t *to)
 {
-    if (weir_list_is_empty(from)) {
+    weir_link_t *first = weir_list_first(from);
+    if (first == NULL) {
         return;
     }
     to->head = from->head;
-    to->head.next->previous = &to->head;
+    first->previous = &to->head;
     to->head.previous->next = &to->head;
     weir_list_init(from);
 }

@@ -8,6 +8,7 @@
 #include "observe/log.h"
 #include "serve/accept.h"
 #include "serve/connection.h"
+#include "serve/early.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 #include "serve/task.h"
@@ -41,8 +42,7 @@ uint64_t weir_clock(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- Making and freeing
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Making and freeing ------------------------------------------------------------------------------------------ */
 
 /* The path is taken as it was received: nothing is decoded. */
 static size_t keep_escapes(void *context, struct MHD_Connection *handle, char *text)
@@ -88,11 +88,14 @@ bool weir_loop_init(weir_loop_t *loop)
     uint64_t timeout = loop->server->settings.request_timeout_milliseconds;
     weir_list_init(&loop->connections);
     weir_list_init(&loop->run_queue);
+    weir_list_init(&loop->spin_queue);
     weir_list_init(&loop->tasks);
     weir_list_init(&loop->waiting);
+    weir_list_init(&loop->earlies);
+    weir_list_init(&loop->hangups);
     weir_deadlines_init(&loop->heads, timeout);
     weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
-    weir_deadlines_init(&loop->earlies, WEIR_EARLY_MILLISECONDS);
+    weir_deadlines_init(&loop->rests, WEIR_EARLY_MILLISECONDS);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
     weir_deadlines_init(&loop->stalls, WEIR_IDLE_SECONDS * 1000);
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
@@ -150,13 +153,12 @@ void weir_loop_destroy(weir_loop_t *loop)
     loop->fields = NULL;
 }
 
-/* ---- One turn
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- One turn ---------------------------------------------------------------------------------------------------- */
 
 /* How long the next wait may last, in milliseconds; -1: for ever. */
 static int time_to_wait(weir_loop_t *loop)
 {
-    if (!weir_list_is_empty(&loop->run_queue)) {
+    if (!weir_list_is_empty(&loop->run_queue) || !weir_list_is_empty(&loop->spin_queue)) {
         return 0;
     }
     uint64_t wait = UINT64_MAX;
@@ -168,7 +170,7 @@ static int time_to_wait(weir_loop_t *loop)
         return 0;
     }
     const weir_deadlines_t *all[] = {
-        &loop->heads, &loop->requests, &loop->earlies, &loop->lingers, &loop->stalls, &loop->watches, &loop->overtimes};
+        &loop->heads, &loop->requests, &loop->rests, &loop->lingers, &loop->stalls, &loop->watches, &loop->overtimes};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         uint64_t at = weir_deadlines_next(all[i]);
@@ -215,7 +217,7 @@ static void handle_deadlines(weir_loop_t *loop)
     } all[] = {
         {&loop->heads, offsetof(weir_connection_t, head_deadline), weir_connection_head_overdue},
         {&loop->requests, offsetof(weir_connection_t, request_deadline), weir_connection_request_overdue},
-        {&loop->earlies, offsetof(weir_connection_t, early_deadline), weir_connection_early_due},
+        {&loop->rests, offsetof(weir_connection_t, rest_deadline), weir_connection_rest_overdue},
         {&loop->lingers, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
         {&loop->stalls, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
         {&loop->watches, offsetof(weir_connection_t, watch_deadline), weir_connection_watch_due},
@@ -228,8 +230,21 @@ static void handle_deadlines(weir_loop_t *loop)
     }
     weir_deadline_t *deadline;
     while ((deadline = weir_deadlines_expire(&loop->overtimes, loop->now)) != NULL) {
-        weir_log(WEIR_LOG_WARNING, "a guest was still running long after its response, and was ended");
-        weir_task_end(WEIR_CONTAINER(deadline, weir_task_t, overtime));
+        weir_task_t *task = WEIR_CONTAINER(deadline, weir_task_t, overtime);
+        weir_log(
+            WEIR_LOG_WARNING, "component %s: still running long after its response; ended", weir_guest_id(task->guest));
+        weir_task_end(task);
+    }
+}
+
+static void run_task(weir_link_t *link)
+{
+    weir_task_t *task = WEIR_CONTAINER(link, weir_task_t, run_link);
+    weir_task_poll(task);
+    if (task->connection != NULL) {
+        weir_connection_progress(task->connection);
+    } else {
+        weir_task_continue(task);
     }
 }
 
@@ -241,13 +256,7 @@ static void run_tasks(weir_loop_t *loop)
     weir_list_move(&loop->run_queue, &due);
     weir_link_t *link;
     while ((link = weir_list_first(&due)) != NULL) {
-        weir_task_t *task = WEIR_CONTAINER(link, weir_task_t, run_link);
-        weir_task_poll(task);
-        if (task->connection != NULL) {
-            weir_connection_progress(task->connection);
-        } else {
-            weir_task_continue(task);
-        }
+        run_task(link);
         if (weir_ticker_count(loop->server->ticker) != loop->turn_ticks) {
             break;
         }
@@ -261,6 +270,10 @@ static void run_tasks(weir_loop_t *loop)
         weir_link_remove(link);
         weir_list_append(&loop->run_queue, link);
     }
+    link = weir_list_first(&loop->spin_queue);
+    if (link != NULL) {
+        run_task(link);
+    }
 }
 
 void weir_loop_admit(weir_loop_t *loop)
@@ -273,8 +286,7 @@ void weir_loop_admit(weir_loop_t *loop)
     }
 }
 
-/* ---- Draining
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Draining ---------------------------------------------------------------------------------------------------- */
 
 static void drain(weir_loop_t *loop)
 {
@@ -318,8 +330,7 @@ static void give_up(weir_loop_t *loop)
     }
 }
 
-/* ---- The thread
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- The thread -------------------------------------------------------------------------------------------------- */
 
 /* Wait for events. Returns their number. */
 static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
@@ -331,6 +342,15 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
     int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);
     weir_inbox_awake(loop->inbox);
     return count < 0 ? 0 : count;
+}
+
+static void hang_up(weir_loop_t *loop)
+{
+    weir_link_t *link;
+    while ((link = weir_list_first(&loop->hangups)) != NULL) {
+        weir_link_remove(link);
+        weir_connection_hang_up(WEIR_CONTAINER(link, weir_connection_t, hangup_link));
+    }
 }
 
 static void turn(weir_loop_t *loop)
@@ -362,6 +382,8 @@ static void turn(weir_loop_t *loop)
         weir_accept(loop);
     }
     MHD_run(loop->daemon);
+    weir_early_check(loop);
+    hang_up(loop);
     weir_loop_admit(loop);
     weir_accept_update(loop);
 }

@@ -45,18 +45,21 @@ typedef struct weir_loop {
     uint32_t turn_ticks; /* the ticker's count then */
 
     weir_list_t connections;
-    weir_list_t run_queue; /* tasks to be polled */
-    weir_list_t tasks;     /* every task */
-    weir_list_t waiting;   /* connections that wait for an instance */
+    weir_list_t run_queue;  /* tasks to be polled */
+    weir_list_t spin_queue; /* and those among them that have used up a time slice: one each turn */
+    weir_list_t tasks;      /* every task */
+    weir_list_t waiting;    /* connections that wait for an instance */
+    weir_list_t hangups;    /* connections whose clients have closed their side, which libmicrohttpd may have missed */
+    weir_list_t earlies;    /* connections whose answer is sent before the request is complete */
     uint32_t waiting_count;
     uint32_t calls; /* tasks: instances in use */
 
     weir_deadlines_t heads;     /* requests without their response's head */
     weir_deadlines_t requests;  /* connections without a whole request head */
-    weir_deadlines_t earlies;   /* answers that wait for the rest of a request's body */
+    weir_deadlines_t rests;     /* answers that wait for the rest of a request's body */
     weir_deadlines_t lingers;   /* connections whose rest is dropped */
     weir_deadlines_t stalls;    /* early answers that the client does not read; a linger_deadline, too */
-    weir_deadlines_t watches;   /* suspended requests whose clients are not watched yet */
+    weir_deadlines_t watches;   /* suspended requests whose clients may hang up for a while yet */
     weir_deadlines_t overtimes; /* guests that go on after their response */
 
     bool listening;        /* the listening socket is in the epoll */

@@ -62,8 +62,7 @@ static bool add_close(const weir_connection_t *connection, struct MHD_Response *
            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
 }
 
-/* ---- Bodies that are still on their way ----------------------------------------------------------------------------
- */
+/* ---- Bodies that are still on their way -------------------------------------------------------------------------- */
 
 static void suspend_for_body(weir_connection_t *connection)
 {
@@ -163,7 +162,7 @@ static struct MHD_Response *make_bodiless(const weir_connection_t *connection, u
     return response;
 }
 
-/* The response but for its headers. Returns NULL when memory ran out. */
+/* The response but for its headers. Returns NULL as weir_response_of_guest does. */
 static struct MHD_Response *make_response(weir_connection_t *connection, unsigned status, bool *ret_complete)
 {
     if (weir_response_is_bodiless(connection, status)) {
@@ -176,12 +175,15 @@ static struct MHD_Response *make_response(weir_connection_t *connection, unsigne
     switch (state) {
     case WEIR_BODY_ENDED:
         return MHD_create_response_from_buffer_copy(size, connection->loop->gathered);
-    case WEIR_BODY_BROKEN: /* as in Spin the head is sent, and then the connection cut */
     case WEIR_BODY_BYTES:
     case WEIR_BODY_LATER:
+        return make_streamed(connection, size);
+    case WEIR_BODY_BROKEN:
         break;
     }
-    return make_streamed(connection, size);
+    /* Nothing has been sent yet: the client can still be told. */
+    connection->answer = (weir_answer_t){.status = 500};
+    return NULL;
 }
 
 struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsigned *ret_status, bool *ret_complete)

@@ -8,7 +8,8 @@
 
 /*
  * The response of the connection's task, whose head is there; its body comes from the exchange as far as it was not
- * complete yet. Returns NULL when memory ran out. On success stores the status, and whether the task is needed no more.
+ * complete yet. Returns NULL when memory ran out, or, with the connection's `answer` set, when the body has broken off
+ * already. On success stores the status, and whether the task is needed no more.
  */
 struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsigned *ret_status, bool *ret_complete);
 

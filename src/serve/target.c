@@ -180,7 +180,7 @@ static size_t host_size(weir_bytes_t authority)
     }
     while (at < authority.size && authority.data[at] != ':') {
         unsigned char byte = (unsigned char)authority.data[at];
-        if (!is_letter(byte) && !is_digit(byte) && (byte == '\0' || strchr("-._~%!$&'()*+,;=", byte) == NULL)) {
+        if (!is_letter(byte) && !is_digit(byte) && (byte == '\0' || strchr("-._~!$&'()*+,;=", byte) == NULL)) {
             return 0;
         }
         at++;

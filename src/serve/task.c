@@ -1,14 +1,50 @@
 /*
  * task.c: starting, polling and ending of exchanges, and their waker. A waker that is called on the loop's own thread,
- * as it is at the end of each time slice of a guest that spins, puts the task at the end of the run queue; from any
- * other thread it goes through the loop's inbox.
+ * as it is at the end of each time slice of a guest that spins, puts the task at the end of a run queue; from any other
+ * thread it goes through the loop's inbox.
  */
 #include "serve/task.h"
 
 #include "observe/log.h"
 #include "serve/shared.h"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_CLANG_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(WEIR_CLANG_THREAD_SANITIZER)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 #include <stdlib.h>
+
+/*
+ * The bridge orders what happened before the waker was given to it before the waker's calls, and these before its
+ * release, whatever threads they come from. ThreadSanitizer, which sees nothing of the bridge, has to be told.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(WEIR_CLANG_THREAD_SANITIZER)
+static void give_to_bridge(weir_task_t *task)
+{
+    __tsan_release(task);
+}
+
+static weir_task_t *take_from_bridge(void *context)
+{
+    __tsan_acquire(context);
+    return context;
+}
+#else
+static void give_to_bridge(weir_task_t *task)
+{
+    (void)task;
+}
+
+static weir_task_t *take_from_bridge(void *context)
+{
+    return context;
+}
+#endif
 
 static void release_task(weir_task_t *task)
 {
@@ -18,29 +54,32 @@ static void release_task(weir_task_t *task)
     }
 }
 
+/* A guest that wants to go on although its time slice is over takes its turn after those that have waited. */
 static void enqueue(weir_task_t *task)
 {
-    if (task->exchange != NULL && !weir_link_is_linked(&task->run_link)) {
-        weir_list_append(&task->loop->run_queue, &task->run_link);
+    weir_loop_t *loop = task->loop;
+    if (task->exchange == NULL || weir_link_is_linked(&task->run_link)) {
+        return;
     }
+    bool used_up = task->is_polled && weir_ticker_count(loop->server->ticker) != task->poll_ticks;
+    weir_list_append(used_up ? &loop->spin_queue : &loop->run_queue, &task->run_link);
 }
 
 static void wake(void *context)
 {
-    weir_task_t *task = context;
+    weir_task_t *task = take_from_bridge(context);
     if (weir_loop_is_own(task->inbox)) {
         enqueue(task);
-        return;
-    }
-    if (!atomic_exchange(&task->woken, true)) {
+    } else if (!atomic_exchange(&task->woken, true)) {
         atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
         weir_inbox_put(task->inbox, &task->message);
     }
+    give_to_bridge(task);
 }
 
 static void release_waker(void *context)
 {
-    release_task(context);
+    release_task(take_from_bridge(context));
 }
 
 void weir_task_receive(weir_message_t *message)
@@ -65,9 +104,11 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     task->message.kind = WEIR_MESSAGE_WAKE;
     task->inbox = weir_inbox_retain(loop->inbox);
     task->loop = loop;
+    task->guest = guest;
     task->connection = connection;
     weir_waker_t waker = {.wake = wake, .release = release_waker, .context = task};
     weir_exchange_t *exchange;
+    give_to_bridge(task);
     if (!weir_exchange_start(guest, request, match, waker, &exchange)) {
         release_task(task);
         return NULL;
@@ -88,9 +129,13 @@ void weir_task_poll(weir_task_t *task)
 {
     weir_loop_t *loop = task->loop;
     weir_link_remove(&task->run_link);
+    task->polls++;
+    task->poll_ticks = weir_ticker_count(loop->server->ticker);
+    task->is_polled = true;
     weir_ticker_begin(loop->server->ticker, loop->index);
     task->state = weir_exchange_poll(task->exchange);
     weir_ticker_end(loop->server->ticker, loop->index);
+    task->is_polled = false;
 }
 
 bool weir_task_is_eager(const weir_task_t *task)

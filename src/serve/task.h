@@ -28,11 +28,15 @@ typedef struct weir_task {
 
     /* The loop's thread only. */
     weir_loop_t *loop;
+    const weir_guest_t *guest;
     struct weir_connection *connection; /* NULL once it goes on alone */
     weir_exchange_t *exchange;          /* NULL once it has ended */
     weir_exchange_state_t state;        /* as of the last poll */
+    unsigned polls;                     /* how many there were */
     weir_link_t link;                   /* in the loop's tasks */
-    weir_link_t run_link;               /* in the loop's run queue */
+    weir_link_t run_link;               /* in one of the loop's run queues */
+    bool is_polled;                     /* at this moment */
+    uint32_t poll_ticks;                /* the ticker's count when the poll began */
     weir_deadline_t overtime;
 } weir_task_t;
 
@@ -72,7 +76,7 @@ void weir_task_continue(weir_task_t *task);
 /* End it wherever the guest stands. The pointer is invalid afterwards. */
 void weir_task_end(weir_task_t *own_task);
 
-/* Put the task whose message came through the inbox into the run queue. */
+/* Put the task whose message came through the inbox into a run queue. */
 void weir_task_receive(weir_message_t *message);
 
 #endif
