@@ -42,8 +42,8 @@ elseif(WEIR_SANITIZE STREQUAL "thread")
 elseif(WEIR_SANITIZE)
     message(FATAL_ERROR "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it can be address or thread")
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-    # What distributions build with.
-    target_compile_definitions(weir_flags INTERFACE _FORTIFY_SOURCE=2)
+    # What distributions build with; some compilers define the first by themselves, to another value.
+    target_compile_options(weir_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
     add_if_known(-fstack-protector-strong -fstack-clash-protection -fcf-protection -mbranch-protection=standard)
     target_link_options(weir_flags INTERFACE -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 endif()

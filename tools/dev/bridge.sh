@@ -24,10 +24,10 @@ build_bridge() {
     set -euo pipefail
     local staged=$1 metadata crate http features conf archive=$CARGO_TARGET_DIR/release/libweir_bridge.a
     cd "$root/bridge"
+    unset CARGO_BUILD_TARGET # it would put the library elsewhere
     cargo build --release --locked
     mkdir -p "$staged/lib" "$staged/include" "$staged/wit"
-    # Debugging information of Rust's standard library and Wasmtime's machine code would be most of the file.
-    objcopy --strip-debug "$archive" "$staged/lib/libweir_bridge.a"
+    cp "$archive" "$staged/lib"
 
     metadata=$(cargo metadata --locked --format-version 1)
     crate=$(crate_directory wasmtime-c-api-impl <<<"$metadata")

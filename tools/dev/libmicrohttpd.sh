@@ -120,7 +120,7 @@ build_libmicrohttpd() {
     ./configure --prefix="$4" --disable-shared --enable-static --with-pic --disable-doc --disable-examples --disable-tools \
         --disable-curl --disable-nls --disable-https \
         CFLAGS='-O2 -g1 -ffunction-sections -fdata-sections -fstack-protector-strong -fstack-clash-protection' \
-        CPPFLAGS='-D_FORTIFY_SOURCE=2'
+        CPPFLAGS='-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2'
     make -j "$(nproc)"
     make install DESTDIR="$staged"
 }

@@ -34,11 +34,27 @@ duration() {
 
 # ---- Ending --------------------------------------------------------------------------------------------------------
 
-child='' # the process, and the process group, of the step that runs
+child='' # the process, and the process group, that dev has started and not seen the end of
 temporary=() # what goes when dev ends
+
+# Ask the child's group to end, and wait for the child; the others of the group have five seconds more.
+end_child() {
+    local tick deadline
+    exec {tick}<> <(:)
+    kill -TERM -- "-$child" 2>/dev/null || true
+    wait "$child" 2>/dev/null || true
+    deadline=$((SECONDS + 5))
+    while kill -0 -- "-$child" 2>/dev/null; do
+        ((SECONDS < deadline)) || kill -KILL -- "-$child" 2>/dev/null || break
+        read -rt 0.05 -u "$tick" || true
+    done
+    exec {tick}>&-
+    child=''
+}
 
 clean_up() {
     local path
+    [[ -z $child ]] || end_child
     for path in ${temporary[@]+"${temporary[@]}"}; do
         rm -rf -- "$path"
     done
@@ -47,10 +63,7 @@ clean_up() {
 
 interrupted() { # SIGNAL NUMBER
     trap - INT TERM HUP
-    if [[ -n $child ]]; then
-        kill -TERM -- "-$child" 2>/dev/null || true
-        wait "$child" 2>/dev/null || true
-    fi
+    clean_up
     [[ $terminal == no ]] || printf '\n' >&2
     say "dev: ended by SIG$1"
     exit $((128 + $2))
@@ -90,10 +103,20 @@ show_progress() { # TITLE SECONDS PROGRESS
     fi
 }
 
+# in_background OUTPUT COMMAND...: start it as the child, a process group of its own with nothing on its standard input, so
+# that it can be ended with everything that it starts.
+in_background() {
+    local output=$1
+    shift
+    set -m
+    "$@" >"$output" 2>&1 </dev/null &
+    child=$!
+    set +m
+}
+
 # step TITLE LOG PROGRESS COMMAND...: run a command or function with its output in a log. Nothing is said of what takes
 # less than a second; of the rest a line that is rewritten on a terminal, and elsewhere one every 30 seconds. When it
-# fails, dev does, with the end of the log. Its standard input is empty, and it is a process group of its own, so that
-# it can be ended with everything that it started.
+# fails, dev does, with the end of the log.
 step() {
     local title=$1 log=$2 progress=$3 status=0 started=$SECONDS next=1 elapsed tick wait=0.02
     shift 3
@@ -101,10 +124,7 @@ step() {
     shopt -s checkwinsize
     (:) # a child that ends makes bash notice how wide the window is
     exec {tick}<> <(:)
-    set -m
-    "$@" >"$log" 2>&1 </dev/null &
-    child=$!
-    set +m
+    in_background "$log" "$@"
     while kill -0 "$child" 2>/dev/null; do
         read -rt "$wait" -u "$tick" || true # a sleep that starts no process
         elapsed=$((SECONDS - started))
