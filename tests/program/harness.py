@@ -59,13 +59,14 @@ class Stream:
     def text(self):
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern, seconds=REQUEST_DEADLINE, count=1):
-        """The first `count`-th line that `pattern` is found in; raises Expired when the stream ends or time is over."""
+    def wait_for(self, pattern, seconds=REQUEST_DEADLINE, count=1, after=0):
+        """The match in the `count`-th line that `pattern` is found in, the first `after` lines left out; raises Expired
+        when the stream ends or time is over."""
         expression = re.compile(pattern)
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
-                found = [match for match in map(expression.search, self._lines) if match]
+                found = [match for match in map(expression.search, self._lines[after:]) if match]
                 if len(found) >= count:
                     return found[count - 1]
                 left = deadline - time.monotonic()
@@ -465,7 +466,7 @@ def hello_body(target, method="GET", body_size=0):
     if path.startswith("/cgi"):
         arguments = "".join(f"Argument {n}: {text}\n" for n, text in enumerate(query.split("&"), 1))
         return (
-            f"Hello through CGI!\nYou asked: {method} /cgi\nPATH_INFO: {path.removeprefix('/cgi')}\n"
+            f"Hello through CGI!\nYou asked: {method} {path}\nPATH_INFO: {path.removeprefix('/cgi')}\n"
             f"QUERY_STRING: {query}\n{arguments}The request's body: {body_size} bytes\n"
         )
     names = urllib.parse.parse_qs(query).get("name", ["world"])

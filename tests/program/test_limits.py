@@ -1,4 +1,5 @@
 """Where address space or executable memory are refused, and under emulation: it starts, and answers correctly."""
+# ctest: serial
 
 import json
 import re
@@ -35,8 +36,9 @@ def test_hello_answers_under_an_address_space_limit(weir, hello, serve, size):
 @pytest.mark.parametrize("size", ADDRESS_SPACES)
 def test_a_fallback_says_that_it_is_automatic_and_normal_why_and_what_helps(weir, hello, serve, size):
     server = serve(prlimit_address_space(weir, ADDRESS_SPACES[size]), hello)
+    server.stderr.wait_for(r"^weir: warning: .*(disabled|reduced) automatically")
+    server.stop()
     notice = server.stderr.text
-    assert re.search(r"(?m)^weir: warning: .*(disabled|reduced) automatically", notice), server.log
     assert re.search(r"\bnormal\b", notice), server.log
     assert re.search(r"RLIMIT_AS|address.space", notice), server.log
     assert "ulimit -v" in notice, server.log
@@ -48,6 +50,7 @@ def test_without_a_fallback_there_is_no_notice(weir, hello, serve):
     if tier != "standard":
         pytest.skip(f"this machine itself does not allow the standard pool, but {tier}")
     server = serve(weir, hello)
+    server.stop()
     assert "automatically" not in server.stderr.text, server.log
 
 
@@ -101,6 +104,7 @@ def test_the_launcher_really_refuses_executable_memory(deny_exec):
 def test_hello_answers_where_no_memory_may_be_executable(weir, hello, serve, deny_exec):
     server = serve(weir.wrapped(deny_exec), hello)
     answers(server)
+    server.stop()
     assert re.search("pulley", server.stdout.text + server.stderr.text, re.I), server.log
 
 
@@ -144,6 +148,7 @@ def test_hello_answers_under_qemu_user_within_15_seconds(weir, hello, serve, qem
 
 def test_a_fallback_under_qemu_user_does_not_name_a_remedy_that_does_not_help(weir, hello, serve, qemu_user):
     server = serve(weir.wrapped(qemu_user), hello)
+    server.stop()
     assert re.search(r"emulat|qemu", server.stdout.text + server.stderr.text, re.I), server.log
     assert "ulimit" not in server.stderr.text, server.log
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -24,6 +25,14 @@ def test_requests_beyond_the_slots_wait_for_their_turn(weir_checked, application
     with all_in_background(server.get, ["/wait/30"] * 200) as answers:
         statuses = [answer().status for answer in answers]
     assert statuses == [200] * 200
+
+
+def test_max_concurrency_bounds_the_guests_at_work(weir, application, serve):
+    server = serve(weir, application, "--max-concurrency", "2")
+    before = time.monotonic()
+    with all_in_background(server.get, ["/wait/300", "/wagi/wait?300"] * 3) as answers:
+        assert [answer().status for answer in answers] == [200] * 6
+    assert time.monotonic() - before >= 0.9, "six waits of 0.3 s, two at a time"
 
 
 def test_wrk_sees_no_error(weir, hello, serve):

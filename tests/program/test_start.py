@@ -91,6 +91,27 @@ def test_a_stop_answers_the_requests_in_flight_and_exits_0(weir_checked, applica
             assert (response.status, response.text) == (200, "waited\n")
 
 
+def test_a_second_signal_ends_it_at_once(weir, application, serve):
+    server = serve(weir, application, "--request-timeout", "60s")
+    with server.wire() as wire:
+        wire.send(b"GET /wait/60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        server.stderr.wait_for("waiting")
+        server.stopped = True
+        server.send_signal(signal.SIGINT)
+        # The first has been taken when new connections are refused.
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                server.wire(1).close()
+            except OSError:
+                break
+        before = time.monotonic()
+        server.send_signal(signal.SIGINT)
+        assert server.wait() == 1, server.log
+        assert time.monotonic() - before < 5
+        assert "requests were cut" in server.stderr.text
+
+
 def test_a_stop_lets_a_stream_in_flight_come_to_its_end(weir_checked, application, serve):
     server = serve(weir_checked, application)
     with server.wire() as wire:
@@ -161,6 +182,15 @@ def test_a_source_is_looked_for_beside_the_manifest_not_in_the_current_directory
     (application.parent / "guest.wasm").write_bytes(guest("http_request").read_bytes())
     server = serve(weir, application, directory="/")
     assert server.get("/a").status == 200
+
+
+def test_quiet_hides_what_guests_write_but_not_weirs_own_log(weir, application, serve):
+    server = serve(weir, application, "--quiet")
+    assert server.get("/log").status == 200
+    assert server.get("/fail/trap").status == 500
+    server.stderr.wait_for(r"^weir: error: .*unreachable")
+    server.stop()
+    assert "[log " not in server.stderr.text + server.stdout.text
 
 
 # ---- where to serve --------------------------------------------------------------------------------------------------
