@@ -4,6 +4,8 @@
  */
 #include "cli/signals.h"
 
+#include "observe/standard_error.h"
+
 #include <errno.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -23,8 +25,9 @@ static void handle(int number)
     }
     if (atomic_fetch_add(&signals, 1) > 0) {
         static const char text[] = "weir: warning: ended at once by a second signal; requests were cut\n";
-        ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)written;
+        weir_standard_error_t out; /* which is written to only if that does not wait */
+        weir_standard_error_open(&out);
+        (void)weir_standard_error_write(&out, text, sizeof(text) - 1);
         _exit(1);
     }
     sem_post(&arrived);

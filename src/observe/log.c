@@ -1,10 +1,12 @@
 /*
- * log.c: builds each line on the stack and hands it to the kernel in one write(2), so that no lock is needed and
- * lines of several threads do not mix. What standard error does not take within a moment is counted and dropped.
+ * log.c: builds each line on the stack and hands it to the kernel in one piece, one thread at a time, so that lines do
+ * not mix. What standard error does not take within a moment is counted and dropped: nobody who logs may be held up by
+ * whoever reads the log.
  */
 #include "observe/log.h"
 
 #include "observe/escape.h"
+#include "observe/standard_error.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,17 +22,22 @@
 #include <unistd.h>
 
 enum {
-    LINE_MAX_BYTES = 4096,       /* with its newline; what a pipe takes in one piece (PIPE_BUF) */
-    CUT_NOTE_MAX_BYTES = 48,     /* " [cut from 18446744073709551615 bytes]" */
-    FULL_WAIT_MILLISECONDS = 20, /* how long a line waits for a full, non-blocking standard error */
+    LINE_MAX_BYTES = 4096,   /* with its newline; what a pipe takes in one piece (PIPE_BUF) */
+    CUT_NOTE_MAX_BYTES = 48, /* " [cut from 18446744073709551615 bytes]" */
+    WAIT_MILLISECONDS = 100, /* how long a call waits in all: for its turn and for room */
     INTERRUPTIONS_MAX = 100,
 };
 
 static atomic_int highest_level = WEIR_LOG_INFO;
 static atomic_bool guests_are_shown = true;
-static atomic_uint lost_lines;   /* since the last line that went out */
-static atomic_bool line_is_open; /* the last line was written in part only */
-static pthread_once_t colour_once = PTHREAD_ONCE_INIT;
+static atomic_uint lost_lines; /* since the last line that went out */
+/* Somebody waited in vain, and there has been no room since: nobody waits now. */
+static atomic_bool stalled;
+static pthread_mutex_t writer_mutex = PTHREAD_MUTEX_INITIALIZER; /* held for moments only, never while writing */
+static pthread_cond_t writer_left;
+static bool writer_is_in;
+static bool line_is_open; /* the last line was written in part only; of the one who is in */
+static pthread_once_t init_once = PTHREAD_ONCE_INIT;
 static bool colour;
 
 typedef struct line {
@@ -46,6 +53,16 @@ static void decide_colour(void)
              isatty(STDERR_FILENO) == 1;
 }
 
+static void init(void)
+{
+    decide_colour();
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes); /* none of these three fails on Linux */
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer_left, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 static int64_t now_milliseconds(void)
 {
     struct timespec now;
@@ -53,63 +70,111 @@ static int64_t now_milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Wait until standard error takes more or `deadline` is over. */
-static bool wait_for_space(int64_t deadline)
+/* ---- One writer at a time, and none for long --------------------------------------------------------------------- */
+
+static int64_t give_up_at(void)
 {
-    for (;;) {
-        int64_t left = deadline - now_milliseconds();
-        if (left <= 0)
-            return false;
-        struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
-        int ready = poll(&wanted, 1, (int)left);
-        if (ready > 0)
-            return (wanted.revents & POLLOUT) != 0;
-        if (ready == 0 || errno != EINTR)
-            return false;
-    }
+    return now_milliseconds() + WAIT_MILLISECONDS;
 }
 
-/* Write it all, or as much as can be had soon; returns whether all of it went out. */
-static bool write_out(const char *bytes, size_t size)
+/* Become the one who writes. A mutex would do, but could not be waited for until a time of the monotonic clock. */
+static bool writer_enter(int64_t deadline)
 {
-    /* Who has lost a line before does not wait again: a reader that hangs must not slow down every line. */
-    int64_t deadline = atomic_load(&lost_lines) == 0 ? now_milliseconds() + FULL_WAIT_MILLISECONDS : 0;
+    struct timespec until = {.tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000};
+    pthread_mutex_lock(&writer_mutex);
+    int error = 0;
+    while (writer_is_in && !atomic_load(&stalled) && error != ETIMEDOUT)
+        error = pthread_cond_timedwait(&writer_left, &writer_mutex, &until);
+    bool entered = !writer_is_in;
+    if (entered)
+        writer_is_in = true;
+    else if (error == ETIMEDOUT)
+        atomic_store(&stalled, true);
+    pthread_mutex_unlock(&writer_mutex);
+    return entered;
+}
+
+static void writer_leave(void)
+{
+    pthread_mutex_lock(&writer_mutex);
+    writer_is_in = false;
+    pthread_cond_signal(&writer_left);
+    pthread_mutex_unlock(&writer_mutex);
+}
+
+/* Wait until there is room on standard error. Returns false when there is none by `deadline`, or nobody may wait. */
+static bool wait_for_room(int64_t deadline)
+{
+    while (!atomic_load(&stalled)) {
+        int64_t left = deadline - now_milliseconds();
+        struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
+        int ready = poll(&wanted, 1, left > 0 ? (int)left : 0);
+        if (ready > 0)
+            return (wanted.revents & POLLOUT) != 0 && left > 0;
+        if (ready == 0)
+            atomic_store(&stalled, true);
+        else if (errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+static bool has_room(void)
+{
+    struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&wanted, 1, 0) > 0 && (wanted.revents & POLLOUT) != 0;
+}
+
+/* Write it all, or as much as can be had by `deadline`; returns whether all of it went out. */
+static bool write_out(weir_standard_error_t *out, const char *bytes, size_t size, int64_t deadline)
+{
     size_t written = 0;
     int interruptions = 0;
     while (written < size) {
-        ssize_t count = write(STDERR_FILENO, bytes + written, size - written);
+        ssize_t count = weir_standard_error_write(out, bytes + written, size - written);
         if (count > 0)
             written += (size_t)count;
         else if (count < 0 && errno == EINTR && ++interruptions < INTERRUPTIONS_MAX)
             continue;
-        else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && deadline > 0 && wait_for_space(deadline))
+        else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && wait_for_room(deadline))
             continue;
         else
             break;
     }
     if (written > 0)
-        atomic_store(&line_is_open, bytes[written - 1] != '\n');
+        line_is_open = bytes[written - 1] != '\n';
+    /* A short line may still fit where nothing was read, so that alone does not end a stall. */
+    if (written == size && atomic_load(&stalled) && has_room())
+        atomic_store(&stalled, false);
     return written == size;
 }
 
-/* Write `line_count` whole lines. Makes good for what was lost before, as far as it can. */
-static void emit(const char *bytes, size_t size, unsigned line_count)
+/* Write `line_count` whole lines by `deadline`, or count them as lost. Tells how many were lost before. */
+static void emit(const char *bytes, size_t size, unsigned line_count, int64_t deadline)
 {
-    if (atomic_exchange(&line_is_open, false) && !write_out("\n", 1))
-        atomic_store(&line_is_open, true);
-    if (!write_out(bytes, size)) {
+    if (!writer_enter(deadline)) {
         atomic_fetch_add(&lost_lines, line_count);
         return;
     }
-    unsigned lost = atomic_exchange(&lost_lines, 0);
+    weir_standard_error_t out;
+    weir_standard_error_open(&out);
+    unsigned lost = 0;
+    if ((line_is_open && !write_out(&out, "\n", 1, deadline)) || !write_out(&out, bytes, size, deadline))
+        atomic_fetch_add(&lost_lines, line_count);
+    else
+        lost = atomic_exchange(&lost_lines, 0);
     if (lost > 0) {
         char note[80];
         int length =
             snprintf(note, sizeof note, "weir: warning: %u log line%s lost\n", lost, lost == 1 ? " was" : "s were");
-        if (!write_out(note, (size_t)length))
+        if (!write_out(&out, note, (size_t)length, deadline))
             atomic_fetch_add(&lost_lines, lost);
     }
+    weir_standard_error_close(&out);
+    writer_leave();
 }
+
+/* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
 static void line_append(line_t *line, const char *text)
 {
@@ -160,7 +225,7 @@ void weir_log(weir_log_level_t level, const char *format, ...)
     if ((int)level > atomic_load(&highest_level))
         return;
     int saved_errno = errno;
-    pthread_once(&colour_once, decide_colour);
+    pthread_once(&init_once, init);
 
     char text[LINE_MAX_BYTES];
     va_list arguments;
@@ -187,7 +252,7 @@ void weir_log(weir_log_level_t level, const char *format, ...)
         line_append(&line, note);
     }
     line_append(&line, "\n");
-    emit(line.bytes, line.size, 1);
+    emit(line.bytes, line.size, 1, give_up_at());
     errno = saved_errno;
 }
 
@@ -201,6 +266,8 @@ void weir_log_guest(const char *component, const char *stream, const char *bytes
     if (!atomic_load(&guests_are_shown))
         return;
     int saved_errno = errno;
+    pthread_once(&init_once, init);
+    int64_t deadline = give_up_at();
     line_t prefix = {.size = 0};
     line_append(&prefix, "[");
     line_append_escaped(&prefix, component, strlen(component), 256);
@@ -226,7 +293,7 @@ void weir_log_guest(const char *component, const char *stream, const char *bytes
             taken += line_append_escaped(&line, bytes + taken, text_end - taken, LINE_MAX_BYTES - 1);
             line_append(&line, "\n");
             if (batch.size + line.size > LINE_MAX_BYTES) {
-                emit(batch.bytes, batch.size, batch_lines);
+                emit(batch.bytes, batch.size, batch_lines, deadline);
                 batch.size = 0;
                 batch_lines = 0;
             }
@@ -237,6 +304,6 @@ void weir_log_guest(const char *component, const char *stream, const char *bytes
         taken = newline != NULL ? end + 1 : size;
     }
     if (batch.size > 0)
-        emit(batch.bytes, batch.size, batch_lines);
+        emit(batch.bytes, batch.size, batch_lines, deadline);
     errno = saved_errno;
 }
