@@ -86,10 +86,7 @@ typedef struct known_name {
     const char *name;
 } known_name_t;
 
-#define KNOWN(name)                                                                                                    \
-    {                                                                                                                  \
-        sizeof(name) - 1, name                                                                                         \
-    }
+#define KNOWN(name) {sizeof(name) - 1, name}
 
 static bool is_known(weir_bytes_t name, const known_name_t *known, size_t count)
 {

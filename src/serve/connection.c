@@ -21,16 +21,11 @@
  */
 #define WEIR_EVENTS (EPOLLRDHUP | EPOLLET)
 
-static bool set_events(weir_connection_t *connection, int operation, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.ptr = &connection->source};
-    return epoll_ctl(connection->loop->epoll, operation, connection->descriptor, &event) == 0;
-}
-
 bool weir_connection_watch(weir_connection_t *connection, uint32_t events)
 {
+    struct epoll_event event = {.events = WEIR_EVENTS | events, .data.ptr = &connection->source};
     int operation = connection->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    bool set = set_events(connection, operation, WEIR_EVENTS | events);
+    bool set = epoll_ctl(connection->loop->epoll, operation, connection->descriptor, &event) == 0;
     connection->watched = connection->watched || set;
     return set;
 }
@@ -100,15 +95,14 @@ void weir_connection_notify(
         connection->idle_since = loop->now;
         weir_list_append(&loop->connections, &connection->link);
         weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
-        weir_connection_watch(connection, 0); /* without it the connection takes longer to end, but works */
+        weir_list_append(&loop->arrivals, &connection->arrival_link);
         return;
     }
     weir_connection_t *connection = *socket_context;
     atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);
     if (connection != NULL) {
-        if (connection->watched) {
-            set_events(connection, EPOLL_CTL_DEL, 0);
-        }
+        /* The epoll forgets the descriptor when it is closed, which libmicrohttpd does next. */
+        weir_link_remove(&connection->arrival_link);
         weir_deadline_lift(&connection->request_deadline);
         weir_link_remove(&connection->hangup_link);
         weir_link_remove(&connection->link);

@@ -54,6 +54,7 @@ typedef struct weir_connection {
     bool watched;       /* the descriptor is in the loop's epoll */
     bool peer_closed;   /* the client sends nothing more */
     bool reading_ended; /* the server takes nothing more */
+    weir_link_t arrival_link;
     weir_link_t hangup_link;
     char client_address[INET6_ADDRSTRLEN + 10];
     char client_ip[INET6_ADDRSTRLEN];

@@ -230,8 +230,11 @@ static fill_t fill(weir_early_t *early, weir_connection_t *connection)
     return COMPLETE;
 }
 
-/* Send what is in the buffer. Returns false when the socket takes no more now, or never again: then errno says why. */
-static bool flush(weir_early_t *early, int descriptor)
+/*
+ * Send what is in the buffer. Returns false when the socket takes no more now, or never again: then errno says why.
+ * `*moved` becomes true when anything was sent.
+ */
+static bool flush(weir_early_t *early, int descriptor, bool *moved)
 {
     while (early->sent < early->size) {
         ssize_t sent =
@@ -243,6 +246,7 @@ static bool flush(weir_early_t *early, int descriptor)
             return false;
         }
         early->sent += (size_t)sent;
+        *moved = *moved || sent > 0;
     }
     return true;
 }
@@ -258,6 +262,10 @@ static void finish(weir_connection_t *connection)
     if (connection->task != NULL) {
         weir_task_t *task = connection->task;
         connection->task = NULL;
+        if (connection->stage < WEIR_STAGE_RECEIVED) {
+            /* Nobody feeds it any more; a guest that still reads must not wait for what is dropped. */
+            weir_exchange_feed_end(task->exchange, true);
+        }
         weir_task_detach(task);
     }
     if (connection->wait == WEIR_WAIT_SPACE || connection->wait == WEIR_WAIT_EARLY) {
@@ -272,17 +280,21 @@ void weir_early_pump(weir_connection_t *connection)
     if (early->done) {
         return;
     }
-    weir_deadline_lift(&connection->linger_deadline);
+    bool moved = false;
     for (unsigned pieces = 0; pieces < PIECES_A_TURN; pieces++) {
-        if (!flush(early, connection->descriptor)) {
+        if (!flush(early, connection->descriptor, &moved)) {
             bool waits = errno == EAGAIN || errno == EWOULDBLOCK;
             if (!waits || !weir_connection_watch(connection, EPOLLOUT)) {
                 weir_connection_cut(connection);
                 return;
             }
-            weir_deadline_set(&loop->stalls, &connection->linger_deadline, loop->now);
+            /* Only what the client takes is progress: not what it sends, nor what the guest does. */
+            if (moved || !weir_deadline_is_set(&connection->linger_deadline)) {
+                weir_deadline_set(&loop->stalls, &connection->linger_deadline, loop->now);
+            }
             return;
         }
+        weir_deadline_lift(&connection->linger_deadline);
         switch (fill(early, connection)) {
         case FILLED:
             break;

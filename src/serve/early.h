@@ -2,7 +2,8 @@
  * early.h: an answer that is sent before the request's body is complete, which libmicrohttpd 1.0 cannot do: it takes a
  * response before the body or after it. A guest may answer while it still reads (an echo), or without reading at all;
  * waiting for the body would let the one starve and the other's client send for nothing. So in this case weir writes to
- * the socket itself, while libmicrohttpd goes on receiving; the connection is closed afterwards.
+ * the socket itself, while libmicrohttpd goes on receiving; the connection is closed afterwards. The same serves for a
+ * response whose head is too large for libmicrohttpd's memory of the connection.
  */
 #ifndef WEIR_SERVE_EARLY_H
 #define WEIR_SERVE_EARLY_H

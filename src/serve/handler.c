@@ -8,6 +8,7 @@
 #include "observe/log.h"
 #include "serve/connection.h"
 #include "serve/early.h"
+#include "serve/limits.h"
 #include "serve/request.h"
 #include "serve/response.h"
 
@@ -81,8 +82,43 @@ static void take_failure(weir_connection_t *connection)
     weir_connection_end_task(connection);
 }
 
+/* Answer without libmicrohttpd: while the body is still on its way, or with a large head. */
+static void answer_early(weir_connection_t *connection)
+{
+    if (weir_early_is_too_late(connection)) {
+        return;
+    }
+    if (connection->answer.status == 0 && connection->task->state == WEIR_EXCHANGE_FAILED) {
+        take_failure(connection);
+    }
+    if (!weir_early_start(connection)) {
+        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
+        weir_connection_cut(connection);
+    } else if (connection->wait == WEIR_WAIT_SPACE) {
+        weir_connection_resume(connection); /* the guest was polled, and may have made some */
+    }
+}
+
+/* What is sent without libmicrohttpd ends with the connection's closing. */
+static enum MHD_Result await_early(weir_connection_t *connection)
+{
+    return weir_early_is_done(connection->early) ? MHD_NO : weir_connection_suspend(connection, WEIR_WAIT_EARLY);
+}
+
+/* Whether libmicrohttpd has room for the head of the guest's response. */
+static bool has_room(weir_connection_t *connection)
+{
+    enum { ALWAYS_ROOM = 2048, ADDED_BYTES = 512 };
+    size_t size = weir_response_head_size(connection);
+    return size <= ALWAYS_ROOM || weir_request_memory(connection) + size + ADDED_BYTES <= WEIR_CONNECTION_BYTES;
+}
+
 static enum MHD_Result queue_guest(weir_connection_t *connection)
 {
+    if (!has_room(connection)) {
+        answer_early(connection);
+        return connection->cut || connection->early == NULL ? MHD_NO : await_early(connection);
+    }
     unsigned status;
     bool complete;
     struct MHD_Response *response = weir_response_of_guest(connection, &status, &complete);
@@ -102,7 +138,7 @@ static enum MHD_Result queue_guest(weir_connection_t *connection)
 static enum MHD_Result answer(weir_connection_t *connection)
 {
     if (connection->early != NULL) {
-        return weir_early_is_done(connection->early) ? MHD_NO : weir_connection_suspend(connection, WEIR_WAIT_EARLY);
+        return await_early(connection);
     }
     weir_task_t *task = connection->task;
     if (task != NULL && task->state == WEIR_EXCHANGE_PENDING) {
@@ -121,23 +157,6 @@ static void expect_rest(weir_connection_t *connection)
     if (connection->stage == WEIR_STAGE_BODY && connection->early == NULL &&
         !weir_deadline_is_set(&connection->rest_deadline)) {
         weir_deadline_set(&loop->rests, &connection->rest_deadline, loop->now);
-    }
-}
-
-/* Answer while the body is still on its way. */
-static void answer_early(weir_connection_t *connection)
-{
-    if (weir_early_is_too_late(connection)) {
-        return;
-    }
-    if (connection->answer.status == 0 && connection->task->state == WEIR_EXCHANGE_FAILED) {
-        take_failure(connection);
-    }
-    if (!weir_early_start(connection)) {
-        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
-        weir_connection_cut(connection);
-    } else if (connection->wait == WEIR_WAIT_SPACE) {
-        weir_connection_resume(connection); /* the guest was polled, and may have made some */
     }
 }
 

@@ -5,8 +5,9 @@
 #define WEIR_SERVE_LIMITS_H
 
 enum {
-    /* A connection's memory for request line, headers and buffers. Half of it is the read buffer. */
-    WEIR_CONNECTION_BYTES = 64 * 1024,
+    /* A connection's memory for request line, headers (cookies twice) and buffers; half of it is the read buffer at
+     * first. libmicrohttpd maps larger ones anew for each connection, which costs more than a short request. */
+    WEIR_CONNECTION_BYTES = 32 * 1024,
 
     /* A connection on which nothing moves for so long is closed; one whose request's head is not complete so long after
      * the last response, too, however it trickles. */

@@ -57,14 +57,15 @@ static struct MHD_Daemon *start_daemon(weir_loop_t *loop)
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_THREAD_SAFETY;
     return MHD_start_daemon(flags, 0, NULL, NULL, weir_connection_handle, loop, /**/
         MHD_OPTION_CLIENT_DISCIPLINE_LVL, (int)1,                               /**/
-        /* The loop keeps to its limit itself; two loops at once may exceed it by what they accept in a turn. */
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(loop->max_connections + WEIR_ACCEPTS_A_TURN * loop->server->loop_count),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEIR_CONNECTION_BYTES, /**/
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEIR_IDLE_SECONDS,        /**/
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, (int)1,                         /**/
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,                  /**/
-        MHD_OPTION_URI_LOG_CALLBACK, weir_connection_log_uri, loop,        /**/
-        MHD_OPTION_NOTIFY_CONNECTION, weir_connection_notify, loop,        /**/
+        /* The loop keeps to its limit itself; loops may exceed it by what they accept for each other in a turn. */
+        MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(loop->max_connections + WEIR_ACCEPTS_A_TURN * loop->server->settings.loops), /**/
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEIR_CONNECTION_BYTES,                      /**/
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEIR_IDLE_SECONDS,                             /**/
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, (int)1,                                              /**/
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,                                       /**/
+        MHD_OPTION_URI_LOG_CALLBACK, weir_connection_log_uri, loop,                             /**/
+        MHD_OPTION_NOTIFY_CONNECTION, weir_connection_notify, loop,                             /**/
         MHD_OPTION_NOTIFY_COMPLETED, weir_connection_completed, loop, MHD_OPTION_END);
 }
 
@@ -92,6 +93,7 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_list_init(&loop->tasks);
     weir_list_init(&loop->waiting);
     weir_list_init(&loop->earlies);
+    weir_list_init(&loop->arrivals);
     weir_list_init(&loop->hangups);
     weir_deadlines_init(&loop->heads, timeout);
     weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
@@ -103,15 +105,16 @@ bool weir_loop_init(weir_loop_t *loop)
     atomic_init(&loop->connection_count, 0);
     loop->now = weir_clock();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop->inbox = weir_inbox_new();
-    loop->gathered = malloc(WEIR_GATHER_BYTES);
-    errno = 0;
-    loop->daemon = start_daemon(loop);
-    if (loop->epoll >= 0 && loop->inbox != NULL && loop->gathered != NULL && loop->daemon != NULL &&
-        watch_sources(loop)) {
-        return true;
+    if (loop->epoll >= 0) {
+        errno = ENOMEM; /* malloc's and libmicrohttpd's, where they say nothing else */
+        loop->inbox = weir_inbox_new();
+        loop->gathered = malloc(WEIR_GATHER_BYTES);
+        loop->daemon = loop->inbox != NULL && loop->gathered != NULL ? start_daemon(loop) : NULL;
+        if (loop->daemon != NULL && watch_sources(loop)) {
+            return true;
+        }
     }
-    int error = errno == 0 ? ENOMEM : errno;
+    int error = errno;
     weir_loop_destroy(loop);
     errno = error;
     return false;
@@ -344,9 +347,16 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
     return count < 0 ? 0 : count;
 }
 
-static void hang_up(weir_loop_t *loop)
+/* What libmicrohttpd's turn has left to do. */
+static void finish_turn(weir_loop_t *loop)
 {
     weir_link_t *link;
+    weir_early_check(loop);
+    /* Only now: many a connection has been closed again in the turn that it came in. */
+    while ((link = weir_list_first(&loop->arrivals)) != NULL) {
+        weir_link_remove(link);
+        weir_connection_watch(WEIR_CONTAINER(link, weir_connection_t, arrival_link), 0);
+    }
     while ((link = weir_list_first(&loop->hangups)) != NULL) {
         weir_link_remove(link);
         weir_connection_hang_up(WEIR_CONTAINER(link, weir_connection_t, hangup_link));
@@ -382,8 +392,7 @@ static void turn(weir_loop_t *loop)
         weir_accept(loop);
     }
     MHD_run(loop->daemon);
-    weir_early_check(loop);
-    hang_up(loop);
+    finish_turn(loop);
     weir_loop_admit(loop);
     weir_accept_update(loop);
 }

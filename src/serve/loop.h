@@ -49,6 +49,7 @@ typedef struct weir_loop {
     weir_list_t spin_queue; /* and those among them that have used up a time slice: one each turn */
     weir_list_t tasks;      /* every task */
     weir_list_t waiting;    /* connections that wait for an instance */
+    weir_list_t arrivals;   /* new connections, which are not watched yet */
     weir_list_t hangups;    /* connections whose clients have closed their side, which libmicrohttpd may have missed */
     weir_list_t earlies;    /* connections whose answer is sent before the request is complete */
     uint32_t waiting_count;

@@ -5,6 +5,7 @@
  */
 #include "serve/request.h"
 
+#include "serve/limits.h"
 #include "serve/shared.h"
 
 #include <arpa/inet.h>
@@ -220,4 +221,31 @@ weir_task_t *weir_request_start(weir_connection_t *connection)
     };
     const weir_guest_t *guest = server->settings.guests[connection->match.route->trigger->component];
     return weir_task_start(loop, connection, guest, &request, &connection->match);
+}
+
+static size_t count_byte(const char *text, size_t size, char byte)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < size; i++) {
+        count += text[i] == byte ? 1 : 0;
+    }
+    return count;
+}
+
+size_t weir_request_memory(weir_connection_t *connection)
+{
+    /* The text, cookies a second time, and a record for each header, each argument of the query and each cookie. */
+    enum { RECORD_BYTES = 80 };
+    if (!gather_fields(connection)) {
+        return WEIR_CONNECTION_BYTES;
+    }
+    const weir_loop_t *loop = connection->loop;
+    size_t bytes = connection->line_size;
+    size_t records = 2 + loop->field_count + count_byte(connection->line, connection->line_size, '&');
+    for (size_t i = 0; i < loop->field_count; i++) {
+        weir_bytes_t value = loop->fields[i].value;
+        bytes += loop->fields[i].name.size + 2 * value.size + 8;
+        records += count_byte(value.data, value.size, ';');
+    }
+    return bytes + records * RECORD_BYTES;
 }

@@ -7,6 +7,8 @@
 
 #include "serve/connection.h"
 
+#include <stddef.h>
+
 /*
  * Look at the request whose headers are complete: fill in the connection's members that describe it, and either `match`
  * or `answer`.
@@ -15,5 +17,11 @@ void weir_request_examine(weir_connection_t *connection);
 
 /* Start the guest on the request that was examined. Returns NULL when the answer is 500. */
 weir_task_t *weir_request_start(weir_connection_t *connection);
+
+/*
+ * About how much of the connection's memory libmicrohttpd has used for the request's head, rather more than less: the
+ * response's head has to fit into the rest.
+ */
+size_t weir_request_memory(weir_connection_t *connection);
 
 #endif

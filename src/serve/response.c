@@ -4,6 +4,7 @@
  */
 #include "serve/response.h"
 
+#include "observe/log.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 
@@ -41,6 +42,18 @@ static bool add_header(struct MHD_Response *response, weir_pair_t header)
         free(name);
     }
     return added;
+}
+
+size_t weir_response_head_size(const weir_connection_t *connection)
+{
+    const weir_exchange_t *exchange = connection->task->exchange;
+    size_t count = weir_exchange_header_count(exchange);
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        weir_pair_t header = weir_exchange_header(exchange, i);
+        size += header.name.size + header.value.size + 5;
+    }
+    return size;
 }
 
 static bool add_guest_headers(const weir_connection_t *connection, struct MHD_Response *response)

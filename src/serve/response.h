@@ -13,6 +13,9 @@
  */
 struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsigned *ret_status, bool *ret_complete);
 
+/* The size of the head of such a response, but for what libmicrohttpd adds, which is less than 512 bytes. */
+size_t weir_response_head_size(const weir_connection_t *connection);
+
 /* The response to the connection's `answer`. Returns NULL when memory ran out. */
 struct MHD_Response *weir_response_of_server(weir_connection_t *connection);
 

@@ -45,17 +45,20 @@ static char *describe_application(const weir_server_settings_t *settings)
     return text;
 }
 
-static void free_server(weir_server_t *server)
+/* Returns how many connections were cut over all; those that the inboxes still held are among them. */
+static unsigned free_server(weir_server_t *server)
 {
     for (unsigned i = 0; i < server->loop_count; i++) {
         weir_loop_destroy(&server->loops[i]);
     }
+    unsigned cut = atomic_load(&server->cut);
     weir_ticker_free(server->ticker);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->info);
     free(server->loops);
     free(server);
+    return cut;
 }
 
 /* Make the loops; `loop_count` counts those that were made. */
@@ -194,7 +197,5 @@ unsigned weir_server_stop(weir_server_t *own_server)
     /* On Linux this ends listening, although the socket stays open: from now on new connections are refused. */
     shutdown(server->listener, SHUT_RD);
     join_loops(server, server->loop_count);
-    unsigned cut = atomic_load(&server->cut);
-    free_server(server);
-    return cut;
+    return free_server(server);
 }

@@ -178,7 +178,7 @@ void weir_task_continue(weir_task_t *task)
 {
     if (task->state != WEIR_EXCHANGE_FAILED) {
         for (weir_bytes_t bytes = weir_exchange_body(task->exchange); bytes.size > 0;
-             bytes = weir_exchange_body(task->exchange)) {
+            bytes = weir_exchange_body(task->exchange)) {
             weir_exchange_consume(task->exchange, bytes.size);
         }
     }
