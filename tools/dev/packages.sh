@@ -65,6 +65,7 @@ need_to_test() {
     need_header cmocka.h libcmocka-dev
     need_command "qemu-$machine" qemu-user
     need_command prlimit util-linux
+    need_command strace strace
     need_command wrk wrk
     if [[ $machine != aarch64 ]]; then
         need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
