@@ -105,12 +105,15 @@ static enum MHD_Result await_early(weir_connection_t *connection)
     return weir_early_is_done(connection->early) ? MHD_NO : weir_connection_suspend(connection, WEIR_WAIT_EARLY);
 }
 
-/* Whether libmicrohttpd has room for the head of the guest's response. */
+/*
+ * Whether libmicrohttpd has room for the head of the guest's response: half of its memory may hold what was read of the
+ * next request.
+ */
 static bool has_room(weir_connection_t *connection)
 {
-    enum { ALWAYS_ROOM = 2048, ADDED_BYTES = 512 };
+    enum { ALWAYS_ROOM = 1024, ADDED_BYTES = 512 };
     size_t size = weir_response_head_size(connection);
-    return size <= ALWAYS_ROOM || weir_request_memory(connection) + size + ADDED_BYTES <= WEIR_CONNECTION_BYTES;
+    return size <= ALWAYS_ROOM || weir_request_memory(connection) + size + ADDED_BYTES <= WEIR_CONNECTION_BYTES / 2;
 }
 
 static enum MHD_Result queue_guest(weir_connection_t *connection)

@@ -19,7 +19,7 @@ typedef struct weir_list {
 } weir_list_t;
 
 /* The element of type `type` whose member `member` the link is. */
-#define WEIR_CONTAINER(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define WEIR_CONTAINER(link, type, member) ((type *)(void *)&((char *)(link))[-(ptrdiff_t)offsetof(type, member)])
 
 static inline void weir_list_init(weir_list_t *list)
 {

@@ -177,9 +177,9 @@ void weir_task_detach(weir_task_t *task)
 void weir_task_continue(weir_task_t *task)
 {
     if (task->state != WEIR_EXCHANGE_FAILED) {
-        for (weir_bytes_t bytes = weir_exchange_body(task->exchange); bytes.size > 0;
-            bytes = weir_exchange_body(task->exchange)) {
-            weir_exchange_consume(task->exchange, bytes.size);
+        size_t size;
+        while ((size = weir_exchange_body(task->exchange).size) > 0) {
+            weir_exchange_consume(task->exchange, size);
         }
     }
     if (weir_exchange_ended(task->exchange)) {
