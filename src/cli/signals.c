@@ -10,11 +10,25 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
+/*
+ * One wish to end can come as two signals: timeout(1) and terminals signal a process and its group. What comes this
+ * soon after the first is no second wish.
+ */
+enum { SAME_WISH_MILLISECONDS = 250 };
+
 static atomic_bool serving;
-static atomic_uint signals;
+static atomic_llong first; /* when the first signal came, in milliseconds of the monotonic clock; 0: not yet */
 static sem_t arrived;
+
+static long long clock_milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+}
 
 static void handle(int number)
 {
@@ -23,8 +37,14 @@ static void handle(int number)
     if (!atomic_load(&serving)) {
         _exit(0);
     }
-    if (atomic_fetch_add(&signals, 1) > 0) {
-        static const char text[] = "weir: warning: ended at once by a second signal; requests were cut\n";
+    long long now = clock_milliseconds();
+    long long before = 0;
+    if (!atomic_compare_exchange_strong(&first, &before, now)) {
+        if (now - before < SAME_WISH_MILLISECONDS) {
+            errno = error;
+            return;
+        }
+        static const char text[] = "weir: warning: ended at once by a second signal\n";
         weir_standard_error_t out; /* which is written to only if that does not wait */
         weir_standard_error_open(&out);
         (void)weir_standard_error_write(&out, text, sizeof(text) - 1);

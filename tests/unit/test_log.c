@@ -762,8 +762,8 @@ static void a_second_signal_ends_the_program_whoever_reads(void **state)
             weir_signals_serving();
             raise(SIGTERM);
             weir_signals_wait();
-            raise(SIGTERM);
-            _exit(3);
+            for (;;)
+                raise(SIGTERM); /* what comes at once after the first is the same wish */
         }
         close(write_end);
         int status;
@@ -773,8 +773,7 @@ static void a_second_signal_ends_the_program_whoever_reads(void **state)
         if (CASES[i].full)
             drain(read_end, filled);
         char *text = read_all(read_end, NULL);
-        assert_string_equal(
-            text, CASES[i].full ? "" : "weir: warning: ended at once by a second signal; requests were cut\n");
+        assert_string_equal(text, CASES[i].full ? "" : "weir: warning: ended at once by a second signal\n");
         free(text);
     }
 }
