@@ -122,21 +122,16 @@ static void write_why(const weir_choice_t *choice, char *buffer, size_t size)
 
 /* ---- Cost -------------------------------------------------------------------------------------------------------- */
 
-/* The cheapest other rung that was measured, in another tier where there is one; to compare with. */
+/* The cheapest rung of another tier that was measured, to compare with. */
 static const weir_trial_result_t *comparison(const weir_choice_t *choice)
 {
     const weir_trial_result_t *best = NULL;
     const weir_trial_result_t *chosen = &choice->ladder[choice->index];
     for (size_t i = 0; i < choice->count; i++) {
         const weir_trial_result_t *result = &choice->ladder[i];
-        if (i == choice->index || result->verdict.outcome != WEIR_OUTCOME_PASSED) {
-            continue;
-        }
-        bool other_tier = result->rung.tier != chosen->rung.tier;
-        bool best_other_tier = best != NULL && best->rung.tier != chosen->rung.tier;
-        if (best == NULL || (other_tier && !best_other_tier) ||
-            (other_tier == best_other_tier &&
-                result->verdict.instance_microseconds < best->verdict.instance_microseconds)) {
+        bool comparable = result->verdict.outcome == WEIR_OUTCOME_PASSED && result->rung.tier != chosen->rung.tier;
+        if (comparable &&
+            (best == NULL || result->verdict.instance_microseconds < best->verdict.instance_microseconds)) {
             best = result;
         }
     }
@@ -152,10 +147,6 @@ static void write_cost(const weir_choice_t *choice, char *buffer, size_t size)
     if (other != NULL) {
         weir_text_append(buffer, size, ", and %.1f us with ", other->verdict.instance_microseconds);
         write_rung(&other->rung, buffer, size);
-        if (other->rung.tier == chosen->rung.tier && other->rung.tier != WEIR_TIER_ONDEMAND) {
-            weir_text_append(
-                buffer, size, " (%s kept of each memory)", weir_size_text(other->rung.memory_keep_resident_bytes).text);
-        }
     }
     if (wanted == NULL || wanted->verdict.outcome != WEIR_OUTCOME_PASSED) {
         weir_text_append(buffer, size, "; what was wanted could not be measured");
@@ -271,13 +262,12 @@ static void write_fallback(weir_choice_t *choice)
     weir_text_append(choice->notice, size, ".\nWhy: ");
     write_why(choice, choice->notice, size);
     weir_text_append(choice->notice, size,
-        ".\nThis is normal and changes no behaviour: applications answer as they do elsewhere, at most %u request%s at "
-        "a "
-        "time",
+        ".\nThis is normal and changes no behaviour within its bounds: at most %u request%s at a time, others wait",
         chosen->slots, chosen->slots == 1 ? "" : "s");
     if (chosen->tier == WEIR_TIER_COMPACT) {
-        weir_text_append(
-            choice->notice, size, ", each memory with room for %s", weir_size_text(chosen->slot_bytes).text);
+        weir_text_append(choice->notice, size,
+            "; and a memory grows to %s at most (more when fewer requests at a time are wanted)",
+            weir_size_text(chosen->slot_bytes).text);
     }
     weir_text_append(choice->notice, size, ".\nCost: ");
     write_cost(choice, choice->notice, size);
