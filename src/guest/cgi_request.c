@@ -6,6 +6,7 @@
 
 #include "guest/header_filter.h"
 #include "guest/spin_headers.h"
+#include "observe/escape.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -302,7 +303,7 @@ static const char *build(const weir_request_t *request, const weir_route_match_t
 const char *weir_cgi_request_prepare(const weir_request_t *request, const weir_route_match_t *match,
     const char *argv_template, uint64_t content_length, weir_cgi_request_t *ret_cgi)
 {
-    if (!weir_text_is_utf8(request->host))
+    if (!weir_utf8_is_valid(request->host.data, request->host.size))
         return "the Host header is not UTF-8";
     weir_bytes_t template = weir_bytes_of(argv_template);
     weir_bytes_t token = weir_bytes_of(script_name_token);

@@ -4,6 +4,7 @@
 #include "guest/cgi_response.h"
 
 #include "guest/header_filter.h"
+#include "observe/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -178,7 +179,7 @@ static uint16_t parse_status(weir_bytes_t value)
 
 weir_cgi_verdict_t weir_cgi_response_understand(weir_cgi_response_t *response)
 {
-    if (!weir_text_is_utf8((weir_bytes_t){response->text, response->size}))
+    if (!weir_utf8_is_valid(response->text, response->size))
         return WEIR_CGI_NOT_UTF8;
     weir_cgi_verdict_t verdict = split(response);
     if (verdict != WEIR_CGI_GOOD)

@@ -3,7 +3,7 @@
  */
 #include "guest/exchange_internal.h"
 #include "guest/guest_internal.h"
-#include "guest/header_filter.h"
+#include "observe/escape.h"
 #include "observe/log.h"
 
 #include <stdarg.h>
@@ -226,7 +226,7 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
     const char *refusal = exchange == NULL ? "memory ran out" : NULL;
     if (request->header_count > WEIR_REQUEST_HEADERS_MAX)
         refusal = "it has too many headers";
-    else if (!weir_text_is_utf8(request->target))
+    else if (!weir_utf8_is_valid(request->target.data, request->target.size))
         refusal = "its target is not UTF-8";
     if (refusal != NULL) {
         weir_log(WEIR_LOG_WARNING, "component %s: request refused: %s", weir_guest_id(guest), refusal);

@@ -3,8 +3,6 @@
  */
 #include "guest/header_filter.h"
 
-#include "observe/escape.h"
-
 #include <string.h>
 
 weir_bytes_t weir_bytes_of(const char *string)
@@ -60,23 +58,6 @@ bool weir_header_value_is_ascii(weir_bytes_t value)
         unsigned char c = (unsigned char)value.data[i];
         if ((c < 0x20 && c != '\t') || c >= 0x7f)
             return false;
-    }
-    return true;
-}
-
-bool weir_text_is_utf8(weir_bytes_t text)
-{
-    size_t i = 0;
-    while (i < text.size) {
-        if ((unsigned char)text.data[i] < 0x80) {
-            i++;
-            continue;
-        }
-        uint32_t code_point;
-        size_t size = weir_utf8_character(text.data + i, text.size - i, &code_point);
-        if (size == 0)
-            return false;
-        i += size;
     }
     return true;
 }

@@ -29,9 +29,6 @@ bool weir_header_value_is_valid(weir_bytes_t value);
  */
 bool weir_header_value_is_ascii(weir_bytes_t value);
 
-/* Whether all of `text` is UTF-8. */
-bool weir_text_is_utf8(weir_bytes_t text);
-
 /*
  * Whether a request's header stays with the connection. These are the names that wasmtime-wasi-http keeps from guests
  * (DEFAULT_FORBIDDEN_HEADERS), without Host. TE and Trailer reach the guest, as they do in Spin.

@@ -4,6 +4,7 @@
 #include "guest/spin_headers.h"
 
 #include "guest/header_filter.h"
+#include "observe/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static bool add_client_headers(const weir_request_t *request, weir_spin_headers_
     for (size_t i = 0; i < request->header_count; i++) {
         weir_pair_t header = request->headers[i];
         /* Spin refuses the request even when it would not have passed the header on. */
-        if (!weir_text_is_utf8(header.value))
+        if (!weir_utf8_is_valid(header.value.data, header.value.size))
             return false;
         bool passes = weir_header_name_is_valid(header.name) && weir_header_value_is_valid(header.value) &&
                       !weir_header_is_of_client_connection(header.name) && !weir_header_is_of_host(header.name);

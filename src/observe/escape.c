@@ -3,7 +3,6 @@
  */
 #include "observe/escape.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +38,19 @@ size_t weir_utf8_character(const char *bytes, size_t size, uint32_t *ret_code_po
         return 0;
     *ret_code_point = code_point;
     return length;
+}
+
+bool weir_utf8_is_valid(const char *text, size_t size)
+{
+    size_t i = 0;
+    while (i < size) {
+        uint32_t code_point;
+        size_t taken = weir_utf8_character(text + i, size - i, &code_point);
+        if (taken == 0)
+            return false;
+        i += taken;
+    }
+    return true;
 }
 
 /* Control characters (C0, DEL, C1), line and paragraph separators, and everything that reorders text (UAX #9). */

@@ -4,6 +4,7 @@
 #ifndef WEIR_OBSERVE_ESCAPE_H
 #define WEIR_OBSERVE_ESCAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,9 @@
  * Returns 0, and leaves `*ret_code_point` untouched, when there is no valid character or `size` is 0. Any thread.
  */
 size_t weir_utf8_character(const char *bytes, size_t size, uint32_t *ret_code_point);
+
+/* Whether all of `text` is UTF-8; so it is when `size` is 0. Any thread. */
+bool weir_utf8_is_valid(const char *text, size_t size);
 
 /* The most bytes that one step of weir_escape_next yields, without a terminator. */
 #define WEIR_ESCAPE_MAX 8

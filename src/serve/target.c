@@ -5,7 +5,8 @@
  */
 #include "serve/target.h"
 
-#include <stdint.h>
+#include "observe/escape.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -31,55 +32,6 @@ static bool query_may_hold(unsigned char byte)
     return byte == 0x21 || byte == 0x22 || (byte >= 0x24 && byte <= 0x7E) || byte >= 0x80;
 }
 
-/* The length of the UTF-8 sequence that begins here, 0 when there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *bytes, size_t size)
-{
-    size_t length;
-    uint32_t least;
-    uint32_t point;
-    if (bytes[0] < 0x80) {
-        return 1;
-    } else if (bytes[0] >= 0xC2 && bytes[0] <= 0xDF) {
-        length = 2;
-        least = 0x80;
-        point = bytes[0] & 0x1Fu;
-    } else if ((bytes[0] & 0xF0) == 0xE0) {
-        length = 3;
-        least = 0x800;
-        point = bytes[0] & 0x0Fu;
-    } else if (bytes[0] >= 0xF0 && bytes[0] <= 0xF4) {
-        length = 4;
-        least = 0x10000;
-        point = bytes[0] & 0x07u;
-    } else {
-        return 0;
-    }
-    if (size < length) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        point = point << 6 | (bytes[i] & 0x3Fu);
-    }
-    bool is_surrogate = point >= 0xD800 && point <= 0xDFFF;
-    return point < least || point > 0x10FFFF || is_surrogate ? 0 : length;
-}
-
-static bool is_utf8(const char *text, size_t size)
-{
-    size_t at = 0;
-    while (at < size) {
-        size_t length = utf8_length((const unsigned char *)text + at, size - at);
-        if (length == 0) {
-            return false;
-        }
-        at += length;
-    }
-    return true;
-}
-
 /* Path and query; `text` begins with "/", or with "?" or nothing, when it stands after an authority. */
 static bool parse_path_and_query(const char *text, size_t size, weir_target_t *ret_target)
 {
@@ -95,7 +47,7 @@ static bool parse_path_and_query(const char *text, size_t size, weir_target_t *r
             return false;
         }
     }
-    if (!is_utf8(text, size)) {
+    if (!weir_utf8_is_valid(text, size)) {
         return false;
     }
     ret_target->target = (weir_bytes_t){text, size};

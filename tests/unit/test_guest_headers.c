@@ -3,6 +3,7 @@
  */
 #include "guest/header_filter.h"
 #include "guest/spin_headers.h"
+#include "observe/escape.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,9 +49,9 @@ static void test_utf8_is_told_from_other_bytes(void **state)
     static const char *const bad[] = {
         "\x80", "caf\xe9", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe4\xb8"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        assert_true(weir_text_is_utf8(weir_bytes_of(good[i])));
+        assert_true(weir_utf8_is_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(weir_text_is_utf8(weir_bytes_of(bad[i])));
+        assert_false(weir_utf8_is_valid(bad[i], strlen(bad[i])));
 }
 
 typedef struct name_case {
