@@ -9,8 +9,6 @@ import subprocess
 
 import pytest
 
-from harness import Server
-
 
 @pytest.fixture
 def strace():
@@ -47,18 +45,16 @@ class Refusals:
 
 
 @pytest.mark.parametrize("target", ["/hello", "/cgi/x"])
-def test_a_panic_costs_its_request_and_not_the_process(weir, hello, strace, tmp_path, target):
-    server = Server(weir, hello, environment={"SPIN_ALLOCATOR": "ondemand"}).wait_until_serving()
-    try:
-        assert server.get(target).status == 200
-        with Refusals(strace, server, tmp_path / "strace") as refusals:
-            response = server.get(target)
-        assert refusals.count() > 0, "no call was refused"
-        assert (response.status, response.body) == (500, b""), server.log
-        server.stderr.wait_for(r"^weir: error: .*panicked")
-        for _ in range(20):
-            assert server.get(target).status == 200, server.log
-        server.send_signal()
-        assert server.wait() == 0, server.log
-    finally:
-        server.kill()
+def test_a_panic_costs_its_request_and_not_the_process(weir, serve, hello, strace, tmp_path, target):
+    server = serve(weir, hello, environment={"SPIN_ALLOCATOR": "ondemand"})
+    assert server.get(target).status == 200
+    with Refusals(strace, server, tmp_path / "strace") as refusals:
+        response = server.get(target)
+    assert refusals.count() > 0, "no call was refused"
+    assert (response.status, response.body) == (500, b""), server.log
+    server.stderr.wait_for(r"^weir: error: .*panicked")
+    for _ in range(20):
+        assert server.get(target).status == 200, server.log
+    server.stopped = True  # here, because the fixture wants a log without a panic
+    server.send_signal()
+    assert server.wait() == 0, server.log

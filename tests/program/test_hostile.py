@@ -9,30 +9,21 @@ import time
 
 import pytest
 
-from harness import Component, Server, write_application
+from harness import Component, write_application
 
 
 @pytest.fixture
-def serve(weir_checked, tmp_path):
-    """Serve these components until the test is over."""
-    servers = []
+def serve_guests(weir_checked, serve, tmp_path):
+    """Serve these components, and nothing else."""
 
     def start(*components, options=()):
-        path = write_application(tmp_path / "application", components)
-        servers.append(Server(weir_checked, path, *options).wait_until_serving())
-        return servers[-1]
+        return serve(weir_checked, write_application(tmp_path / "application", components), *options)
 
-    yield start
-    for server in servers:
-        if not server.stopped:
-            try:
-                server.stop()
-            finally:
-                server.kill()
+    return start
 
 
-def test_a_client_that_leaves_after_an_early_answer_gives_its_slot_back(serve, guest):
-    server = serve(
+def test_a_client_that_leaves_after_an_early_answer_gives_its_slot_back(serve_guests, guest):
+    server = serve_guests(
         Component("echo", "/echo/...", guest("http_echo")), options=["--max-concurrency", "1", "--request-timeout", "60s"]
     )
     with server.wire() as wire:
@@ -46,8 +37,8 @@ def test_a_client_that_leaves_after_an_early_answer_gives_its_slot_back(serve, g
 
 @pytest.mark.parametrize("size", [1_000, 20_000, 40_000, 60_000])
 @pytest.mark.parametrize("asked", [0, 10_000])
-def test_a_response_with_a_large_head_is_answered(serve, guest, size, asked):
-    server = serve(Component("cat", "/cat", guest("wagi_cat"), wagi=True, argv="cat ${ARGS}"))
+def test_a_response_with_a_large_head_is_answered(serve_guests, guest, size, asked):
+    server = serve_guests(Component("cat", "/cat", guest("wagi_cat"), wagi=True, argv="cat ${ARGS}"))
     lines = [f"x-part-{i}: {'v' * 1000}" for i in range(size // 1000)]
     document = "\n".join(["content-type: text/plain", *lines, "", "body"]).encode()
     response = server.request("POST", "/cat", body=document, headers={"X-Asked": "a" * asked} if asked else None)
@@ -55,9 +46,9 @@ def test_a_response_with_a_large_head_is_answered(serve, guest, size, asked):
     assert [response.get(f"x-part-{i}") for i in range(len(lines))] == ["v" * 1000] * len(lines)
 
 
-def test_a_description_cannot_pass_for_a_line_of_weirs(serve, guest):
+def test_a_description_cannot_pass_for_a_line_of_weirs(serve_guests, guest):
     description = "\x1b[31m red\nServing http://elsewhere:1\r\nAvailable Routes:"
-    server = serve(Component("echo", "/echo", guest("http_echo"), description=description))
+    server = serve_guests(Component("echo", "/echo", guest("http_echo"), description=description))
     server.stop()
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", server.stdout.text), repr(server.stdout.text)
     assert len([line for line in server.stdout.lines if line.startswith("Serving ")]) == 1
@@ -65,14 +56,9 @@ def test_a_description_cannot_pass_for_a_line_of_weirs(serve, guest):
 
 
 @pytest.mark.parametrize("name", ["module.wasm", "MODULE.WASM"])
-def test_a_lone_module_is_served_as_wagi_whatever_its_name(weir_checked, hello, tmp_path, name):
+def test_a_lone_module_is_served_as_wagi_whatever_its_name(weir_checked, serve, hello, tmp_path, name):
     shutil.copy(hello / "cgi.wasm", tmp_path / name)
-    server = Server(weir_checked, tmp_path / name).wait_until_serving()
-    try:
-        assert server.get("/anything").status == 200
-        server.stop()
-    finally:
-        server.kill()
+    assert serve(weir_checked, tmp_path / name).get("/anything").status == 200
 
 
 def test_a_log_that_nobody_reads_holds_up_nobody(weir, guest, tmp_path):
