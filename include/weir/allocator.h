@@ -5,8 +5,8 @@
  * processes (trials), and takes the best (the choice). Nothing in it aborts, exits or hangs: every failure is a
  * verdict or a status.
  *
- * Threads: weir_allocator_choose forks, and must be called while the process has one thread. Everything else may be
- * called from any thread; a choice is constant once made.
+ * Threads: what runs trials forks: in a process with one thread directly, else through a trial server that was started
+ * before there was a second thread. A choice is constant once made and tuned, and may then be read by any thread.
  */
 #ifndef WEIR_ALLOCATOR_H
 #define WEIR_ALLOCATOR_H
@@ -27,6 +27,7 @@ typedef enum weir_status {
     WEIR_ERROR_MEMORY = 2,      /* the host program's own memory ran out */
     WEIR_ERROR_UNAVAILABLE = 3, /* nothing that the strategy allows works on this machine */
     WEIR_ERROR_SYSTEM = 4,      /* the system refused something that a choice cannot be made without */
+    WEIR_ERROR_THREADS = 5,     /* the process has threads already, and no trial server was started before them */
 } weir_status_t;
 
 /* ---- Facts ------------------------------------------------------------------------------------------------------ */
@@ -44,6 +45,7 @@ typedef struct weir_fact {
     const char *source;
 } weir_fact_t;
 
+enum { WEIR_HUGE_PAGES_ALWAYS = 3 }; /*TMP*/
 /* What was read from the machine. Bytes unless the name says otherwise. */
 typedef struct weir_facts {
     size_t size;            /* sizeof(weir_facts_t) of the library that filled it */
@@ -66,6 +68,8 @@ typedef struct weir_facts {
     weir_fact_t mappings_used;       /* a count */
     weir_fact_t executable_memory;   /* 1 when code may be made executable, 0 when that is refused */
     weir_fact_t emulated;            /* 1 under qemu-user, 0 otherwise */
+    weir_fact_t cgroup_kills_group;  /*TMP*/
+    weir_fact_t huge_pages;          /*TMP*/
 } weir_facts_t;
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
@@ -113,9 +117,27 @@ typedef struct weir_rung {
     uint32_t memories_per_slot;
     uint32_t tables_per_slot;
     uint32_t core_instances_per_slot;
-    uint64_t stack_bytes; /* of a fiber's stack */
-    bool pulley;          /* interpreted byte code instead of native code */
+    uint64_t stack_bytes;    /* of a fiber's stack */
+    bool pulley;             /* interpreted byte code instead of native code */
+    uint32_t decommit_batch; /* slots whose memory goes back to the system together; 0 and 1: each by itself */
+    uint32_t warm_slots;     /* unused slots that may keep memory resident; 0: none */
+    bool huge_pages_off;     /* the process does without transparent huge pages: prctl(2), PR_SET_THP_DISABLE */
 } weir_rung_t;
+
+/* Settings of a pool that change neither what it reserves nor the code that runs in it, only what an instance costs. */
+typedef struct weir_knobs {
+    uint64_t memory_keep_resident_bytes;
+    uint32_t decommit_batch;
+    bool huge_pages_off;
+} weir_knobs_t;
+
+/* One setting of the knobs, and what an instance cost with it: microseconds; 0: it did not work. */
+typedef struct weir_variant {
+    weir_knobs_t knobs;
+    double instance_microseconds;
+} weir_variant_t;
+
+enum { WEIR_VARIANTS_MAX = 10 };
 
 typedef enum weir_outcome {
     WEIR_OUTCOME_NOT_TRIED = 0, /* the ladder ended before it, or arithmetic ruled it out: see the message */
@@ -153,8 +175,13 @@ typedef struct weir_verdict {
     int error_number;             /* errno of the call that refused, or 0 */
     int detail;                   /* signal number or exit status, by the outcome */
     uint64_t refused_bytes;       /* what the refused call asked for, or 0 when unknown */
-    char call[32];                /* the system call that refused, or "" */
-    char message[224];            /* one line for a person */
+    uint32_t held;                /* instances that were held at once, each with memory touched */
+    uint32_t threads;             /* that took part */
+    uint32_t variant;             /* the best of the settings of the knobs: the rung has it */
+    uint32_t variant_count;       /* how many were timed */
+    weir_variant_t variants[WEIR_VARIANTS_MAX];
+    char call[32];     /* the system call that refused, or "" */
+    char message[224]; /* one line for a person */
 } weir_verdict_t;
 
 typedef struct weir_trial_result {
@@ -170,10 +197,42 @@ typedef struct weir_choose_options {
     weir_strategy_t strategy;
     weir_needs_t needs;
     uint32_t trial_milliseconds; /* deadline of one trial; 0: chosen by the library (longer under emulation) */
+    /*
+     * Each guest by itself, borrowed, instead of `needs` for all of them: then one that would make the pool worse for
+     * the others is placed in an engine of its own (weir_choice_is_apart). Of `needs` concurrency and
+     * maximum_memory_bytes alone are used. NULL: `needs` says it all.
+     */
+    const weir_needs_t *guests;
+    size_t guest_count;
+    /*
+     * Where choices are remembered, so that the next start proves the chosen rung alone: a directory that belongs to
+     * this user alone, made if need be. NULL: $XDG_CACHE_HOME/weir, or ~/.cache/weir. "": nothing is remembered.
+     */
+    const char *cache_directory;
+    struct weir_trial_server *server; /* borrowed: where trials fork; NULL: from this process. See below. */
 } weir_choose_options_t;
 
 /* The rung in use, how it was decided, and everything that was tried. Opaque; see the functions below. */
 typedef struct weir_choice weir_choice_t;
+
+/* ---- Trial servers ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Trials fork, and the children of a process with many threads inherit locks that nobody releases. A trial server is a
+ * small process that was forked before there were threads, and forks trials from then on; it ends with its parent.
+ */
+typedef struct weir_trial_server weir_trial_server_t;
+
+/*
+ * Start one, while this process has one thread, and as early as may be: it keeps a copy of what the process has then.
+ * WEIR_ERROR_THREADS: there are threads already. WEIR_ERROR_SYSTEM: no process or socket could be had.
+ */
+weir_status_t weir_trial_server_start(weir_trial_server_t **ret_server);
+
+/* End it. Nobody may use it any more. NULL is allowed. */
+void weir_trial_server_stop(weir_trial_server_t *own_server);
+
+/* ---- Choosing: the functions ------------------------------------------------------------------------------------- */
 
 /* Zero the structure and set its size. */
 void weir_choose_options_init(weir_choose_options_t *options);
@@ -183,13 +242,64 @@ void weir_choose_options_init(weir_choose_options_t *options);
  *
  * WEIR_OK and WEIR_ERROR_UNAVAILABLE both store a choice (to be freed with weir_choice_free): the latter has no rung,
  * but says what was tried and why it failed. Other failures leave `*ret_choice` untouched. Blocks for as long as the
- * trials take: some tenths of a second natively, some seconds under emulation. Call it before the process has a second
- * thread: it forks, and the children use more of the C library than a fork from many threads allows.
+ * trials take: some tenths of a second natively, some seconds under emulation; milliseconds when an earlier start made
+ * the same decision. In a process with a second thread it needs a trial server: without one it returns
+ * WEIR_ERROR_THREADS.
  */
 weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice);
 
 /* Free a choice. NULL is allowed. */
 void weir_choice_free(weir_choice_t *own_choice);
+
+/*
+ * A program's own work on an instance, to be timed in the child of a trial in place of a made-up module. Every function
+ * is called in that child alone.
+ */
+typedef struct weir_workload {
+    size_t size; /* sizeof(weir_workload_t) */
+    void *context;
+    /* A configuration as the program makes it, before weir_choice_configure. NULL: memory ran out. */
+    wasm_config_t *(*config_new)(void *context);
+    /* Get ready for an engine; called once for each engine, one after the other. An error ends the tuning. */
+    wasmtime_error_t *(*prepare)(void *context, wasm_engine_t *engine, void **ret_prepared);
+    /* One instance: create it, use it, drop it. From several threads at once, numbered from 0; false: it failed. */
+    bool (*cycle)(void *prepared, unsigned thread);
+    void (*release)(void *prepared);
+    /* Stands for what is run, so that the result can be remembered with the choice; 0: it is not. */
+    uint64_t fingerprint;
+} weir_workload_t;
+
+/*
+ * Time a program's own work with the knobs that the chosen rung could have, in a child process, and set the best. The
+ * rung's size and the code that it needs stay as they are. `milliseconds` is a deadline, within which prepare may have
+ * to compile; what is not done then leaves the choice as it was, with WEIR_ERROR_UNAVAILABLE. Forks, as
+ * weir_allocator_choose does.
+ */
+weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *workload, uint32_t milliseconds);
+
+/*
+ * The next lower choice for a program that runs already, to be freed with weir_choice_free: a pool that keeps nothing
+ * resident in unused slots, then one with half the slots, and so on down to two for each processor. The code that was
+ * compiled for `choice` is good for it. It is proved through the server, as the machine is now; one that does not work
+ * is passed over. WEIR_ERROR_UNAVAILABLE: there is nothing lower. Blocks for a trial; any thread.
+ */
+weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower);
+
+/*
+ * Whether a choice still works, as the machine is now: WEIR_OK, or WEIR_ERROR_UNAVAILABLE. To be asked before a program
+ * goes back to it from a lower one. Blocks for a trial; any thread, but one at a time for one choice.
+ */
+weir_status_t weir_choice_prove(weir_choice_t *choice, weir_trial_server_t *server);
+
+/*
+ * Whether a guest, by its index in the options, is placed in an engine of its own, beside the pool's: the engine is
+ * configured with weir_choice_configure_apart and holds as many instances as weir_choice_rung_apart has slots.
+ */
+bool weir_choice_is_apart(const weir_choice_t *choice, size_t guest);
+
+/* The rung of the guests that are placed apart: on demand; or NULL when there are none. It lives as long as the choice.
+ */
+const weir_rung_t *weir_choice_rung_apart(const weir_choice_t *choice);
 
 /* The rung that was chosen, or NULL when nothing worked. It lives as long as the choice. */
 const weir_rung_t *weir_choice_rung(const weir_choice_t *choice);
@@ -217,6 +327,9 @@ double weir_choice_milliseconds(const weir_choice_t *choice);
 uint64_t weir_rung_address_bytes(const weir_rung_t *rung, const weir_needs_t *needs);
 uint64_t weir_rung_commit_bytes(const weir_rung_t *rung, const weir_needs_t *needs);
 
+/* True when the decision was made at an earlier start, and only proved again now. */
+bool weir_choice_is_remembered(const weir_choice_t *choice);
+
 /* True when, for want of something on this machine, the choice is less than the standard pool with the slots wanted. */
 bool weir_choice_is_reduced(const weir_choice_t *choice);
 
@@ -241,12 +354,15 @@ const char *weir_choice_advice(const weir_choice_t *choice);
  */
 weir_status_t weir_choice_configure(const weir_choice_t *choice, wasm_config_t *config);
 
+/* The same for the engine of the guests that are placed apart. There must be such guests. */
+weir_status_t weir_choice_configure_apart(const weir_choice_t *choice, wasm_config_t *config);
+
 /*
- * Where address space is tight, limit the number of malloc arenas, as the trials did: glibc reserves 64 MiB for each,
- * and instances cost many times more where those reservations keep failing. Does nothing where there is room, or with
- * another C library. Call it before the process has a second thread.
+ * Set for this process what the trials had set for theirs: where address space is tight, fewer malloc arenas (glibc
+ * reserves 64 MiB for each, and instances cost many times more where those reservations keep failing), and no
+ * transparent huge pages, if the rung says so. Call it before the process has a second thread.
  */
-void weir_choice_limit_arenas(const weir_choice_t *choice);
+void weir_choice_prepare_process(const weir_choice_t *choice);
 
 /* ---- Words
  * -------------------------------------------------------------------------------------------------------------- */

@@ -35,6 +35,10 @@ static const uint64_t instance_keeps = 64 * KIB;
 /* An engine by itself, and what its first instance loads. A trial has it too, beside what is kept from it. */
 static const uint64_t engine_bytes = 16 * MIB;
 
+/* With less than this beside the engine no program serves anything: weir's threads and heap take as much at the least.
+ */
+static const uint64_t program_least = 4 * MIB;
+
 /* Compiling takes some multiple of the wasm file, for a while; its result stays. */
 static const uint64_t compile_factor = 8;
 
@@ -106,6 +110,7 @@ static void bound_address(
         /* Usage that is not known is taken for what this program has at its start. */
         uint64_t used = facts->address_space_used.knowledge == WEIR_KNOWN ? facts->address_space_used.value : 64 * MIB;
         uint64_t left = subtract(limit, weir_add(used, engine_bytes));
+        left = left < program_least ? 0 : left;
         budgets->arenas = (unsigned)least(limit / GIB, 8 * processors);
         budgets->arenas = budgets->arenas == 0 ? 1 : budgets->arenas;
         /* The heap and the code; for each processor a loop's stack and a compiling thread's; the arenas. */
@@ -142,6 +147,7 @@ static void bound_commit(const weir_facts_t *facts, const weir_needs_t *needs, w
     if (facts->data_limit.knowledge == WEIR_KNOWN) {
         uint64_t used = facts->data_used.knowledge == WEIR_KNOWN ? facts->data_used.value : 16 * MIB;
         uint64_t left = subtract(facts->data_limit.value, weir_add(used, engine_bytes));
+        left = left < program_least ? 0 : left;
         uint64_t kept = least(margin + weir_facts_processors(facts) * 10 * MIB, left / 2);
         budgets->commit_margin = kept > budgets->commit_margin ? kept : budgets->commit_margin;
         tighten(&budgets->commit, left - kept, facts->data_limit.value, WEIR_LIMIT_DATA);

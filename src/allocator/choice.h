@@ -1,47 +1,61 @@
 /*
- * choice.h: tries a ladder and takes the best rung. The trials come through a function, so that a table can stand in
- * for the machine.
+ * choice.h: a choice, and what makes one: the facts, the ladder, the search, and what was remembered.
  */
 #ifndef WEIR_ALLOCATOR_CHOICE_H
 #define WEIR_ALLOCATOR_CHOICE_H
 
+#include "allocator/code.h"
 #include "allocator/facts.h"
 #include "allocator/ladder.h"
-#include "allocator/plan.h"
+#include "allocator/placement.h"
+#include "allocator/search.h"
 #include "weir/allocator.h"
 
-/* What tries a rung, and what knows the time; both are replaced in tests. */
-typedef struct weir_tester {
-    void (*trial)(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict);
-    double (*milliseconds)(void *context);
-    void *context;
-} weir_tester_t;
+/* What was decided for some guests together. */
+typedef struct weir_decided {
+    weir_needs_t needs; /* complete */
+    unsigned arenas;
+    unsigned trials;
+    size_t count;
+    size_t index; /* SIZE_MAX: nothing works */
+    weir_trial_result_t ladder[WEIR_LADDER_MAX];
+} weir_decided_t;
+
+/* All of a decision. It can be written to a file as it is, and read again. */
+typedef struct weir_decision {
+    weir_strategy_t strategy;
+    weir_decided_t pool; /* for the guests that share a pool; on demand, where there is none */
+    weir_decided_t rest; /* for those that are placed apart */
+    size_t apart_count;
+    bool apart[WEIR_GUESTS_MAX];
+    /* What a program's own work cost with each setting of the knobs, when it was timed. */
+    uint64_t tuned_fingerprint; /* of the work; 0: it was not timed */
+    uint32_t tuned;             /* the best of the settings */
+    uint32_t tuned_count;
+    weir_variant_t tuned_variants[WEIR_VARIANTS_MAX];
+} weir_decision_t;
 
 struct weir_choice {
     weir_facts_t facts;
-    weir_needs_t needs;
-    weir_strategy_t strategy;
-    unsigned arenas;
-    size_t count;
-    size_t index; /* SIZE_MAX: nothing works */
-    unsigned trials;
+    weir_decision_t decision;
+    weir_trial_server_t *server; /* borrowed; NULL: trials fork from this process */
     double milliseconds;
-    weir_trial_result_t ladder[WEIR_LADDER_MAX];
+    bool remembered;        /* it was proved again, not decided anew */
+    char *memory_directory; /* own: where it is remembered; NULL: nowhere */
+    uint64_t memory_key;
+    char memory_note[160]; /* why it could not be remembered; "" when it could, or was not to be */
+    weir_codes_t codes;    /* what the trials compiled, for what comes after */
     char summary[256];
-    char reason[256];
+    char reason[320];
     char notice[2048];
     char advice[512];
 };
 
-/*
- * Try the steps of a ladder and write their verdicts into it. Stores how many steps were tried, and returns the index
- * of the best step, or SIZE_MAX when none works. `deadline` is one trial's, in milliseconds; 0: a default.
- */
-size_t weir_choose_step(const weir_facts_t *facts, const weir_needs_t *needs, uint32_t deadline,
-    const weir_tester_t *tester, weir_ladder_t *ladder, unsigned *ret_trials);
-
 /* weir_allocator_choose for another machine and other trials. */
 weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const weir_tester_t *tester,
     const weir_choose_options_t *options, weir_choice_t **ret_choice);
+
+/* Write the decision to where it is remembered, if anywhere. */
+void weir_choice_keep(weir_choice_t *choice);
 
 #endif

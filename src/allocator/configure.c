@@ -40,6 +40,9 @@ static weir_status_t configure_pool(const weir_rung_t *rung, wasm_config_t *conf
     wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool, (size_t)rung->memory_keep_resident_bytes);
     wasmtime_pooling_allocation_config_table_keep_resident_set(pool, (size_t)rung->table_keep_resident_bytes);
     wasmtime_pooling_allocation_config_async_stack_keep_resident_set(pool, (size_t)rung->stack_keep_resident_bytes);
+    wasmtime_pooling_allocation_config_decommit_batch_size_set(
+        pool, rung->decommit_batch == 0 ? 1 : rung->decommit_batch);
+    wasmtime_pooling_allocation_config_max_unused_warm_slots_set(pool, rung->warm_slots);
     wasmtime_pooling_allocation_strategy_set(config, pool);
     wasmtime_pooling_allocation_config_delete(pool);
     return WEIR_OK;

@@ -7,7 +7,8 @@
 #include "weir/allocator.h"
 
 /*
- * Set allocation strategy, reservation, guard, stack size and target. Leaves everything else alone. WEIR_ERROR_MEMORY
+ * Set allocation strategy, reservation, guard, stack size and target. Leaves everything else alone, also whether the
+ * process does without transparent huge pages: see weir_huge_pages_set. WEIR_ERROR_MEMORY
  * when there is no memory for it, WEIR_ERROR_UNAVAILABLE when this Wasmtime has no interpreter and the rung needs it;
  * the configuration is then of no use.
  */

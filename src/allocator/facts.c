@@ -220,10 +220,18 @@ void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts)
     facts.address_bits = address_bits(maps.stack_end);
     weir_cgroup_read(root, &facts.cgroup_limit, &facts.cgroup_used);
     facts.emulated = read_emulated(root);
-    bool granted = false;
-    known = machine->executable_memory(&granted);
-    facts.executable_memory = fact(known, granted ? 1 : 0, "mprotect PROT_EXEC in a child");
+    facts.executable_memory = fact(false, 0, "mprotect PROT_EXEC in a child");
     *ret_facts = facts;
+}
+void weir_facts_read_executable(const weir_machine_t *machine, weir_facts_t *facts)
+{
+    bool granted = false;
+    bool known = machine->executable_memory(&granted);
+    facts->executable_memory = fact(known, granted ? 1 : 0, "mprotect PROT_EXEC in a child");
+}
+uint64_t weir_facts_fingerprint(const weir_facts_t *facts)
+{
+    return facts->memory_total.value ^ facts->address_space_limit.value ^ facts->emulated.value;
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */

@@ -47,4 +47,6 @@ const weir_fact_name_t *weir_fact_names(size_t *ret_count);
 /* The fact that a name stands for. */
 const weir_fact_t *weir_fact_get(const weir_facts_t *facts, const weir_fact_name_t *name);
 
+/*TMP*/ void weir_facts_read_executable(const weir_machine_t *machine, weir_facts_t *facts);
+uint64_t weir_facts_fingerprint(const weir_facts_t *facts);
 #endif

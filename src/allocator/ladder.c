@@ -15,10 +15,7 @@
 #define MIB (KIB * KIB)
 #define GIB (KIB * MIB)
 
-enum { LAYOUTS_MAX = 3, STANDARD_STEPS = 4, KEEP_VARIANTS = 2 };
-
-static const uint64_t keep_bytes = 2 * MIB; /* what Spin keeps; a guest that dirties less costs no system call */
-static const uint64_t table_keep_bytes = 512 * KIB;
+enum { LAYOUTS_MAX = 3, STANDARD_STEPS = 4 };
 
 typedef struct layout {
     uint64_t slot_bytes;
@@ -64,7 +61,7 @@ const char *weir_rung_text(const weir_rung_t *rung, char *buffer, size_t size)
 
 /* ---- Rungs ------------------------------------------------------------------------------------------------------- */
 
-static weir_rung_t make_pool(const builder_t *builder, weir_tier_t tier, layout_t layout, uint64_t keep, bool pulley)
+static weir_rung_t make_pool(const builder_t *builder, weir_tier_t tier, layout_t layout, bool pulley)
 {
     uint32_t roomy = builder->tight ? 1000 : 20000;
     uint32_t elements = larger(builder->needs->table_elements, roomy);
@@ -74,8 +71,6 @@ static weir_rung_t make_pool(const builder_t *builder, weir_tier_t tier, layout_
         .slots = layout.slots,
         .slot_bytes = layout.slot_bytes,
         .guard_bytes = pulley ? 0 : guard, /* the interpreter checks every access itself */
-        .memory_keep_resident_bytes = keep < layout.slot_bytes ? keep : layout.slot_bytes,
-        .table_keep_resident_bytes = keep == 0 ? 0 : table_keep_bytes,
         .table_elements = elements,
         .memories_per_slot = builder->needs->memories,
         .tables_per_slot = builder->needs->tables,
@@ -110,8 +105,7 @@ static uint32_t fit(const builder_t *builder, const weir_rung_t *rung, uint32_t 
 
 static bool same_layout(const weir_rung_t *a, const weir_rung_t *b)
 {
-    return a->tier == b->tier && a->slots == b->slots && a->slot_bytes == b->slot_bytes && a->pulley == b->pulley &&
-           a->memory_keep_resident_bytes == b->memory_keep_resident_bytes;
+    return a->tier == b->tier && a->slots == b->slots && a->slot_bytes == b->slot_bytes && a->pulley == b->pulley;
 }
 
 /* Why arithmetic rules a rung out. */
@@ -165,11 +159,11 @@ static weir_step_t *add(builder_t *builder, const weir_rung_t *rung)
 
 /* ---- Standard ---------------------------------------------------------------------------------------------------- */
 
-static void add_standard(builder_t *builder, uint64_t keep, bool pulley, bool only_possible)
+static void add_standard(builder_t *builder, bool pulley, bool only_possible)
 {
     uint32_t wanted = builder->needs->concurrency;
     uint32_t floor = builder->forced ? 1 : smaller(wanted, 2 * builder->good);
-    weir_rung_t rung = make_pool(builder, WEIR_TIER_STANDARD, (layout_t){4 * GIB, wanted}, keep, pulley);
+    weir_rung_t rung = make_pool(builder, WEIR_TIER_STANDARD, (layout_t){4 * GIB, wanted}, pulley);
     uint32_t fits = fit(builder, &rung, wanted);
     if (fits < wanted && !only_possible) {
         add(builder, &rung);
@@ -198,7 +192,7 @@ static void add_standard(builder_t *builder, uint64_t keep, bool pulley, bool on
 
 static uint32_t compact_fit(const builder_t *builder, uint64_t slot_bytes, bool pulley)
 {
-    weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, (layout_t){slot_bytes, 1}, keep_bytes, pulley);
+    weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, (layout_t){slot_bytes, 1}, pulley);
     return fit(builder, &rung, builder->needs->concurrency);
 }
 
@@ -281,24 +275,32 @@ static size_t compact_layouts(const builder_t *builder, bool pulley, layout_t la
     return count;
 }
 
-static void add_compact(builder_t *builder, uint64_t keep, bool pulley)
+static void add_compact(builder_t *builder, bool pulley)
 {
     layout_t layouts[LAYOUTS_MAX];
     size_t count = compact_layouts(builder, pulley, layouts);
     if (builder->compact_only && layouts[0].slots < builder->needs->concurrency) {
         /* What was wanted, for the record: arithmetic rules it out. */
         layout_t whole = {compact_sizes(builder).comfort, builder->needs->concurrency};
-        weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, whole, keep, pulley);
+        weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, whole, pulley);
         add(builder, &rung);
     }
     for (size_t i = 0; i < count; i++) {
-        weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, layouts[i], keep, pulley);
+        weir_rung_t rung = make_pool(builder, WEIR_TIER_COMPACT, layouts[i], pulley);
         add(builder, &rung);
     }
     builder->group++;
 }
 
 /* ---- On demand --------------------------------------------------------------------------------------------------- */
+
+/* Whether there is anything for instances at all. */
+static bool something_is_left(const builder_t *builder)
+{
+    const weir_budgets_t *budgets = &builder->ladder->budgets;
+    return !(budgets->address.bounded && budgets->address.bytes == 0) &&
+           !(budgets->commit.bounded && budgets->commit.bytes == 0);
+}
 
 static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
 {
@@ -327,7 +329,7 @@ static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
         }
         weir_step_t *step = add(builder, &rung);
         if (step != NULL) {
-            step->possible = step->possible || last;
+            step->possible = step->possible || (last && something_is_left(builder));
             step->last_resort = last_resort;
         }
         if (last && rung.slots < wanted && rung.slots >= 4) {
@@ -351,26 +353,18 @@ static void add_tiers(builder_t *builder, weir_strategy_t strategy, bool pulley)
     bool compact =
         strategy == WEIR_STRATEGY_AUTO || strategy == WEIR_STRATEGY_COMPACT || strategy == WEIR_STRATEGY_ANY_POOL;
     bool ondemand = strategy == WEIR_STRATEGY_AUTO || strategy == WEIR_STRATEGY_ONDEMAND;
-    /* Clearing kept pages by hand is cheap natively; an emulator would rather have the kernel drop them. */
     bool emulated = weir_fact_is(builder->facts->emulated, 1);
-    const uint64_t keeps[KEEP_VARIANTS] = {emulated ? 0 : keep_bytes, emulated ? keep_bytes : 0};
-    for (unsigned i = 0; standard && !emulated && i < KEEP_VARIANTS; i++) {
-        add_standard(builder, keeps[i], pulley, i > 0);
+    if (standard && !emulated) {
+        add_standard(builder, pulley, false);
     }
     if (compact) {
-        add_compact(builder, keeps[0], pulley);
+        add_compact(builder, pulley);
     }
-    if (ondemand && emulated) {
-        add_ondemand(builder, pulley, false);
-    }
-    if (compact) {
-        add_compact(builder, keeps[1], pulley);
-    }
-    if (ondemand && !emulated) {
+    if (ondemand) {
         add_ondemand(builder, pulley, false);
     }
     if (standard && emulated) {
-        add_standard(builder, keeps[0], pulley, false);
+        add_standard(builder, pulley, false);
     }
 }
 
@@ -384,11 +378,11 @@ static void add_last_resort(builder_t *builder, weir_strategy_t strategy)
         add_ondemand(builder, true, true);
         break;
     case WEIR_STRATEGY_COMPACT:
-        add_compact(builder, keep_bytes, true);
+        add_compact(builder, true);
         break;
     case WEIR_STRATEGY_POOLING:
     case WEIR_STRATEGY_ANY_POOL:
-        add_standard(builder, keep_bytes, true, true);
+        add_standard(builder, true, true);
         break;
     }
     for (size_t i = before; i < builder->ladder->count; i++) {

@@ -43,6 +43,11 @@ void weir_module_shape_make(const weir_needs_t *needs, weir_module_shape_t *ret_
     };
 }
 
+uint64_t weir_module_dirty_bytes(const weir_module_shape_t *shape)
+{
+    return shape->touched_at + (uint64_t)shape->touched_pages * WEIR_MODULE_PAGE;
+}
+
 char *weir_module_text(const weir_needs_t *needs, const weir_module_shape_t *shape)
 {
     char *text = malloc(TEXT_BYTES);

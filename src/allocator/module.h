@@ -24,6 +24,9 @@ typedef struct weir_module_shape {
 /* The shape that `needs`, which must be complete, ask for. */
 void weir_module_shape_make(const weir_needs_t *needs, weir_module_shape_t *ret_shape);
 
+/* How much of the memory, from its start, the timed function writes at most. */
+uint64_t weir_module_dirty_bytes(const weir_module_shape_t *shape);
+
 /*
  * The module as text, to be freed with free(3), or NULL without memory. Exports:
  *   memory                  the first memory

@@ -1,12 +1,26 @@
 /*
- * plan.c: how far a trial of one rung goes.
+ * plan.c: how far a trial of one rung goes, and which settings of its knobs it times.
  */
 #include "allocator/plan.h"
 
-enum { HOLD_USUAL = 8, DEADLINE_NATIVE = 5000, DEADLINE_EMULATED = 4000 };
+#define KIB UINT64_C(1024)
+#define MIB (KIB * KIB)
+
+enum {
+    DEADLINE_NATIVE = 5000,
+    DEADLINE_EMULATED = 6000,
+    THREADS_MOST = 16, /* more show no more */
+    QUICK_HOLD = 2,
+    BATCH_SLOTS = 32,      /* of a decommit batch: as many calls are saved as make a difference */
+    WARM_SLOTS_MOST = 100, /* Wasmtime's own default */
+};
 
 /* What an instance of a trial touches: its stack, some pages of memory, the host's bookkeeping. */
-static const uint64_t held_bytes = UINT64_C(160) * 1024;
+static const uint64_t held_bytes = 160 * KIB;
+
+static const uint64_t keep_usual = 2 * MIB; /* what Spin keeps; a guest that dirties less costs no system call */
+static const uint64_t table_keep_bytes = 512 * KIB;
+static const uint64_t huge_page_bytes = 2 * MIB;
 
 static uint64_t kept_back(const weir_budget_t *budget, uint64_t margin, weir_limit_t limit)
 {
@@ -19,31 +33,146 @@ static bool is_tight(const weir_budget_t *budget, uint64_t asked)
     return budget->bounded && asked > budget->bytes / 2;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets,
-    const weir_rung_t *rung, uint32_t deadline, weir_plan_t *ret_plan)
+    const weir_rung_t *rung, weir_depth_t depth, uint32_t deadline, weir_plan_t *ret_plan)
 {
     bool emulated = weir_fact_is(facts->emulated, 1);
+    bool quick = depth == WEIR_DEPTH_QUICK;
     /*
      * A pool has its address space from the start; instances on demand take it one by one, and writable memory is
-     * always taken one by one. Where there is plenty of it, a few show as much as all.
+     * always taken one by one. Where that is tight, time is no reason to hold fewer than is promised.
      */
     weir_cost_t cost = weir_rung_cost(rung, needs, weir_facts_page_size(facts), rung->slots);
-    bool prove_all = is_tight(&budgets->commit, cost.commit) ||
-                     (rung->tier == WEIR_TIER_ONDEMAND && budgets->address.limit == WEIR_LIMIT_ADDRESS_SPACE &&
-                         is_tight(&budgets->address, cost.address));
-    uint64_t hold = prove_all || rung->slots < HOLD_USUAL ? rung->slots : HOLD_USUAL;
-    if (budgets->resident.bounded && hold > budgets->resident.bytes / 2 / held_bytes) {
-        hold = budgets->resident.bytes / 2 / held_bytes;
+    bool tight = is_tight(&budgets->commit, cost.commit) ||
+                 (rung->tier == WEIR_TIER_ONDEMAND && budgets->address.limit == WEIR_LIMIT_ADDRESS_SPACE &&
+                     is_tight(&budgets->address, cost.address));
+    uint64_t hold = quick ? least(rung->slots, QUICK_HOLD) : rung->slots;
+    if (budgets->resident.bounded) {
+        /* Where a control group is killed as a whole, weir would go with its trial: arithmetic has to do. */
+        uint64_t part = weir_fact_is(facts->cgroup_kills_group, 1) ? 8 : 2;
+        hold = least(hold, budgets->resident.bytes / part / held_bytes);
     }
+    uint64_t threads = least(weir_facts_processors(facts), THREADS_MOST);
     *ret_plan = (weir_plan_t){
         .rung = *rung,
         .needs = *needs,
+        .threads = quick ? 1 : (uint32_t)least(threads, rung->slots == 0 ? 1 : rung->slots),
         .hold = hold == 0 ? 1 : (uint32_t)hold,
-        .hold_milliseconds = prove_all ? 2000 : (emulated ? 500 : 20),
-        .time_milliseconds = emulated ? 60 : 8,
+        .hold_milliseconds = quick   ? 1
+                             : tight ? 2000
+                                     : (emulated ? 500 : 60),
+        .time_milliseconds = quick ? 0 : (emulated ? 150 : 24),
         .reserve_address = kept_back(&budgets->address, budgets->address_margin, WEIR_LIMIT_ADDRESS_SPACE),
         .reserve_commit = budgets->commit.bounded ? budgets->commit_margin : 0,
         .arenas = budgets->arenas,
         .deadline = deadline != 0 ? deadline : (emulated ? DEADLINE_EMULATED : DEADLINE_NATIVE),
+        .code = -1,
     };
+}
+
+/* ---- Knobs ------------------------------------------------------------------------------------------------------- */
+
+weir_knobs_t weir_rung_knobs(const weir_rung_t *rung)
+{
+    return (weir_knobs_t){rung->memory_keep_resident_bytes, rung->decommit_batch, rung->huge_pages_off};
+}
+
+bool weir_knobs_are_equal(const weir_knobs_t *a, const weir_knobs_t *b)
+{
+    return a->memory_keep_resident_bytes == b->memory_keep_resident_bytes && a->decommit_batch == b->decommit_batch &&
+           a->huge_pages_off == b->huge_pages_off;
+}
+
+/* What the unused slots of a rung may keep together. */
+static uint64_t keep_budget(const weir_budgets_t *budgets)
+{
+    return budgets->resident.bounded ? budgets->resident.bytes / 4 : UINT64_MAX;
+}
+
+void weir_rung_set_knobs(weir_rung_t *rung, const weir_knobs_t *knobs, const weir_budgets_t *budgets)
+{
+    uint64_t keep = least(knobs->memory_keep_resident_bytes, rung->slot_bytes);
+    uint64_t each = weir_add(weir_multiply(keep, rung->memories_per_slot), keep == 0 ? 0 : table_keep_bytes);
+    uint64_t warm = least(rung->slots, WARM_SLOTS_MOST);
+    if (each != 0) {
+        warm = least(warm, keep_budget(budgets) / each);
+    }
+    rung->memory_keep_resident_bytes = keep;
+    rung->table_keep_resident_bytes = keep == 0 ? 0 : table_keep_bytes;
+    rung->decommit_batch = knobs->decommit_batch;
+    rung->huge_pages_off = knobs->huge_pages_off;
+    rung->warm_slots = warm == 0 ? 1 : (uint32_t)warm;
+}
+
+typedef struct knob_list {
+    weir_knobs_t *knobs;
+    uint32_t count;
+} knob_list_t;
+
+static void add(knob_list_t *list, uint64_t keep, uint32_t batch, bool huge_pages_off)
+{
+    const weir_knobs_t knobs = {keep, batch, huge_pages_off};
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (weir_knobs_are_equal(&list->knobs[i], &knobs)) {
+            return;
+        }
+    }
+    if (list->count < WEIR_VARIANTS_MAX) {
+        list->knobs[list->count++] = knobs;
+    }
+}
+
+/* The least of some sizes to keep that covers what is written, in steps that are worth a try. */
+static uint64_t round_dirty(uint64_t bytes)
+{
+    uint64_t unit = bytes > 4 * MIB ? 512 * KIB : 64 * KIB;
+    return (bytes + unit - 1) / unit * unit;
+}
+
+uint32_t weir_plan_knobs(const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets,
+    const weir_rung_t *rung, uint64_t dirty_bytes, weir_knobs_t knobs[WEIR_VARIANTS_MAX])
+{
+    knob_list_t list = {knobs, 0};
+    if (rung->tier == WEIR_TIER_ONDEMAND) {
+        add(&list, 0, 0, false);
+        return list.count;
+    }
+    /* A byte kept in each slot that processors use at once must be there at least. */
+    uint64_t most =
+        keep_budget(budgets) / (weir_facts_processors(facts) + 1) / (needs->memories == 0 ? 1 : needs->memories);
+    most = least(most, rung->slot_bytes);
+    const uint64_t sizes[] = {
+        dirty_bytes == 0 ? keep_usual : round_dirty(dirty_bytes),
+        keep_usual,
+        0,
+    };
+    const size_t count = sizeof sizes / sizeof sizes[0];
+    /* Clearing kept pages by hand is cheap natively; an emulator would rather have the kernel drop them. */
+    bool emulated = weir_fact_is(facts->emulated, 1);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t size = sizes[emulated ? count - 1 - i : i];
+        if (size <= most) {
+            add(&list, size, 0, false);
+        }
+    }
+    if (list.count == 0) {
+        add(&list, 0, 0, false);
+    }
+    uint64_t batched = sizes[0] <= most ? sizes[0] : 0;
+    if (rung->slots > BATCH_SLOTS + weir_facts_processors(facts)) {
+        add(&list, batched, BATCH_SLOTS, false);
+        add(&list, 0, BATCH_SLOTS, false);
+    }
+    /* Only a memory of that size can get a huge page, and only where the system gives one unasked. */
+    if (weir_fact_is(facts->huge_pages, WEIR_HUGE_PAGES_ALWAYS) &&
+        weir_add(needs->minimum_memory_bytes, dirty_bytes) >= huge_page_bytes) {
+        add(&list, batched, 0, true);
+        add(&list, 0, 0, true);
+    }
+    return list.count;
 }

@@ -14,9 +14,10 @@
 /* The first result that would have been all that was wanted. */
 static const weir_trial_result_t *wanted_result(const weir_choice_t *choice)
 {
-    for (size_t i = 0; i < choice->count; i++) {
-        if (weir_rung_is_full(&choice->ladder[i].rung, &choice->needs, choice->strategy)) {
-            return &choice->ladder[i];
+    for (size_t i = 0; i < choice->decision.pool.count; i++) {
+        if (weir_rung_is_full(
+                &choice->decision.pool.ladder[i].rung, &choice->decision.pool.needs, choice->decision.strategy)) {
+            return &choice->decision.pool.ladder[i];
         }
     }
     return NULL;
@@ -29,9 +30,9 @@ static const weir_trial_result_t *obstacle(const weir_choice_t *choice)
     if (wanted != NULL && wanted->verdict.limit != WEIR_LIMIT_NONE) {
         return wanted;
     }
-    for (size_t i = 0; i < choice->count; i++) {
-        if (choice->ladder[i].verdict.limit != WEIR_LIMIT_NONE) {
-            return &choice->ladder[i];
+    for (size_t i = 0; i < choice->decision.pool.count; i++) {
+        if (choice->decision.pool.ladder[i].verdict.limit != WEIR_LIMIT_NONE) {
+            return &choice->decision.pool.ladder[i];
         }
     }
     return NULL;
@@ -126,9 +127,9 @@ static void write_why(const weir_choice_t *choice, char *buffer, size_t size)
 static const weir_trial_result_t *comparison(const weir_choice_t *choice)
 {
     const weir_trial_result_t *best = NULL;
-    const weir_trial_result_t *chosen = &choice->ladder[choice->index];
-    for (size_t i = 0; i < choice->count; i++) {
-        const weir_trial_result_t *result = &choice->ladder[i];
+    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
+    for (size_t i = 0; i < choice->decision.pool.count; i++) {
+        const weir_trial_result_t *result = &choice->decision.pool.ladder[i];
         bool comparable = result->verdict.outcome == WEIR_OUTCOME_PASSED && result->rung.tier != chosen->rung.tier;
         if (comparable &&
             (best == NULL || result->verdict.instance_microseconds < best->verdict.instance_microseconds)) {
@@ -140,7 +141,7 @@ static const weir_trial_result_t *comparison(const weir_choice_t *choice)
 
 static void write_cost(const weir_choice_t *choice, char *buffer, size_t size)
 {
-    const weir_trial_result_t *chosen = &choice->ladder[choice->index];
+    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
     const weir_trial_result_t *wanted = wanted_result(choice);
     const weir_trial_result_t *other = comparison(choice);
     weir_text_append(buffer, size, "a new instance takes %.1f us here", chosen->verdict.instance_microseconds);
@@ -159,34 +160,34 @@ static void write_summary(weir_choice_t *choice)
 {
     char rung[128];
     size_t size = sizeof choice->summary;
-    if (choice->index == SIZE_MAX) {
+    if (choice->decision.pool.index == SIZE_MAX) {
         snprintf(choice->summary, size, "allocator: none works (asked for: %s; %u tried in %.0f ms)",
-            weir_strategy_name(choice->strategy), choice->trials, choice->milliseconds);
+            weir_strategy_name(choice->decision.strategy), choice->decision.pool.trials, choice->milliseconds);
         return;
     }
-    const weir_trial_result_t *chosen = &choice->ladder[choice->index];
+    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
     weir_rung_text(&chosen->rung, rung, sizeof rung);
     snprintf(choice->summary, size, "allocator: %s (measured: %.1f us per instance; ", rung,
         chosen->verdict.instance_microseconds);
-    if (choice->strategy != WEIR_STRATEGY_AUTO) {
-        weir_text_append(choice->summary, size, "asked for: %s; ", weir_strategy_name(choice->strategy));
+    if (choice->decision.strategy != WEIR_STRATEGY_AUTO) {
+        weir_text_append(choice->summary, size, "asked for: %s; ", weir_strategy_name(choice->decision.strategy));
     }
-    weir_text_append(
-        choice->summary, size, "chosen among %u by trial in %.0f ms)", choice->trials, choice->milliseconds);
+    weir_text_append(choice->summary, size, "chosen among %u by trial in %.0f ms)", choice->decision.pool.trials,
+        choice->milliseconds);
 }
 
 static void write_reason(weir_choice_t *choice)
 {
     size_t size = sizeof choice->reason;
-    if (choice->index == SIZE_MAX) {
+    if (choice->decision.pool.index == SIZE_MAX) {
         snprintf(choice->reason, size, "nothing that was asked for works here");
         return;
     }
-    const weir_trial_result_t *chosen = &choice->ladder[choice->index];
+    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
     const weir_trial_result_t *other = NULL;
-    for (size_t i = 0; i < choice->count; i++) {
-        const weir_trial_result_t *result = &choice->ladder[i];
-        bool passed = i != choice->index && result->verdict.outcome == WEIR_OUTCOME_PASSED;
+    for (size_t i = 0; i < choice->decision.pool.count; i++) {
+        const weir_trial_result_t *result = &choice->decision.pool.ladder[i];
+        bool passed = i != choice->decision.pool.index && result->verdict.outcome == WEIR_OUTCOME_PASSED;
         if (passed && (other == NULL || result->verdict.instance_microseconds < other->verdict.instance_microseconds)) {
             other = result;
         }
@@ -209,8 +210,8 @@ static void write_reason(weir_choice_t *choice)
 static const weir_trial_result_t *last_tried(const weir_choice_t *choice)
 {
     const weir_trial_result_t *last = NULL;
-    for (size_t i = 0; i < choice->count; i++) {
-        const weir_trial_result_t *result = &choice->ladder[i];
+    for (size_t i = 0; i < choice->decision.pool.count; i++) {
+        const weir_trial_result_t *result = &choice->decision.pool.ladder[i];
         bool tried = result->verdict.outcome != WEIR_OUTCOME_NOT_TRIED;
         if (tried && (last == NULL || last->rung.pulley || !result->rung.pulley)) {
             last = result;
@@ -222,13 +223,13 @@ static const weir_trial_result_t *last_tried(const weir_choice_t *choice)
 static void write_unavailable(weir_choice_t *choice)
 {
     size_t size = sizeof choice->notice;
-    if (choice->strategy == WEIR_STRATEGY_AUTO) {
+    if (choice->decision.strategy == WEIR_STRATEGY_AUTO) {
         snprintf(choice->notice, size, "No allocation strategy works on this machine.\nWhy: ");
     } else {
         snprintf(choice->notice, size,
             "The allocation strategy that was asked for (%s) cannot be had on this machine, and is not replaced by "
             "another.\nWhy: ",
-            weir_strategy_name(choice->strategy));
+            weir_strategy_name(choice->decision.strategy));
     }
     write_why(choice, choice->notice, size);
     const weir_trial_result_t *last = last_tried(choice);
@@ -244,10 +245,10 @@ static void write_fallback(weir_choice_t *choice)
 {
     char rung[128];
     size_t size = sizeof choice->notice;
-    const weir_rung_t *chosen = &choice->ladder[choice->index].rung;
+    const weir_rung_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index].rung;
     const weir_trial_result_t *full = wanted_result(choice);
     weir_rung_text(chosen, rung, sizeof rung);
-    bool disabled = chosen->tier == WEIR_TIER_ONDEMAND && choice->strategy != WEIR_STRATEGY_ONDEMAND;
+    bool disabled = chosen->tier == WEIR_TIER_ONDEMAND && choice->decision.strategy != WEIR_STRATEGY_ONDEMAND;
     snprintf(choice->notice, size, "%s automatically: %s",
         disabled                             ? "The pooling allocator was disabled"
         : chosen->tier == WEIR_TIER_ONDEMAND ? "Allocation on demand was reduced"
@@ -283,7 +284,7 @@ void weir_report_write(weir_choice_t *choice)
     if (!weir_choice_is_reduced(choice)) {
         return;
     }
-    if (choice->index == SIZE_MAX) {
+    if (choice->decision.pool.index == SIZE_MAX) {
         write_unavailable(choice);
     } else {
         write_fallback(choice);

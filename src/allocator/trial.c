@@ -15,6 +15,9 @@
 
 static const double microseconds_most = 60e6; /* more than any deadline: such a report is not to be believed */
 
+/* Two settings whose costs are this close cost the same: they were timed against each other. */
+static const double noise = 1.03;
+
 /* ---- Verdicts on refusals ---------------------------------------------------------------------------------------- */
 
 static const char *refused_name(weir_refused_t what, const char *stage)
@@ -51,6 +54,7 @@ static void describe_refusal(const weir_facts_t *facts, const weir_probe_report_
         weir_text_append(text, size, " of %s", weir_size_text(refusal->bytes).text);
     }
     weir_text_append(text, size, " %s was refused", refused_name(refusal->what, report->stage));
+    verdict->held = report->held;
     if (report->held > 0) {
         weir_text_append(text, size, " with %u instances held", (unsigned)report->held);
     }
@@ -97,7 +101,26 @@ static bool is_fact(const weir_fact_t *fact)
     return fact->knowledge == WEIR_UNKNOWN || fact->knowledge == WEIR_KNOWN;
 }
 
-static bool is_report(const weir_probe_report_t *report)
+static uint32_t count_costs(const weir_plan_t *plan)
+{
+    return plan->knob_count == 0 ? 1 : plan->knob_count;
+}
+
+/* Each is a measurement or says that there is none, and there is one. */
+static bool are_costs(const weir_plan_t *plan, const weir_probe_report_t *report)
+{
+    bool one = plan->time_milliseconds == 0;
+    for (uint32_t i = 0; i < count_costs(plan); i++) {
+        double cost = report->microseconds[i];
+        if (cost != 0 && !is_measured(cost, microseconds_most)) {
+            return false;
+        }
+        one = one || cost != 0;
+    }
+    return one;
+}
+
+static bool is_report(const weir_plan_t *plan, const weir_probe_report_t *report)
 {
     bool texts = is_text(report->stage, sizeof report->stage) && is_text(report->message, sizeof report->message);
     bool facts =
@@ -107,8 +130,7 @@ static bool is_report(const weir_probe_report_t *report)
     }
     switch ((weir_outcome_t)report->outcome) {
     case WEIR_OUTCOME_PASSED:
-        return is_measured(report->instance_microseconds, microseconds_most) &&
-               is_measured(report->engine_milliseconds, microseconds_most);
+        return is_measured(report->engine_milliseconds, microseconds_most) && are_costs(plan, report);
     case WEIR_OUTCOME_REFUSED:
     case WEIR_OUTCOME_CONTENTS:
     case WEIR_OUTCOME_SYSTEM:
@@ -123,18 +145,43 @@ static bool is_report(const weir_probe_report_t *report)
     return false;
 }
 
+/* The earliest setting whose cost is the least, within noise. */
+static void judge_costs(const weir_plan_t *plan, const weir_probe_report_t *report, weir_verdict_t *verdict)
+{
+    double least = 0;
+    verdict->engine_milliseconds = report->engine_milliseconds;
+    verdict->held = report->held;
+    verdict->threads = report->threads;
+    if (plan->time_milliseconds == 0) {
+        return;
+    }
+    verdict->variant_count = count_costs(plan);
+    for (uint32_t i = 0; i < verdict->variant_count; i++) {
+        double cost = report->microseconds[i];
+        weir_knobs_t knobs = plan->knob_count == 0 ? weir_rung_knobs(&plan->rung) : plan->knobs[i];
+        verdict->variants[i] = (weir_variant_t){knobs, cost};
+        least = cost != 0 && (least == 0 || cost < least) ? cost : least;
+    }
+    for (uint32_t i = verdict->variant_count; i-- > 0;) {
+        double cost = report->microseconds[i];
+        if (cost != 0 && cost <= least * noise) {
+            verdict->variant = i;
+            verdict->instance_microseconds = cost;
+        }
+    }
+}
+
 static void judge_report(
     const weir_facts_t *facts, const weir_plan_t *plan, const weir_probe_report_t *report, weir_verdict_t *verdict)
 {
-    if (!is_report(report)) {
+    if (!is_report(plan, report)) {
         verdict->outcome = WEIR_OUTCOME_REPORT;
         snprintf(verdict->message, sizeof verdict->message, "the trial's report makes no sense");
         return;
     }
     verdict->outcome = (weir_outcome_t)report->outcome;
     if (verdict->outcome == WEIR_OUTCOME_PASSED) {
-        verdict->instance_microseconds = report->instance_microseconds;
-        verdict->engine_milliseconds = report->engine_milliseconds;
+        judge_costs(plan, report, verdict);
     } else if (verdict->outcome == WEIR_OUTCOME_REFUSED) {
         judge_refusal(facts, plan, report, verdict);
     } else {

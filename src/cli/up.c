@@ -138,7 +138,7 @@ static int choose(up_t *up)
             status == WEIR_ERROR_MEMORY ? "out of memory" : "the system refused what that takes");
         return EXIT_FAILED;
     }
-    weir_choice_limit_arenas(up->choice);
+    weir_choice_prepare_process(up->choice);
     return EXIT_FINE;
 }
 

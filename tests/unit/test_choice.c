@@ -43,34 +43,46 @@ typedef struct world {
     unsigned spoiled;   /* this one fails */
 } world_t;
 
-static bool matches(const rule_t *rule, const weir_rung_t *rung)
+static const rule_t *rule_of(const world_t *world, const weir_rung_t *rung, const weir_knobs_t *knobs)
 {
-    bool kept = rung->memory_keep_resident_bytes > 0;
-    return (rule->tier == 0 || rule->tier == rung->tier) && rung->slots > rule->slots_above &&
-           (rule->keep == 0 || (rule->keep > 0) == kept) && (rule->pulley == 0 || (rule->pulley > 0) == rung->pulley);
+    bool kept = knobs->memory_keep_resident_bytes > 0;
+    for (const rule_t *rule = world->rules;; rule++) {
+        if ((rule->tier == 0 || rule->tier == rung->tier) && rung->slots > rule->slots_above &&
+            (rule->keep == 0 || (rule->keep > 0) == kept) &&
+            (rule->pulley == 0 || (rule->pulley > 0) == rung->pulley)) {
+            return rule;
+        }
+    }
 }
 
 static void stand_in(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
 {
     world_t *world = context;
-    const rule_t *rule = world->rules;
     (void)facts;
     world->trials++;
     world->now += world->trial_takes;
-    while (!matches(rule, &plan->rung)) {
-        rule++;
-    }
-    *ret_verdict = (weir_verdict_t){.outcome = rule->outcome, .limit = rule->limit};
+    const rule_t *first = rule_of(world, &plan->rung, &plan->knobs[0]);
+    weir_verdict_t verdict = {.outcome = first->outcome, .limit = first->limit};
     if (world->trials == world->spoiled) {
-        ret_verdict->outcome = WEIR_OUTCOME_REFUSED;
+        verdict.outcome = WEIR_OUTCOME_REFUSED;
     }
-    if (ret_verdict->outcome == WEIR_OUTCOME_PASSED) {
-        ret_verdict->instance_microseconds = rule->cost * (world->trials == world->disturbed ? 2 : 1);
-        ret_verdict->engine_milliseconds = 1;
+    if (verdict.outcome == WEIR_OUTCOME_PASSED) {
+        verdict.engine_milliseconds = 1;
+        verdict.variant_count = plan->knob_count;
+        for (uint32_t i = 0; i < plan->knob_count; i++) {
+            double cost =
+                rule_of(world, &plan->rung, &plan->knobs[i])->cost * (world->trials == world->disturbed ? 2 : 1);
+            verdict.variants[i] = (weir_variant_t){plan->knobs[i], cost};
+            if (i == 0 || cost < verdict.instance_microseconds) {
+                verdict.instance_microseconds = cost;
+                verdict.variant = i;
+            }
+        }
     } else {
-        snprintf(ret_verdict->message, sizeof ret_verdict->message, "mmap of 3.9 TiB for memories was refused");
-        ret_verdict->error_number = ENOMEM;
+        snprintf(verdict.message, sizeof verdict.message, "mmap of 3.9 TiB for memories was refused");
+        verdict.error_number = ENOMEM;
     }
+    *ret_verdict = verdict;
 }
 
 static double stand_in_clock(void *context)
@@ -113,7 +125,9 @@ static size_t decide(const weir_facts_t *facts, weir_strategy_t strategy, world_
     unsigned trials = 0;
     weir_needs_complete(facts, &needs, &needs);
     weir_ladder_make(facts, &needs, strategy, ladder);
-    size_t index = weir_choose_step(facts, &needs, 0, &tester, ladder, &trials);
+    weir_codes_t codes = {.count = 0};
+    size_t index = weir_search_run(facts, &needs, 0, &tester, &codes, ladder, &trials);
+    weir_codes_free(&codes);
     assert_true(trials <= world->trials);
     return index;
 }
@@ -140,7 +154,7 @@ typedef struct decision_case {
 
 static const decision_case_t decision_cases[] = {
     {"equal costs: the first of all", {{0, 0, 0, 0, PASS, 10, 0}}, 20, false, WEIR_STRATEGY_AUTO, STANDARD, 1000, 1, 4},
-    {"within noise: the first of all", {{STANDARD, 0, 0, 0, PASS, 10.9, 0}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
+    {"within noise: the first of all", {{STANDARD, 0, 0, 0, PASS, 10.4, 0}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
         WEIR_STRATEGY_AUTO, STANDARD, 1000, 1, 4},
     {"beyond noise: the cheapest", {{STANDARD, 0, 0, 0, PASS, 20, 0}, {0, 0, 0, 0, PASS, 10, 0}}, 20, false,
         WEIR_STRATEGY_AUTO, COMPACT, 1000, 1, 8},
@@ -239,7 +253,7 @@ static void one_disturbed_trial_does_not_cost_the_preferred_rung_its_place(void 
 
 static void what_works_once_and_not_twice_is_not_taken(void **state)
 {
-    const rule_t rules[] = {{STANDARD, 0, 1, 0, PASS, 20, 0}, {0, 0, 0, 0, PASS, 10, 0}};
+    const rule_t rules[] = {{STANDARD, 0, 0, 0, PASS, 20, 0}, {0, 0, 0, 0, PASS, 10, 0}};
     weir_facts_t facts = generous();
     world_t world = {.rules = rules, .trial_takes = 10};
     weir_ladder_t ladder;
@@ -251,7 +265,7 @@ static void what_works_once_and_not_twice_is_not_taken(void **state)
     index = decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder);
     assert_int_not_equal(index, SIZE_MAX);
     const weir_rung_t *after = &ladder.steps[index].result.rung;
-    assert_true(after->tier != before.tier || after->memory_keep_resident_bytes != before.memory_keep_resident_bytes);
+    assert_int_not_equal(after->tier, before.tier);
 }
 
 static void deciding_ends_when_enough_time_is_spent(void **state)
@@ -314,6 +328,7 @@ static weir_choice_t *choose(
     weir_choice_t *choice = NULL;
     weir_choose_options_init(&options);
     options.strategy = strategy;
+    options.cache_directory = "";
     table_facts = facts;
     assert_int_equal(weir_allocator_choose_with(&machine, &tester, &options, &choice), expected);
     assert_non_null(choice);
@@ -540,7 +555,7 @@ static void this_machine_has_a_choice_whose_engine_can_be_built(void **state)
     assert_true(weir_choice_milliseconds(choice) > 0);
     assert_true(weir_choice_rung(choice)->slots > 0);
     assert_int_equal(weir_choice_facts(choice)->size, sizeof(weir_facts_t));
-    weir_choice_limit_arenas(choice);
+    weir_choice_prepare_process(choice);
     wasm_config_t *config = wasm_config_new();
     wasmtime_config_epoch_interruption_set(config, true);
     assert_int_equal(weir_choice_configure(choice, config), WEIR_OK);

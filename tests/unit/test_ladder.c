@@ -570,13 +570,13 @@ static void the_tightest_of_several_limits_is_the_one_that_is_named(void **state
 
 /* ---- Plans ------------------------------------------------------------------------------------------------------- */
 
-static void a_plan_holds_all_that_is_promised_only_where_that_is_refused_one_by_one(void **state)
+static void a_plan_holds_all_that_is_promised_and_takes_its_time_where_that_is_tight(void **state)
 {
     static const struct {
         const char *name;
         void (*change)(weir_facts_t *facts);
         weir_tier_t tier;
-        bool all;
+        bool tight;
     } cases[] = {
         {"a pool where nothing is tight", as_it_is, WEIR_TIER_STANDARD, false},
         {"a pool in little address space", as_400_mib, WEIR_TIER_COMPACT, false},
@@ -599,9 +599,10 @@ static void a_plan_holds_all_that_is_promised_only_where_that_is_refused_one_by_
             .stack_bytes = MIB,
             .memories_per_slot = 1,
             .tables_per_slot = 1};
-        weir_plan_make(&facts, &needs, &ladder.budgets, &rung, 0, &plan);
-        if ((plan.hold == 100) != cases[i].all) {
-            fail_msg("%s: %u are held", cases[i].name, plan.hold);
+        weir_plan_make(&facts, &needs, &ladder.budgets, &rung, WEIR_DEPTH_FULL, 0, &plan);
+        assert_int_equal(plan.hold, 100);
+        if ((plan.hold_milliseconds >= 1000) != cases[i].tight) {
+            fail_msg("%s: %.0f ms", cases[i].name, plan.hold_milliseconds);
         }
         assert_true(plan.hold >= 1);
         assert_true(plan.deadline > 0);
@@ -620,7 +621,7 @@ static void a_plan_never_touches_more_than_half_of_what_is_there(void **state)
     facts.cgroup_used = known(0);
     make(&facts, &(weir_needs_t){.concurrency = 1000}, WEIR_STRATEGY_AUTO, &needs, &ladder);
     const weir_rung_t rung = {.tier = WEIR_TIER_STANDARD, .slots = 1000, .slot_bytes = 4 * GIB};
-    weir_plan_make(&facts, &needs, &ladder.budgets, &rung, 77, &plan);
+    weir_plan_make(&facts, &needs, &ladder.budgets, &rung, WEIR_DEPTH_FULL, 77, &plan);
     assert_in_range(plan.hold, 1, 10 * MIB / 2 / (160 * KIB));
     assert_int_equal(plan.deadline, 77);
 }
@@ -638,7 +639,7 @@ int main(void)
         cmocka_unit_test(the_instances_wanted_follow_the_memory_that_is_there),
         cmocka_unit_test(arenas_are_limited_where_address_space_is_tight),
         cmocka_unit_test(the_tightest_of_several_limits_is_the_one_that_is_named),
-        cmocka_unit_test(a_plan_holds_all_that_is_promised_only_where_that_is_refused_one_by_one),
+        cmocka_unit_test(a_plan_holds_all_that_is_promised_and_takes_its_time_where_that_is_tight),
         cmocka_unit_test(a_plan_never_touches_more_than_half_of_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

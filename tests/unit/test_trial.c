@@ -365,10 +365,8 @@ static weir_fact_t known(uint64_t value)
 
 static weir_probe_report_t good_report(void)
 {
-    return (weir_probe_report_t){.magic = WEIR_PROBE_MAGIC,
-        .outcome = WEIR_OUTCOME_PASSED,
-        .instance_microseconds = 12.5,
-        .engine_milliseconds = 1.5};
+    return (weir_probe_report_t){
+        .magic = WEIR_PROBE_MAGIC, .outcome = WEIR_OUTCOME_PASSED, .microseconds = {12.5}, .engine_milliseconds = 1.5};
 }
 
 static weir_plan_t some_plan(void)
@@ -393,6 +391,8 @@ static weir_plan_t some_plan(void)
         .hold_milliseconds = 1000,
         .time_milliseconds = 2,
         .deadline = PATIENT,
+        .threads = 2,
+        .code = -1,
     };
 }
 
@@ -454,7 +454,7 @@ static void a_report_that_makes_no_sense_is_not_believed(void **state)
             memset(report.message, 'x', sizeof report.message);
         }
         if (i >= 4) {
-            report.instance_microseconds = costs[i - 4];
+            report.microseconds[0] = costs[i - 4];
         }
         weir_verdict_t verdict = judge(&facts, (weir_child_result_t){.end = WEIR_CHILD_REPORTED}, &report);
         if (verdict.outcome != WEIR_OUTCOME_REPORT) {

@@ -1,0 +1,96 @@
+/*
+ * lower.c: the next lower choice, for a program that runs already: one that reserves and keeps less, and for which the
+ * code that the program has compiled is good.
+ *
+ * First the unused slots give up what they keep, since that costs nothing but time; then the slots are halved. The size
+ * of a slot stays: it is in the code.
+ */
+#include "allocator/child.h"
+#include "allocator/choice.h"
+#include "allocator/report.h"
+#include "allocator/trial_server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Fewer instances than this for each processor would leave processors idle while guests wait. */
+enum { SLOTS_LEAST_EACH = 2 };
+
+static weir_rung_t *rung_of(weir_choice_t *choice)
+{
+    return &choice->decision.pool.ladder[choice->decision.pool.index].rung;
+}
+
+static uint32_t least_slots(const weir_choice_t *choice)
+{
+    return SLOTS_LEAST_EACH * weir_facts_processors(&choice->facts);
+}
+
+/* False when there is nothing lower. */
+static bool lower_rung(const weir_choice_t *choice, weir_rung_t *rung)
+{
+    uint32_t processors = weir_facts_processors(&choice->facts);
+    bool keeps = rung->memory_keep_resident_bytes > 0 || rung->warm_slots > processors;
+    if (rung->tier != WEIR_TIER_ONDEMAND && keeps) {
+        rung->memory_keep_resident_bytes = 0;
+        rung->table_keep_resident_bytes = 0;
+        rung->warm_slots = processors < rung->slots ? processors : rung->slots;
+        return true;
+    }
+    if (rung->slots <= least_slots(choice)) {
+        return false;
+    }
+    rung->slots = rung->slots / 2 > least_slots(choice) ? rung->slots / 2 : least_slots(choice);
+    rung->warm_slots = rung->warm_slots < rung->slots ? rung->warm_slots : rung->slots;
+    return true;
+}
+
+/* Prove a choice's rung as the machine is now. */
+static bool prove(weir_choice_t *choice, weir_trial_server_t *server)
+{
+    weir_decided_t *pool = &choice->decision.pool;
+    weir_budgets_t budgets;
+    weir_plan_t plan;
+    weir_verdict_t verdict;
+    weir_budgets_make(&choice->facts, &pool->needs, true, &budgets);
+    weir_plan_make(&choice->facts, &pool->needs, &budgets, rung_of(choice), WEIR_DEPTH_QUICK, 0, &plan);
+    plan.code = weir_codes_file(&choice->codes, rung_of(choice));
+    weir_trial_server_run(server, &choice->facts, &plan, &verdict);
+    return verdict.outcome == WEIR_OUTCOME_PASSED;
+}
+
+weir_status_t weir_choice_prove(weir_choice_t *choice, weir_trial_server_t *server)
+{
+    if (weir_choice_rung(choice) == NULL || server == NULL) {
+        return WEIR_ERROR_INVALID;
+    }
+    return prove(choice, server) ? WEIR_OK : WEIR_ERROR_UNAVAILABLE;
+}
+
+weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower)
+{
+    double started = weir_clock_milliseconds();
+    if (weir_choice_rung(choice) == NULL || server == NULL) {
+        return WEIR_ERROR_INVALID;
+    }
+    weir_choice_t *lower = malloc(sizeof *lower);
+    if (lower == NULL) {
+        return WEIR_ERROR_MEMORY;
+    }
+    *lower = *choice;
+    /* What belongs to the other stays with it; and what is lower for now is not to be remembered. */
+    memset(&lower->codes, 0, sizeof lower->codes);
+    lower->memory_directory = NULL;
+    bool proved = false;
+    while (!proved && lower_rung(lower, rung_of(lower))) {
+        proved = prove(lower, server);
+    }
+    if (!proved) {
+        weir_choice_free(lower);
+        return WEIR_ERROR_UNAVAILABLE;
+    }
+    lower->milliseconds = weir_clock_milliseconds() - started;
+    weir_report_write(lower);
+    *ret_lower = lower;
+    return WEIR_OK;
+}

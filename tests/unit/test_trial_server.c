@@ -1,0 +1,240 @@
+/*
+ * test_trial_server.c: trials for a process with threads: real servers, real engines.
+ */
+#include "allocator/choice.h"
+#include "allocator/gang.h"
+#include "allocator/process.h"
+#include "allocator/timing.h"
+#include "allocator/trial_server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* cmocka.h wants the others before it. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#define MIB (UINT64_C(1) << 20)
+
+/* A thread that is there until it is told to go. */
+typedef struct idler {
+    pthread_t thread;
+    int pipe[2];
+} idler_t;
+
+static void *wait_for_end(void *argument)
+{
+    char byte;
+    return read(*(int *)argument, &byte, 1) < 0 ? argument : NULL;
+}
+
+static void start_idler(idler_t *idler)
+{
+    assert_int_equal(pipe(idler->pipe), 0);
+    assert_int_equal(pthread_create(&idler->thread, NULL, wait_for_end, &idler->pipe[0]), 0);
+}
+
+static void stop_idler(idler_t *idler)
+{
+    close(idler->pipe[1]);
+    pthread_join(idler->thread, NULL);
+    close(idler->pipe[0]);
+    /* The kernel takes a moment to forget it. */
+    while (weir_process_has_threads()) {
+        nanosleep(&(struct timespec){0, 1000 * 1000}, NULL);
+    }
+}
+
+static weir_choose_options_t options_for(weir_trial_server_t *server)
+{
+    weir_choose_options_t options;
+    weir_choose_options_init(&options);
+    options.server = server;
+    options.cache_directory = "";
+    options.strategy = WEIR_STRATEGY_COMPACT;
+    options.needs.concurrency = 64;
+    return options;
+}
+
+static void a_process_with_threads_needs_a_server(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *choice = NULL;
+    idler_t idler;
+    (void)state;
+    start_idler(&idler);
+    weir_choose_options_t options = options_for(NULL);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_ERROR_THREADS);
+    assert_null(choice);
+    assert_int_equal(weir_trial_server_start(&server), WEIR_ERROR_THREADS);
+    assert_null(server);
+    stop_idler(&idler);
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    start_idler(&idler);
+    options = options_for(server);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    assert_non_null(weir_choice_rung(choice));
+    assert_true(weir_choice_rung(choice)->slots >= 1);
+    weir_choice_free(choice);
+    stop_idler(&idler);
+    weir_trial_server_stop(server);
+}
+
+static void lower_choices_lead_down_to_two_slots_for_each_processor(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *choice = NULL;
+    (void)state;
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    weir_choose_options_t options = options_for(server);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    uint64_t slot_bytes = weir_choice_rung(choice)->slot_bytes;
+    uint64_t least = 2 * weir_choice_facts(choice)->processors.value;
+    weir_choice_t *lower = NULL;
+    unsigned steps = 0;
+    weir_status_t status;
+    while ((status = weir_choice_lower(choice, server, &lower)) == WEIR_OK) {
+        const weir_rung_t *before = weir_choice_rung(choice);
+        const weir_rung_t *after = weir_choice_rung(lower);
+        assert_int_equal(after->slot_bytes, slot_bytes); /* the same code is good for it */
+        assert_int_equal(after->guard_bytes, before->guard_bytes);
+        assert_true(after->slots < before->slots ||
+                    after->memory_keep_resident_bytes < before->memory_keep_resident_bytes ||
+                    after->warm_slots < before->warm_slots);
+        assert_true(after->slots >= least || after->slots == before->slots);
+        assert_int_equal(weir_choice_prove(lower, server), WEIR_OK);
+        weir_choice_free(choice);
+        choice = lower;
+        assert_true(++steps < 40);
+    }
+    assert_int_equal(status, WEIR_ERROR_UNAVAILABLE);
+    assert_true(weir_choice_rung(choice)->slots <= least || steps == 0);
+    assert_true(steps >= 1);
+    weir_choice_free(choice);
+    weir_trial_server_stop(server);
+}
+
+/* Find the server: this process's only child. */
+static pid_t only_child(void)
+{
+    char text[64] = "";
+    FILE *file = fopen("/proc/thread-self/children", "r");
+    if (file == NULL || fgets(text, sizeof text, file) == NULL) {
+        fail_msg("no children are listed");
+    }
+    fclose(file);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static void a_server_that_is_gone_is_a_verdict_and_no_hang(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *choice = NULL;
+    (void)state;
+    if (access("/proc/thread-self/children", R_OK) != 0) {
+        print_message("skipped: this kernel does not list children\n");
+        skip();
+    }
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    kill(only_child(), SIGKILL);
+    weir_choose_options_t options = options_for(server);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_ERROR_UNAVAILABLE);
+    assert_null(weir_choice_rung(choice));
+    weir_choice_free(choice);
+    weir_trial_server_stop(server);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+static void what_is_meant_for_the_parent_does_not_end_the_server(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *choice = NULL;
+    (void)state;
+    if (access("/proc/thread-self/children", R_OK) != 0) {
+        print_message("skipped: this kernel does not list children\n");
+        skip();
+    }
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    /* It answers one trial first, so that it is past its preparations. */
+    weir_choose_options_t options = options_for(server);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    weir_choice_free(choice);
+    pid_t process = only_child();
+    kill(process, SIGINT);
+    kill(process, SIGTERM);
+    kill(process, SIGHUP);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    weir_choice_free(choice);
+    weir_trial_server_stop(server);
+}
+
+/* ---- Gangs and timing -------------------------------------------------------------------------------------------- */
+
+static void meet_often(weir_gang_t *gang, unsigned thread, void *context)
+{
+    atomic_uint *counts = context;
+    for (unsigned i = 0; i < 100; i++) {
+        atomic_fetch_add(&counts[thread], 1);
+        weir_gang_meet(gang);
+        for (unsigned j = 0; j < weir_gang_size(gang); j++) {
+            assert_int_equal(atomic_load(&counts[j]), i + 1); /* nobody is ahead or behind */
+        }
+        weir_gang_meet(gang);
+    }
+}
+
+static void a_gang_keeps_in_step(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        atomic_uint counts[4] = {0, 0, 0, 0};
+        assert_int_equal(weir_gang_run(threads, meet_often, counts), threads);
+    }
+}
+
+/* A thing that takes so long. */
+static bool spend(void *context, unsigned thread)
+{
+    const double *milliseconds = context;
+    struct timespec pause = {0, (long)(*milliseconds * 1e6)};
+    (void)thread;
+    return *milliseconds >= 0 && nanosleep(&pause, NULL) == 0;
+}
+
+static void what_takes_longer_costs_more_and_what_fails_costs_nothing(void **state)
+{
+    double times[] = {1, 4, -1};
+    weir_timed_t timed[] = {{spend, &times[0], false, 0}, {spend, &times[1], false, 0}, {spend, &times[2], false, 0}};
+    (void)state;
+    assert_int_equal(weir_timing_run(timed, 3, 2, 60), 2);
+    assert_true(timed[0].microseconds >= 1000);
+    assert_true(timed[1].microseconds >= 4000);
+    assert_true(timed[1].microseconds > timed[0].microseconds);
+    assert_true(timed[2].microseconds == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_process_with_threads_needs_a_server),
+        cmocka_unit_test(lower_choices_lead_down_to_two_slots_for_each_processor),
+        cmocka_unit_test(a_server_that_is_gone_is_a_verdict_and_no_hang),
+        cmocka_unit_test(what_is_meant_for_the_parent_does_not_end_the_server),
+        cmocka_unit_test(a_gang_keeps_in_step),
+        cmocka_unit_test(what_takes_longer_costs_more_and_what_fails_costs_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+/*
+ * test_workload.c: a program's own work, timed with the knobs that the chosen rung could have: real children, real
+ * engines.
+ */
+#include "allocator/choice.h"
+#include "weir_bridge.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* cmocka.h wants the others before it. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+/* clang-format on */
+
+enum { PATIENT = 30000, SHORT = 500 };
+
+/* A guest that writes 3 MiB from the start of its memory, each page once. */
+static const char module_text[] = "(module (memory 64) (func (export \"run\") (local $at i32)\n"
+                                  " (loop $next (i32.store (local.get $at) (i32.const 1))\n"
+                                  "  (local.set $at (i32.add (local.get $at) (i32.const 4096)))\n"
+                                  "  (br_if $next (i32.lt_u (local.get $at) (i32.const 3145728))))))\n";
+
+/* How the work goes wrong. */
+typedef enum trouble {
+    TROUBLE_NONE,
+    TROUBLE_PREPARE, /* an error the first time */
+    TROUBLE_LATER,   /* an error for every engine but the first */
+    TROUBLE_CYCLE,
+    TROUBLE_CRASH,
+    TROUBLE_HANG,
+} trouble_t;
+
+typedef struct work {
+    trouble_t trouble;
+    atomic_uint *cycles; /* shared with the child, as are the next two */
+    atomic_uint *prepared;
+    atomic_ulong *threads; /* a set */
+} work_t;
+
+typedef struct guest {
+    work_t *work;
+    wasm_engine_t *engine;
+    wasmtime_module_t *module;
+} guest_t;
+
+static wasm_config_t *new_config(void *context)
+{
+    (void)context;
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_epoch_interruption_set(config, false);
+    return config;
+}
+
+static wasmtime_error_t *prepare(void *context, wasm_engine_t *engine, void **ret_prepared)
+{
+    work_t *work = context;
+    wasm_byte_vec_t binary;
+    unsigned before = atomic_fetch_add(work->prepared, 1);
+    if (work->trouble == TROUBLE_PREPARE || (work->trouble == TROUBLE_LATER && before > 0)) {
+        return wasmtime_error_new("not today");
+    }
+    guest_t *guest = calloc(1, sizeof *guest);
+    guest->work = work;
+    guest->engine = engine;
+    wasmtime_error_t *error = wasmtime_wat2wasm(module_text, sizeof module_text - 1, &binary);
+    if (error == NULL) {
+        error = wasmtime_module_new(engine, (const uint8_t *)binary.data, binary.size, &guest->module);
+        wasm_byte_vec_delete(&binary);
+    }
+    *ret_prepared = guest;
+    return error;
+}
+
+static bool run(void *prepared, unsigned thread)
+{
+    const guest_t *guest = prepared;
+    wasmtime_instance_t instance;
+    wasmtime_extern_t function;
+    wasm_trap_t *trap = NULL;
+    atomic_fetch_add(guest->work->cycles, 1);
+    atomic_fetch_or(guest->work->threads, 1UL << thread);
+    if (guest->work->trouble == TROUBLE_CRASH) {
+        raise(SIGSEGV);
+    }
+    while (guest->work->trouble == TROUBLE_HANG) {
+        pause();
+    }
+    if (guest->work->trouble == TROUBLE_CYCLE) {
+        return false;
+    }
+    wasmtime_store_t *store = wasmtime_store_new(guest->engine, NULL, NULL);
+    wasmtime_context_t *context = wasmtime_store_context(store);
+    wasmtime_error_t *error = wasmtime_instance_new(context, guest->module, NULL, 0, &instance, &trap);
+    bool good = error == NULL && trap == NULL && wasmtime_instance_export_get(context, &instance, "run", 3, &function);
+    error = good ? wasmtime_func_call(context, &function.of.func, NULL, 0, NULL, 0, &trap) : error;
+    wasmtime_store_delete(store);
+    return good && error == NULL && trap == NULL;
+}
+
+static void release(void *prepared)
+{
+    (void)prepared;
+}
+
+static void *shared(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(page, MAP_FAILED);
+    return page;
+}
+
+static work_t new_work(trouble_t trouble)
+{
+    return (work_t){trouble, shared(), shared(), shared()};
+}
+
+static weir_workload_t workload_of(work_t *work, uint64_t fingerprint)
+{
+    return (weir_workload_t){.size = sizeof(weir_workload_t),
+        .context = work,
+        .config_new = new_config,
+        .prepare = prepare,
+        .cycle = run,
+        .release = release,
+        .fingerprint = fingerprint};
+}
+
+static weir_choice_t *choose(weir_strategy_t strategy, const char *directory)
+{
+    weir_choose_options_t options;
+    weir_choice_t *choice = NULL;
+    weir_choose_options_init(&options);
+    options.strategy = strategy;
+    options.cache_directory = directory;
+    options.needs.concurrency = 16;
+    options.needs.minimum_memory_bytes = 4 << 20;
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    return choice;
+}
+
+static void a_guests_own_work_sets_the_knobs_and_nothing_else(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    weir_rung_t before = *weir_choice_rung(choice);
+    work_t work = new_work(TROUBLE_NONE);
+    const weir_workload_t workload = workload_of(&work, 1);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    const weir_rung_t *after = weir_choice_rung(choice);
+    assert_int_equal(after->slots, before.slots);
+    assert_int_equal(after->slot_bytes, before.slot_bytes);
+    assert_int_equal(after->guard_bytes, before.guard_bytes);
+    assert_int_equal(after->pulley, before.pulley);
+    const weir_decision_t *decision = &choice->decision;
+    assert_in_range(decision->tuned_count, 2, WEIR_VARIANTS_MAX);
+    double least = decision->tuned_variants[decision->tuned].instance_microseconds;
+    assert_true(least > 0);
+    assert_int_equal(
+        after->memory_keep_resident_bytes, decision->tuned_variants[decision->tuned].knobs.memory_keep_resident_bytes);
+    for (uint32_t i = 0; i < decision->tuned_count; i++) {
+        double cost = decision->tuned_variants[i].instance_microseconds;
+        assert_true(cost == 0 || cost * 1.04 >= least);
+    }
+    assert_true(atomic_load(work.cycles) > decision->tuned_count);
+    if (weir_choice_facts(choice)->processors.value > 1) {
+        assert_true(atomic_load(work.threads) > 1); /* not thread 0 alone */
+    }
+    weir_choice_free(choice);
+}
+
+static void on_demand_there_is_nothing_to_set(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_ONDEMAND, "");
+    weir_rung_t before = *weir_choice_rung(choice);
+    work_t work = new_work(TROUBLE_NONE);
+    const weir_workload_t workload = workload_of(&work, 1);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    assert_int_equal(weir_choice_rung(choice)->slots, before.slots);
+    assert_int_equal(weir_choice_rung(choice)->slot_bytes, before.slot_bytes);
+    assert_int_equal(choice->decision.tuned_count, 1);
+    weir_choice_free(choice);
+}
+
+static void work_that_fails_leaves_the_choice_as_it_was(void **state)
+{
+    static const struct {
+        trouble_t trouble;
+        uint32_t milliseconds;
+    } cases[] = {{TROUBLE_PREPARE, PATIENT}, {TROUBLE_CYCLE, PATIENT}, {TROUBLE_CRASH, PATIENT}, {TROUBLE_HANG, SHORT}};
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    weir_decision_t *before = malloc(sizeof *before);
+    *before = choice->decision;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        work_t work = new_work(cases[i].trouble);
+        const weir_workload_t workload = workload_of(&work, 1);
+        assert_int_equal(weir_choice_tune(choice, &workload, cases[i].milliseconds), WEIR_ERROR_UNAVAILABLE);
+        assert_memory_equal(&choice->decision.pool, &before->pool, sizeof before->pool);
+        assert_int_equal(choice->decision.tuned_count, 0);
+    }
+    free(before);
+    weir_choice_free(choice);
+}
+
+static void a_setting_that_does_not_work_is_left_out(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    work_t work = new_work(TROUBLE_LATER);
+    const weir_workload_t workload = workload_of(&work, 1);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    assert_int_equal(choice->decision.tuned, 0);
+    assert_true(choice->decision.tuned_variants[1].instance_microseconds == 0);
+    weir_choice_free(choice);
+}
+
+static void what_was_timed_before_is_only_prepared(void **state)
+{
+    char directory[] = "/tmp/weir-workload-XXXXXX";
+    char command[64];
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, directory);
+    assert_false(weir_choice_is_remembered(choice));
+    work_t work = new_work(TROUBLE_NONE);
+    weir_workload_t workload = workload_of(&work, 77);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    uint64_t kept = weir_choice_rung(choice)->memory_keep_resident_bytes;
+    weir_choice_free(choice);
+
+    choice = choose(WEIR_STRATEGY_COMPACT, directory);
+    assert_true(weir_choice_is_remembered(choice));
+    assert_int_equal(weir_choice_rung(choice)->memory_keep_resident_bytes, kept);
+    atomic_store(work.cycles, 0);
+    atomic_store(work.prepared, 0);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    assert_int_equal(atomic_load(work.cycles), 0);
+    assert_int_equal(atomic_load(work.prepared), 1);
+    workload.fingerprint = 78; /* other guests */
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    assert_true(atomic_load(work.cycles) > 0);
+    weir_choice_free(choice);
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    assert_int_equal(system(command), 0);
+}
+
+static void what_cannot_be_tuned_is_refused(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    work_t work = new_work(TROUBLE_NONE);
+    weir_workload_t workload = workload_of(&work, 1);
+    workload.size--;
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_ERROR_INVALID);
+    weir_choice_free(choice);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_guests_own_work_sets_the_knobs_and_nothing_else),
+        cmocka_unit_test(on_demand_there_is_nothing_to_set),
+        cmocka_unit_test(work_that_fails_leaves_the_choice_as_it_was),
+        cmocka_unit_test(a_setting_that_does_not_work_is_left_out),
+        cmocka_unit_test(what_was_timed_before_is_only_prepared),
+        cmocka_unit_test(what_cannot_be_tuned_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
