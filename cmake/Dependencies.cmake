@@ -15,7 +15,7 @@ if(NOT EXISTS ${weir_bridge_archive})
     message(FATAL_ERROR "${weir_bridge_archive} is missing: run ./dev build, which builds it")
 endif()
 add_library(weir_bridge INTERFACE)
-target_include_directories(weir_bridge INTERFACE ${CMAKE_SOURCE_DIR}/bridge/include)
+target_include_directories(weir_bridge INTERFACE ${CMAKE_SOURCE_DIR}/bridge/include ${CMAKE_SOURCE_DIR}/include)
 target_include_directories(weir_bridge SYSTEM INTERFACE ${WEIR_BRIDGE}/include)
 if(WEIR_SANITIZE STREQUAL "thread")
     # ThreadSanitizer sees nothing of the archive's synchronization, for the archive is not instrumented, and takes what

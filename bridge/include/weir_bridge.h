@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <wasm.h>
 #include <wasmtime.h>
+#include <weir/engine.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,17 +38,7 @@ typedef struct weir_pair {
  */
 void weir_bridge_text_free(char *own_text);
 
-/* ---- Engines -------------------------------------------------------------------------------------------------- */
-
-/*
- * Create an engine, as wasm_engine_new_with_config does, but return the refusal instead of ending the process.
- *
- * Takes ownership of `config` in every case. On success returns NULL and stores an engine to be deleted with
- * wasm_engine_delete. On failure returns an error to be deleted with wasmtime_error_delete, leaves `*ret_engine`
- * untouched, and stores the errno of the system call that was refused, or 0 when none was, in `*ret_errno`
- * (which may be NULL). Any thread.
- */
-wasmtime_error_t *weir_engine_new(wasm_config_t *take_config, wasm_engine_t **ret_engine, int *ret_errno);
+/* ---- Engines (weir_engine_new: weir/engine.h) -------------------------------------------------------------------- */
 
 /*
  * Let the pool reset its slots with the PAGEMAP_SCAN ioctl (Linux 6.7): only pages that were written are cleared.
