@@ -66,6 +66,8 @@ need_to_test() {
     need_command "qemu-$machine" qemu-user
     need_command prlimit util-linux
     need_command strace strace
+    need_command g++ g++
+    need_command mandoc mandoc
     need_command wrk wrk
     if [[ $machine != aarch64 ]]; then
         need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
