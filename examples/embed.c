@@ -41,7 +41,7 @@ static wasm_engine_t *make_engine(void)
         fprintf(stderr, "embed: no allocator: status %d\n%s", status, choice ? weir_choice_notice(choice) : "");
         exit(1);
     }
-    weir_choice_limit_arenas(choice);
+    weir_choice_prepare_process(choice);
     wasm_engine_t *engine = NULL;
     check(weir_engine_new(config, &engine, NULL), NULL);
     puts(weir_choice_summary(choice));
