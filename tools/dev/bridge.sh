@@ -25,6 +25,8 @@ build_bridge() {
     local staged=$1 metadata crate http features conf archive=$CARGO_TARGET_DIR/release/libweir_bridge.a
     cd "$root/bridge"
     unset CARGO_BUILD_TARGET # it would put the library elsewhere
+    # To cargo all checkouts are the same crate, and what is older than the last one's library is up to date.
+    rm -rf "$CARGO_TARGET_DIR"/release/.fingerprint/weir-bridge-*
     cargo build --release --locked
     mkdir -p "$staged/lib" "$staged/include" "$staged/wit"
     cp "$archive" "$staged/lib"
