@@ -134,18 +134,31 @@ typedef struct weir_service_settings {
     uint64_t max_memory_bytes;     /* per linear memory; 0: no limit beyond the allocator's */
 } weir_service_settings_t;
 
-/* A guest that is compiled, linked and ready to be instantiated for each call. */
+/* A guest whose code is loaded, linked and ready to be instantiated for each call. */
 typedef struct weir_service weir_service_t;
 
 /*
- * Compile a component that exports wasi:http/incoming-handler@0.2.x, or a core module that imports
- * wasi_snapshot_preview1 and exports _start (a WAGI guest), and link it.
- *
- * `wasm` and `settings` are borrowed for the time of this function; the engine is kept alive by the service. On
- * success returns NULL and stores a service to be freed with weir_service_free. On failure returns an error and
- * leaves `*ret_service` untouched. Any thread; it may use others to compile.
+ * Compile a component or a core module for engines like this one: the native code, of no engine in particular, as bytes
+ * that weir_service_new_from_file and weir_service_new_from_bytes load. `wasm` is borrowed for the time of this
+ * function. On success returns NULL and stores the code, to be freed with wasm_byte_vec_delete. On failure returns an
+ * error and leaves `*ret_code` untouched. Any thread; it uses others too.
  */
-wasmtime_error_t *weir_service_new(const wasm_engine_t *engine, weir_bytes_t wasm,
+wasmtime_error_t *weir_code_compile(const wasm_engine_t *engine, weir_bytes_t wasm, wasm_byte_vec_t *ret_code);
+
+/*
+ * Load and link a component that exports wasi:http/incoming-handler@0.2.x, or a core module that imports
+ * wasi_snapshot_preview1 and exports _start (a WAGI guest), from what weir_code_compile returned for an engine whose
+ * settings for compiling are the same; for others it is an error. The code is trusted: who can write it can do what
+ * this process can.
+ *
+ * A file is mapped, so that its pages are shared among all who do; it must not change as long as the service or a call
+ * on it lives. Bytes are copied. Everything else is borrowed for the time of the function; the engine is kept alive by
+ * the service. On success returns NULL and stores a service to be freed with weir_service_free. On failure returns an
+ * error and leaves `*ret_service` untouched. Any thread.
+ */
+wasmtime_error_t *weir_service_new_from_file(const wasm_engine_t *engine, const char *path,
+    const weir_service_settings_t *settings, weir_service_t **ret_service);
+wasmtime_error_t *weir_service_new_from_bytes(const wasm_engine_t *engine, weir_bytes_t code,
     const weir_service_settings_t *settings, weir_service_t **ret_service);
 
 /* Module or component. */
@@ -190,6 +203,7 @@ typedef struct weir_call_request {
     size_t argument_count;
     const weir_pair_t *environment; /* after the service's; libc takes the first of a name */
     size_t environment_count;
+    bool instance_only; /* the call ends well as soon as it has its instance: no code of the guest handles it */
 } weir_call_request_t;
 
 /*

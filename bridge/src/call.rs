@@ -86,6 +86,7 @@ pub struct weir_call_request_t {
     argument_count: usize,
     environment: *const weir_pair_t,
     environment_count: usize,
+    instance_only: bool,
 }
 
 type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
@@ -93,6 +94,7 @@ type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCod
 /// How a guest came to its end.
 enum Outcome {
     Returned,
+    Instantiated, // which was all that was asked for
     NotInstantiated(Error),
     Failed(Error),
 }
@@ -185,6 +187,7 @@ impl weir_call_t {
             limits: settings.limits(),
         };
         let mut store = Box::new(store(proxy.engine(), state, |state| &mut state.limits));
+        let instance_only = request.instance_only;
         let request = match &self.feed {
             Some(feed) => {
                 store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| PipeBody(feed.clone())))?
@@ -204,6 +207,9 @@ impl weir_call_t {
                 Ok(instance) => instance,
                 Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
             };
+            if instance_only {
+                return End { outcome: Outcome::Instantiated, store: None };
+            }
             let handler = instance.wasi_http_incoming_handler();
             match handler.call_handle(&mut *store, request, outparam).await {
                 Ok(()) => End { outcome: Outcome::Returned, store: None },
@@ -237,6 +243,7 @@ impl weir_call_t {
         let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
         let mut store = store(module.module().engine(), state, |state| &mut state.limits);
         let module = module.clone();
+        let instance_only = request.instance_only;
         Ok(Box::pin(async move {
             let started = async {
                 let instance = module.instantiate_async(&mut store).await?;
@@ -246,6 +253,9 @@ impl weir_call_t {
                 Ok(start) => start,
                 Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
             };
+            if instance_only {
+                return End { outcome: Outcome::Instantiated, store: None };
+            }
             let outcome = match start.call_async(&mut store, ()).await {
                 Ok(()) => Outcome::Returned,
                 Err(error) if error.downcast_ref::<I32Exit>().is_some_and(|exit| exit.0 == 0) => Outcome::Returned,
@@ -369,6 +379,7 @@ impl weir_call_t {
         }
         let End { outcome, store } = end;
         match outcome {
+            Outcome::Instantiated => self.state = ENDED,
             Outcome::Returned if self.document.is_some() || self.status != 0 => self.state = ENDED,
             Outcome::Returned => {
                 self.fail(FailureKind::NoResponse, "the guest returned without setting its response");

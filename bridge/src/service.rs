@@ -1,19 +1,22 @@
-//! A service: a guest that is compiled, linked and ready to be instantiated for each call.
+//! Compiled code, and a service: a guest whose code is loaded, linked and ready to be instantiated for each call.
 
 use crate::engine;
 use crate::ffi::{borrow, drop_guarded, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::inspect::{COMPONENT, MODULE};
 use crate::output::{OutputCallback, Sink};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::OnceLock;
 use tokio::runtime::Runtime;
 use wasmparser::Parser;
 use wasmtime_c_api::wasmtime::component::{Component, Linker as ComponentLinker, ResourceTable};
 use wasmtime_c_api::wasmtime::{
-    self, Engine, Error, InstancePre, Linker, Module, Result, Store, StoreLimits, StoreLimitsBuilder, format_err,
+    self, CodeBuilder, Engine, Error, InstancePre, Linker, Module, Precompiled, Result, Store, StoreLimits,
+    StoreLimitsBuilder, format_err,
 };
-use wasmtime_c_api::{wasm_engine_t, wasmtime_error_t};
+use wasmtime_c_api::{wasm_byte_vec_t, wasm_engine_t, wasmtime_error_t};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -149,23 +152,71 @@ fn report_panics_in_one_line() {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn weir_service_new(
+pub unsafe extern "C" fn weir_code_compile(
     engine: *const wasm_engine_t,
     wasm: weir_bytes_t,
+    ret_code: *mut wasm_byte_vec_t,
+) -> *mut wasmtime_error_t {
+    guard_result(|| {
+        let bytes = unsafe { wasm.as_slice() };
+        let mut builder = CodeBuilder::new(unsafe { engine::view(engine) });
+        builder.wasm_binary(bytes, None)?;
+        let code = if Parser::is_component(bytes) {
+            builder.compile_component_serialized()?
+        } else {
+            builder.compile_module_serialized()?
+        };
+        unsafe { ret_code.write(code.into()) };
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_service_new_from_file(
+    engine: *const wasm_engine_t,
+    path: *const c_char,
     settings: *const weir_service_settings_t,
     ret_service: *mut *mut weir_service_t,
 ) -> *mut wasmtime_error_t {
     guard_result(|| {
-        runtime()?;
-        let settings = unsafe { read_settings(&*settings)? };
         let engine = unsafe { engine::view(engine) };
-        let bytes = unsafe { wasm.as_slice() };
-        let linked =
-            if Parser::is_component(bytes) { link_component(engine, bytes)? } else { link_module(engine, bytes)? };
-        let service = Box::into_raw(Box::new(weir_service_t { linked, settings }));
-        unsafe { *ret_service = service };
-        Ok(())
+        let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()));
+        let linked = match Engine::detect_precompiled_file(path)? {
+            Some(Precompiled::Component) => link_component(&unsafe { Component::deserialize_file(engine, path)? })?,
+            Some(Precompiled::Module) => link_module(&unsafe { Module::deserialize_file(engine, path)? })?,
+            None => return Err(format_err!("not code that Wasmtime has compiled")),
+        };
+        unsafe { finish(linked, settings, ret_service) }
     })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_service_new_from_bytes(
+    engine: *const wasm_engine_t,
+    code: weir_bytes_t,
+    settings: *const weir_service_settings_t,
+    ret_service: *mut *mut weir_service_t,
+) -> *mut wasmtime_error_t {
+    guard_result(|| {
+        let (engine, code) = unsafe { (engine::view(engine), code.as_slice()) };
+        let linked = match Engine::detect_precompiled(code) {
+            Some(Precompiled::Component) => link_component(&unsafe { Component::deserialize(engine, code)? })?,
+            Some(Precompiled::Module) => link_module(&unsafe { Module::deserialize(engine, code)? })?,
+            None => return Err(format_err!("not code that Wasmtime has compiled")),
+        };
+        unsafe { finish(linked, settings, ret_service) }
+    })
+}
+
+unsafe fn finish(
+    linked: Linked,
+    settings: *const weir_service_settings_t,
+    ret_service: *mut *mut weir_service_t,
+) -> Result<()> {
+    runtime()?;
+    let settings = unsafe { read_settings(&*settings)? };
+    unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings })) };
+    Ok(())
 }
 
 unsafe fn read_settings(settings: &weir_service_settings_t) -> Result<Settings> {
@@ -195,19 +246,17 @@ unsafe fn read_environment(first: *const weir_pair_t, count: usize) -> Result<Ve
         .collect()
 }
 
-fn link_component(engine: &Engine, bytes: &[u8]) -> Result<Linked> {
-    let component = Component::from_binary(engine, bytes)?;
-    let mut linker = ComponentLinker::<ComponentState>::new(engine);
+fn link_component(component: &Component) -> Result<Linked> {
+    let mut linker = ComponentLinker::<ComponentState>::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    Ok(Linked::Component(ProxyPre::new(linker.instantiate_pre(&component)?)?))
+    Ok(Linked::Component(ProxyPre::new(linker.instantiate_pre(component)?)?))
 }
 
-fn link_module(engine: &Engine, bytes: &[u8]) -> Result<Linked> {
-    let module = Module::from_binary(engine, bytes)?;
-    let mut linker = Linker::<ModuleState>::new(engine);
+fn link_module(module: &Module) -> Result<Linked> {
+    let mut linker = Linker::<ModuleState>::new(module.engine());
     p1::add_to_linker_async(&mut linker, |state| &mut state.wasi)?;
-    Ok(Linked::Module(linker.instantiate_pre(&module)?))
+    Ok(Linked::Module(linker.instantiate_pre(module)?))
 }
 
 /// A store whose guest gives its thread back at every tick of the engine's epoch.

@@ -3,6 +3,8 @@
  */
 #include "cli/application.h"
 
+#include "cli/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,21 +27,26 @@ static bool load_files(weir_application_t *application, char **ret_message)
         }
         weir_guest_file_free(file);
         *file = loaded;
+        weir_guest_code_t **code = &application->codes[trigger->component];
+        if (*code == NULL && (*code = weir_guest_code_new()) == NULL) {
+            return false;
+        }
     }
     return true;
 }
 
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
 {
-    weir_application_t application = {.routes = NULL};
+    weir_application_t application = {.standard_error = -1};
     *ret_message = NULL;
     if (!weir_manifest_load(path, &application.manifest, ret_message)) {
         return false;
     }
     size_t count = application.manifest.component_count;
     application.files = calloc(count + 1, sizeof(*application.files));
-    application.guests = calloc(count + 1, sizeof(*application.guests));
-    if (application.files == NULL || application.guests == NULL ||
+    application.codes = calloc(count + 1, sizeof(weir_guest_code_t *));
+    application.guests = calloc(count + 1, sizeof(weir_guest_t *));
+    if (application.files == NULL || application.codes == NULL || application.guests == NULL ||
         !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
         !load_files(&application, ret_message)) {
         weir_application_free(&application);
@@ -60,18 +67,80 @@ weir_needs_t weir_application_needs(const weir_application_t *application)
     return needs;
 }
 
-bool weir_application_compile(weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
+wasm_config_t *weir_application_config_new(void)
+{
+    wasm_config_t *config = wasm_config_new();
+    if (config != NULL) {
+        wasmtime_config_epoch_interruption_set(config, true);
+    }
+    return config;
+}
+
+static bool compile(
+    const weir_application_t *application, size_t index, const wasm_engine_t *engine, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
-    for (size_t i = 0; i < manifest->component_count; i++) {
-        weir_guest_file_t *file = &application->files[i];
-        if (file->bytes == NULL) {
-            continue;
-        }
-        if (!weir_guest_new(engine, manifest, &manifest->components[i], file, &application->guests[i], ret_message)) {
+    const weir_component_t *component = &manifest->components[index];
+    weir_progress_t *progress = weir_progress_begin(component->id, application->standard_error);
+    bool compiled = weir_guest_code_compile(
+        application->codes[index], engine, manifest, component, &application->files[index], ret_message);
+    weir_progress_end(progress);
+    return compiled;
+}
+
+bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
+{
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        const weir_guest_code_t *code = application->codes[i];
+        if (code != NULL && !weir_guest_code_is_there(code) && !compile(application, i, engine, ret_message)) {
             return false;
         }
-        weir_guest_file_free(file);
+    }
+    return true;
+}
+
+static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
+    weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
+{
+    const weir_manifest_t *manifest = &application->manifest;
+    const weir_component_t *component = &manifest->components[index];
+    const weir_guest_code_t *code = application->codes[index];
+    if (weir_guest_code_is_there(code)) {
+        if (weir_guest_new(engine, manifest, component, code, output, ret_guest, ret_message)) {
+            return true;
+        }
+        /* It may be that it was compiled for an engine of another kind; what else it is shows again. */
+        free(*ret_message);
+        *ret_message = NULL;
+    }
+    return compile(application, index, engine, ret_message) &&
+           weir_guest_new(engine, manifest, component, code, output, ret_guest, ret_message);
+}
+
+bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
+    weir_guest_output_t output, weir_guest_t **guests, char **ret_message)
+{
+    size_t count = application->manifest.component_count;
+    memset(guests, 0, count * sizeof(guests[0]));
+    for (size_t i = 0; i < count; i++) {
+        if (application->codes[i] != NULL && !make_guest(application, i, engine, output, &guests[i], ret_message)) {
+            while (i-- > 0) {
+                weir_guest_free(guests[i]);
+                guests[i] = NULL;
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+bool weir_application_make_guests(weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
+{
+    if (!weir_application_link(application, engine, WEIR_GUEST_OUTPUT_LOGGED, application->guests, ret_message)) {
+        return false;
+    }
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        weir_guest_file_free(&application->files[i]);
     }
     return true;
 }
@@ -85,7 +154,11 @@ void weir_application_free(weir_application_t *application)
         if (application->files != NULL) {
             weir_guest_file_free(&application->files[i]);
         }
+        if (application->codes != NULL) {
+            weir_guest_code_free(application->codes[i]);
+        }
     }
+    free(application->codes);
     free(application->guests);
     free(application->files);
     weir_routes_free(application->routes);

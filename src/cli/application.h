@@ -14,8 +14,11 @@
 typedef struct weir_application {
     weir_manifest_t manifest;
     weir_routes_t *routes;
-    weir_guest_file_t *files; /* one a component; empty for those that no trigger uses, and once they are compiled */
-    weir_guest_t **guests;    /* one a component; NULL for those that no trigger uses */
+    /* Each has one a component; empty or NULL for those that no trigger uses. */
+    weir_guest_file_t *files; /* empty also once the guests have been made */
+    weir_guest_code_t **codes;
+    weir_guest_t **guests; /* NULL also until they have been made */
+    int standard_error;    /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*
@@ -28,8 +31,25 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
 /* What its guests ask of an instance's slot. */
 weir_needs_t weir_application_needs(const weir_application_t *application);
 
-/* Compile its guests, and let go of their files. On failure returns false and stores a message. */
-bool weir_application_compile(weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
+/* A configuration for engines of its guests, complete but for the allocator's choice. NULL: memory ran out. */
+wasm_config_t *weir_application_config_new(void);
+
+/*
+ * Compile the code that is not there yet, for engines like this one; after a second it says so on standard error. On
+ * failure returns false and stores a message, as weir_application_load does. It uses threads.
+ */
+bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
+
+/*
+ * Make a guest for an engine of every component that a trigger uses, at its place in `guests`; the other places are set
+ * to NULL. Code that is not there, or does not suit, is compiled. On failure frees those that it has made, and returns
+ * false and a message. The application must outlive the guests.
+ */
+bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
+    weir_guest_output_t output, weir_guest_t **guests, char **ret_message);
+
+/* Make its own guests likewise, and let go of their files. */
+bool weir_application_make_guests(weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
 
 /* Free what it owns, and zero it. */
 void weir_application_free(weir_application_t *application);

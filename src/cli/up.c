@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/strategy.h"
+#include "guest/message.h"
 #include "observe/escape.h"
 #include "observe/log.h"
 #include "serve/server.h"
@@ -142,29 +143,22 @@ static int choose(up_t *up)
     return EXIT_FINE;
 }
 
-/* Make the engine of the choice. `*ret_message` says why it was refused. */
-static bool make_engine(up_t *up, char **ret_message)
+/* Make the engine of the choice. `ret_refusal` says why it was refused. */
+static bool make_engine(up_t *up, weir_shown_bytes_t *ret_refusal)
 {
-    wasm_config_t *config = wasm_config_new();
-    wasmtime_config_epoch_interruption_set(config, true);
-    if (weir_choice_configure(up->choice, config) != WEIR_OK) {
-        wasm_config_delete(config);
-        *ret_message = NULL;
+    wasm_config_t *config = weir_application_config_new();
+    if (config == NULL || weir_choice_configure(up->choice, config) != WEIR_OK) {
+        if (config != NULL) {
+            wasm_config_delete(config);
+        }
+        snprintf(ret_refusal->text, sizeof(ret_refusal->text), "out of memory");
         return false;
     }
-    int refused = 0;
-    wasmtime_error_t *error = weir_engine_new(config, &up->engine, &refused);
-    if (error == NULL) {
-        return true;
+    wasmtime_error_t *error = weir_engine_new(config, &up->engine, NULL);
+    if (error != NULL) {
+        *ret_refusal = weir_show_error(error);
     }
-    wasm_name_t text;
-    wasmtime_error_message(error, &text);
-    /* Its first line; the text has no terminator. */
-    const char *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
-    *ret_message = strndup(text.data, end != NULL ? (size_t)(end - text.data) : text.size);
-    wasm_byte_vec_delete(&text);
-    wasmtime_error_delete(error);
-    return false;
+    return error == NULL;
 }
 
 /* Choose and make the engine. What passed its trial can be refused a moment later: then choose once more. */
@@ -172,13 +166,15 @@ static int prepare_engine(up_t *up)
 {
     for (unsigned attempt = 0;; attempt++) {
         int status = choose(up);
-        char *message;
-        if (status != EXIT_FINE || make_engine(up, &message)) {
+        if (status != EXIT_FINE) {
             return status;
         }
+        weir_shown_bytes_t refusal;
+        if (make_engine(up, &refusal)) {
+            return EXIT_FINE;
+        }
         weir_log(attempt == 0 ? WEIR_LOG_WARNING : WEIR_LOG_ERROR,
-            "the engine was refused although its trial had passed: %s", message == NULL ? "out of memory" : message);
-        free(message);
+            "the engine was refused although its trial had passed: %s", refusal.text);
         if (attempt > 0) {
             return EXIT_FAILED;
         }
@@ -284,7 +280,7 @@ static int run(up_t *up)
     if (status != EXIT_FINE) {
         return status;
     }
-    if (!weir_application_compile(&up->application, up->engine, &message)) {
+    if (!weir_application_make_guests(&up->application, up->engine, &message)) {
         return fail(EXIT_INPUT, message);
     }
     weir_signals_serving();

@@ -15,6 +15,8 @@
 
 void weir_exchange_log(const weir_exchange_t *exchange, int level, const char *format, ...)
 {
+    if (exchange->guest->output == WEIR_GUEST_OUTPUT_DISCARDED)
+        return;
     char text[2560]; /* a failure's message has at most 2,000 bytes */
     va_list arguments;
     va_start(arguments, format);

@@ -1,5 +1,5 @@
 /*
- * guest.c: a component of the application, compiled and linked, with its environment and its way into the log.
+ * guest.c: a component of the application, loaded and linked, with its environment and its way into the log.
  */
 #include "guest/guest.h"
 
@@ -9,7 +9,6 @@
 #include "observe/log.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static void log_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
 {
@@ -27,19 +26,8 @@ static weir_pair_t *environment_of(const weir_component_t *component)
     return environment;
 }
 
-static wasmtime_error_t *new_service(const wasm_engine_t *engine, const weir_component_t *component,
-    const weir_guest_file_t *file, const weir_pair_t *environment, weir_service_t **ret_service)
-{
-    weir_service_settings_t settings = {.size = sizeof settings,
-        .environment = environment,
-        .environment_count = component->environment_count,
-        .output = log_output,
-        .output_context = (void *)(uintptr_t)component};
-    return weir_service_new(engine, (weir_bytes_t){file->bytes, file->size}, &settings, ret_service);
-}
-
 bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
-    const weir_guest_file_t *file, weir_guest_t **ret_guest, char **ret_message)
+    const weir_guest_code_t *code, weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
     weir_guest_t *guest = calloc(1, sizeof *guest);
     weir_pair_t *environment = environment_of(component);
@@ -49,16 +37,19 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
         return false;
     }
-    wasmtime_error_t *error = new_service(engine, component, file, environment, &guest->service);
+    weir_service_settings_t settings = {.size = sizeof settings,
+        .environment = environment,
+        .environment_count = component->environment_count,
+        .output = output == WEIR_GUEST_OUTPUT_LOGGED ? log_output : NULL,
+        .output_context = (void *)(uintptr_t)component};
+    wasmtime_error_t *error = weir_guest_code_link(code, engine, &settings, &guest->service);
     free(environment);
     if (error != NULL) {
         free(guest);
-        *ret_message = weir_component_message(manifest, component,
-            "\"%s\" cannot be compiled or linked: %s; check that its imports are ones that weir serves (WASI and "
-            "wasi:http)",
-            weir_show_bytes(component->source, strlen(component->source)).text, weir_show_error(error).text);
+        *ret_message = weir_guest_code_message(manifest, component, error);
         return false;
     }
+    guest->output = output;
     guest->component = component;
     guest->kind = weir_service_kind(guest->service);
     *ret_guest = guest;

@@ -43,16 +43,49 @@ weir_executor_t weir_guest_file_executor(const weir_guest_file_t *file);
 /* Enlarge `needs` so that it covers this file. */
 void weir_guest_file_add_needs(const weir_guest_file_t *file, weir_needs_t *needs);
 
+/* ---- Code: compiled, and not of one engine ---------------------------------------------------------------------------- */
+
+/*
+ * A guest's compiled code, of no engine in particular: it is compiled for one, and guests can then be made from it for
+ * any other whose settings for compiling are the same. It is kept in a memfd, which is sealed once it is complete: what
+ * a child process compiles that was forked after weir_guest_code_new is there for its parent too. Where there is no
+ * memfd, each process has what it compiled itself. One thread at a time, except to make guests from it.
+ */
+typedef struct weir_guest_code weir_guest_code_t;
+
+/* Room for the code of one file. NULL: memory ran out. */
+weir_guest_code_t *weir_guest_code_new(void);
+
+/* Free code. Guests made from it keep what they need. NULL is allowed. */
+void weir_guest_code_free(weir_guest_code_t *own_code);
+
+/* Whether all of it is there, compiled by this process or by a child of it. */
+bool weir_guest_code_is_there(const weir_guest_code_t *code);
+
+/*
+ * Compile a component's file for an engine, on as many threads as there are processors, and keep the code in place of
+ * what was there. On failure returns false and stores a one-line message, as weir_guest_new does.
+ */
+bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engine, const weir_manifest_t *manifest,
+    const weir_component_t *component, const weir_guest_file_t *file, char **ret_message);
+
 /* ---- Guests ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct weir_guest weir_guest_t;
 
+/* What becomes of what a guest writes to its standard streams (but for a module's response), and of news of it. */
+typedef enum weir_guest_output {
+    WEIR_GUEST_OUTPUT_LOGGED = 0,
+    WEIR_GUEST_OUTPUT_DISCARDED = 1,
+} weir_guest_output_t;
+
 /*
- * Compile and link a component for an engine. `component` must outlive the guest; `file` need not. On failure returns
- * false, leaves `*ret_guest` untouched and stores a one-line message. Any thread.
+ * Load a component's code for an engine, and link it. `component` must outlive the guest; `code` need not. On failure,
+ * also when the code is not there or was compiled for another kind of engine, returns false, leaves `*ret_guest`
+ * untouched and stores a one-line message. Any thread.
  */
 bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
-    const weir_guest_file_t *file, weir_guest_t **ret_guest, char **ret_message);
+    const weir_guest_code_t *code, weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message);
 
 /* Free a guest that no exchange uses any more. NULL is allowed. */
 void weir_guest_free(weir_guest_t *own_guest);

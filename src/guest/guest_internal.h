@@ -1,5 +1,5 @@
 /*
- * guest_internal.h: what a guest consists of. Private to this room.
+ * guest_internal.h: what a guest and its code consist of. Private to this room.
  */
 #ifndef WEIR_GUEST_GUEST_INTERNAL_H
 #define WEIR_GUEST_GUEST_INTERNAL_H
@@ -10,6 +10,18 @@ struct weir_guest {
     weir_service_t *service; /* own */
     const weir_component_t *component;
     weir_guest_kind_t kind;
+    weir_guest_output_t output;
 };
+
+/*
+ * Load code for an engine and link it: see weir_service_new_component. It is an error when the code is not there, or
+ * was compiled for an engine with other settings. Any thread.
+ */
+wasmtime_error_t *weir_guest_code_link(const weir_guest_code_t *code, const wasm_engine_t *engine,
+    const weir_service_settings_t *settings, weir_service_t **ret_service);
+
+/* What to tell of a component that cannot be compiled or linked; as weir_component_message. Takes the error. */
+char *weir_guest_code_message(
+    const weir_manifest_t *manifest, const weir_component_t *component, wasmtime_error_t *take_error);
 
 #endif

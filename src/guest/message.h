@@ -1,5 +1,6 @@
 /*
- * message.h: one-line messages about a component's file, with the place in the manifest. Private to this room.
+ * message.h: one-line messages about a component's file, with the place in the manifest. Errors of Wasmtime are
+ * shown with it elsewhere too.
  */
 #ifndef WEIR_GUEST_MESSAGE_H
 #define WEIR_GUEST_MESSAGE_H

@@ -1,0 +1,170 @@
+/*
+ * code.c: a guest's compiled code, in memory that outlives the process which wrote it, and that nobody can change any
+ * more: a sealed memfd.
+ *
+ * Loading code trusts it: whoever can write it can do what weir can. So only two things are ever loaded: bytes that
+ * this process has serialized itself, and a memfd that this process has made, that only this process and the children
+ * it forks can write to, and that its writer has sealed before any guest ran. The seal is also what says that the code
+ * is complete: a child that dies while it writes leaves a memfd that is not sealed, and so is not loaded.
+ */
+#include "guest/guest.h"
+#include "guest/guest_internal.h"
+#include "guest/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3, memfd_create(2): not to be run as a program; it can be mapped as code */
+#endif
+
+enum { SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL };
+
+struct weir_guest_code {
+    int descriptor; /* a memfd, or -1 where there is none to be had */
+    char *bytes;    /* own; what could not be put into a memfd, or NULL */
+    size_t size;    /* of `bytes` */
+};
+
+static int open_memory(void)
+{
+    int descriptor = memfd_create("weir-code", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (descriptor < 0 && errno == EINVAL)
+        descriptor = memfd_create("weir-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return descriptor;
+}
+
+static void close_memory(weir_guest_code_t *code)
+{
+    if (code->descriptor >= 0)
+        close(code->descriptor);
+    code->descriptor = -1;
+}
+
+weir_guest_code_t *weir_guest_code_new(void)
+{
+    weir_guest_code_t *code = calloc(1, sizeof *code);
+    if (code != NULL)
+        code->descriptor = open_memory();
+    return code;
+}
+
+void weir_guest_code_free(weir_guest_code_t *own_code)
+{
+    if (own_code == NULL)
+        return;
+    close_memory(own_code);
+    free(own_code->bytes);
+    free(own_code);
+}
+
+/* ---- Writing ---- */
+
+/* The size of a memfd, or 0 when there is none. */
+static size_t memory_size(const weir_guest_code_t *code)
+{
+    off_t size = code->descriptor >= 0 ? lseek(code->descriptor, 0, SEEK_END) : 0;
+    return size > 0 ? (size_t)size : 0;
+}
+
+static bool is_sealed(const weir_guest_code_t *code)
+{
+    int seals = code->descriptor >= 0 ? fcntl(code->descriptor, F_GET_SEALS) : -1;
+    return seals >= 0 && (seals & SEALS) == SEALS && memory_size(code) > 0;
+}
+
+bool weir_guest_code_is_there(const weir_guest_code_t *code)
+{
+    return code->bytes != NULL || is_sealed(code);
+}
+
+static bool write_all(int descriptor, const char *bytes, size_t size)
+{
+    for (size_t written = 0; written < size;) {
+        /* At its place: the offset is shared with whoever has the same descriptor. */
+        ssize_t count = pwrite(descriptor, bytes + written, size - written, (off_t)written);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return false;
+        written += (size_t)count;
+    }
+    return true;
+}
+
+/* Keep serialized code: sealed, or in this process alone where that cannot be. */
+static bool keep(weir_guest_code_t *code, const wasm_byte_vec_t *serialized)
+{
+    free(code->bytes);
+    code->bytes = NULL;
+    if (memory_size(code) > 0) {
+        /* What somebody has begun, or what did not suit; it may be sealed. */
+        close_memory(code);
+        code->descriptor = open_memory();
+    }
+    if (code->descriptor >= 0 && write_all(code->descriptor, serialized->data, serialized->size) &&
+        fcntl(code->descriptor, F_ADD_SEALS, SEALS) == 0)
+        return true;
+    close_memory(code);
+    code->bytes = malloc(serialized->size);
+    if (code->bytes == NULL)
+        return false;
+    memcpy(code->bytes, serialized->data, serialized->size);
+    code->size = serialized->size;
+    return true;
+}
+
+bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engine, const weir_manifest_t *manifest,
+    const weir_component_t *component, const weir_guest_file_t *file, char **ret_message)
+{
+    wasm_byte_vec_t serialized;
+    wasmtime_error_t *error = weir_code_compile(engine, (weir_bytes_t){file->bytes, file->size}, &serialized);
+    if (error != NULL) {
+        *ret_message = weir_guest_code_message(manifest, component, error);
+        return false;
+    }
+    bool kept = keep(code, &serialized);
+    wasm_byte_vec_delete(&serialized);
+    if (!kept)
+        *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
+    return kept;
+}
+
+char *weir_guest_code_message(
+    const weir_manifest_t *manifest, const weir_component_t *component, wasmtime_error_t *take_error)
+{
+    return weir_component_message(manifest, component,
+        "\"%s\" cannot be compiled or linked: %s; check that its imports are ones that weir serves (WASI and "
+        "wasi:http)",
+        weir_show_bytes(component->source, strlen(component->source)).text, weir_show_error(take_error).text);
+}
+
+/* ---- Loading ---- */
+
+wasmtime_error_t *weir_guest_code_link(const weir_guest_code_t *code, const wasm_engine_t *engine,
+    const weir_service_settings_t *settings, weir_service_t **ret_service)
+{
+    if (code->bytes != NULL)
+        return weir_service_new_from_bytes(engine, (weir_bytes_t){code->bytes, code->size}, settings, ret_service);
+    if (!is_sealed(code))
+        return wasmtime_error_new("its code is not there");
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", code->descriptor);
+    wasmtime_error_t *error = weir_service_new_from_file(engine, path, settings, ret_service);
+    if (error == NULL)
+        return NULL;
+    /* Perhaps there is no /proc, or no file may be mapped as code (SELinux: execmod): a copy does without both. */
+    size_t size = memory_size(code);
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, code->descriptor, 0);
+    if (mapped == MAP_FAILED)
+        return error;
+    wasmtime_error_delete(error);
+    error = weir_service_new_from_bytes(engine, (weir_bytes_t){mapped, size}, settings, ret_service);
+    munmap(mapped, size);
+    return error;
+}
