@@ -46,6 +46,7 @@ const char weir_up_help[] =
     "      --max-concurrency N   how many requests guests handle at once (default: what the allocator has room for);\n"
     "                            more wait their turn\n"
     "      --disable-pooling     allocate instances on demand, as SPIN_ALLOCATOR=ondemand\n"
+    "      --no-trial-requests   do not run components on trial requests before serving; time their instances alone\n"
     "      --quiet               do not show what guests write to standard output and standard error\n"
     "  -h, --help                print this\n"
     "\n"

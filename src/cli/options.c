@@ -51,7 +51,7 @@ static const char *const spin_options[] = {
     "-q",
 };
 
-enum { OPTION_TIMEOUT = 256, OPTION_DISABLE_POOLING, OPTION_QUIET, OPTION_CONCURRENCY, OPTION_LISTEN };
+enum { OPTION_TIMEOUT = 256, OPTION_DISABLE_POOLING, OPTION_QUIET, OPTION_CONCURRENCY, OPTION_LISTEN, OPTION_NO_TRIAL };
 
 static const struct option long_options[] = {
     {"from", required_argument, NULL, 'f'},
@@ -59,6 +59,7 @@ static const struct option long_options[] = {
     {"request-timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"max-concurrency", required_argument, NULL, OPTION_CONCURRENCY},
     {"disable-pooling", no_argument, NULL, OPTION_DISABLE_POOLING},
+    {"no-trial-requests", no_argument, NULL, OPTION_NO_TRIAL},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -175,6 +176,9 @@ static bool take_option(int option, const char *value, weir_up_options_t *option
         return take_concurrency(value, options, ret_message);
     case OPTION_DISABLE_POOLING:
         options->disable_pooling = true;
+        return true;
+    case OPTION_NO_TRIAL:
+        options->no_trial_requests = true;
         return true;
     case OPTION_QUIET:
         options->quiet = true;

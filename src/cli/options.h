@@ -23,7 +23,8 @@ typedef struct weir_up_options {
     uint64_t request_timeout_milliseconds;
     uint32_t max_concurrency; /* 0: what the allocator has room for */
     bool disable_pooling;
-    bool quiet; /* what guests write to their standard streams is not shown */
+    bool no_trial_requests; /* the allocator is tuned with instances alone: no guest is run before it serves */
+    bool quiet;             /* what guests write to their standard streams is not shown */
 } weir_up_options_t;
 
 /*

@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/strategy.h"
+#include "cli/tune.h"
 #include "guest/message.h"
 #include "observe/escape.h"
 #include "observe/log.h"
@@ -169,6 +170,7 @@ static int prepare_engine(up_t *up)
         if (status != EXIT_FINE) {
             return status;
         }
+        weir_application_tune(&up->application, up->choice, !up->options.no_trial_requests);
         weir_shown_bytes_t refusal;
         if (make_engine(up, &refusal)) {
             return EXIT_FINE;

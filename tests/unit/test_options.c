@@ -64,6 +64,7 @@ static const good_t good_rows[] = {
         {.application = "x", .listen = "127.0.0.1:3000", .request_timeout_milliseconds = 2000}},
     {{"--quiet", "--disable-pooling", "--max-concurrency", "7"}, NULL,
         {DEFAULTS, .quiet = true, .disable_pooling = true, .max_concurrency = 7}},
+    {{"--no-trial-requests"}, NULL, {DEFAULTS, .no_trial_requests = true}},
     {{"--help"}, NULL, {DEFAULTS, .help = true}},
     {{"-h"}, NULL, {DEFAULTS, .help = true}},
 };
@@ -84,6 +85,7 @@ static void test_what_is_given_is_taken(void **state)
         assert_int_equal(options.request_timeout_milliseconds, expected->request_timeout_milliseconds);
         assert_int_equal(options.max_concurrency, expected->max_concurrency);
         assert_int_equal(options.disable_pooling, expected->disable_pooling);
+        assert_int_equal(options.no_trial_requests, expected->no_trial_requests);
         assert_int_equal(options.quiet, expected->quiet);
         assert_int_equal(options.help, expected->help);
     }

@@ -1,0 +1,286 @@
+/*
+ * tune.c: what runs in the child of a trial in place of a made-up module: an application's own components.
+ *
+ * All code is compiled and sealed before the first guest runs, so no guest has anything to do with what the parent
+ * loads afterwards.
+ */
+#include "cli/tune.h"
+
+#include "allocator/child.h"
+#include "guest/trial.h"
+#include "serve/ticker.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    THREADS_MAX = 256,                          /* that the ticker tells apart */
+    REQUEST_MILLISECONDS = 250,                 /* one guest on one request: then it is ended */
+    REQUEST_MILLISECONDS_EMULATED = 10 * 250,   /* the same, in an emulator */
+    ROUND_SHARE = 10,                           /* all guests on requests: this part of the above */
+    DEADLINE_MILLISECONDS = 30 * 1000,          /* for all of it; more for larger files, because they are compiled */
+    DEADLINE_MILLISECONDS_MAX = 30 * 60 * 1000, /* beyond anything that was seen: 13 MB take 10 s natively */
+};
+
+/* How long a MiB may take to compile: in an emulator, on one slow processor. */
+static const uint64_t milliseconds_per_mib = 30 * 1000;
+
+struct weir_application_work {
+    const weir_application_t *application;
+    uint32_t request_milliseconds;
+    pthread_mutex_t mutex; /* held while guests are judged */
+    atomic_bool judged;
+    unsigned char *instance_only; /* one a component: it is not run on requests; within the same block */
+};
+
+/* The guests of one engine. */
+typedef struct prepared {
+    weir_application_work_t *work;
+    weir_guest_t **guests;       /* one a component, or NULL */
+    const weir_route_t **routes; /* the first of each that has a guest */
+    weir_ticker_t *ticker;       /* so that a guest that spins gives its thread back */
+} prepared_t;
+
+weir_application_work_t *weir_application_work_new(
+    const weir_application_t *application, bool requests, uint32_t request_milliseconds)
+{
+    size_t count = application->manifest.component_count;
+    weir_application_work_t *work = calloc(1, sizeof(*work) + count);
+    if (work == NULL) {
+        return NULL;
+    }
+    work->application = application;
+    work->request_milliseconds = request_milliseconds;
+    work->instance_only = (unsigned char *)(work + 1);
+    memset(work->instance_only, requests ? 0 : 1, count);
+    pthread_mutex_init(&work->mutex, NULL);
+    atomic_init(&work->judged, !requests);
+    return work;
+}
+
+/* ---- The work ---------------------------------------------------------------------------------------------------- */
+
+static wasm_config_t *new_config(void *context)
+{
+    (void)context;
+    return weir_application_config_new();
+}
+
+static void tick(void *context)
+{
+    wasmtime_engine_increment_epoch(context);
+}
+
+static const weir_route_t *first_route(const weir_application_t *application, size_t component)
+{
+    for (size_t i = 0; i < weir_routes_count(application->routes); i++) {
+        const weir_route_t *route = weir_routes_at(application->routes, i);
+        if (route->trigger->component == component) {
+            return route;
+        }
+    }
+    return NULL; /* its routes all lost against others of the same meaning */
+}
+
+static weir_guest_trial_t run_guest(const prepared_t *prepared, size_t component)
+{
+    const weir_application_work_t *work = prepared->work;
+    const weir_guest_t *guest = prepared->guests[component];
+    return work->instance_only[component] != 0
+               ? weir_guest_try_instance(guest, work->request_milliseconds)
+               : weir_guest_try_request(guest, prepared->routes[component], work->request_milliseconds);
+}
+
+/* How long a guest takes for a request when it is not its first; more than the bound when it cannot answer one. */
+static double request_milliseconds(const prepared_t *prepared, size_t component)
+{
+    double milliseconds = 0;
+    for (int i = 0; i < 2; i++) {
+        double began = weir_clock_milliseconds();
+        weir_guest_trial_t result = run_guest(prepared, component);
+        milliseconds = weir_clock_milliseconds() - began;
+        if (result == WEIR_GUEST_TRIAL_LATE || result == WEIR_GUEST_TRIAL_NO_REQUEST) {
+            return 2.0 * prepared->work->request_milliseconds;
+        }
+    }
+    return milliseconds;
+}
+
+/* A round must not take long, because a start has many. Once for all engines, so that all run the same. */
+static void judge_guests(weir_application_work_t *work, const prepared_t *prepared)
+{
+    pthread_mutex_lock(&work->mutex);
+    double left = (double)work->request_milliseconds / ROUND_SHARE;
+    for (size_t i = 0; i < work->application->manifest.component_count && !atomic_load(&work->judged); i++) {
+        double milliseconds = prepared->guests[i] != NULL ? request_milliseconds(prepared, i) : 0;
+        if (milliseconds > left) {
+            work->instance_only[i] = 1;
+        } else {
+            left -= milliseconds;
+        }
+    }
+    atomic_store(&work->judged, true);
+    pthread_mutex_unlock(&work->mutex);
+}
+
+/* A whole round, because guests differ: a cycle costs the same each time. */
+static bool cycle(void *context, unsigned thread)
+{
+    const prepared_t *prepared = context;
+    weir_application_work_t *work = prepared->work;
+    bool succeeded = true;
+    weir_ticker_begin(prepared->ticker, thread % THREADS_MAX);
+    if (!atomic_load(&work->judged)) {
+        judge_guests(work, prepared);
+    }
+    for (size_t i = 0; i < work->application->manifest.component_count && succeeded; i++) {
+        if (prepared->guests[i] != NULL) {
+            weir_guest_trial_t result = run_guest(prepared, i);
+            succeeded = result == WEIR_GUEST_TRIAL_DONE || result == WEIR_GUEST_TRIAL_LATE;
+        }
+    }
+    weir_ticker_end(prepared->ticker, thread % THREADS_MAX);
+    return succeeded;
+}
+
+static void release(void *own_prepared)
+{
+    prepared_t *prepared = own_prepared;
+    weir_ticker_free(prepared->ticker);
+    for (size_t i = 0; prepared->guests != NULL && i < prepared->work->application->manifest.component_count; i++) {
+        weir_guest_free(prepared->guests[i]);
+    }
+    free(prepared->guests);
+    free(prepared->routes);
+    free(prepared);
+}
+
+static wasmtime_error_t *fill(prepared_t *prepared, wasm_engine_t *engine)
+{
+    const weir_application_t *application = prepared->work->application;
+    size_t count = application->manifest.component_count;
+    prepared->guests = calloc(count + 1, sizeof(weir_guest_t *));
+    prepared->routes = calloc(count + 1, sizeof(weir_route_t *));
+    if (prepared->guests == NULL || prepared->routes == NULL) {
+        return wasmtime_error_new("memory ran out");
+    }
+    char *message = NULL;
+    if (!weir_application_compile(application, engine, &message) ||
+        !weir_application_link(application, engine, WEIR_GUEST_OUTPUT_DISCARDED, prepared->guests, &message)) {
+        wasmtime_error_t *error = wasmtime_error_new(message != NULL ? message : "memory ran out");
+        free(message);
+        return error;
+    }
+    for (size_t i = 0; i < count; i++) {
+        prepared->routes[i] = first_route(application, i);
+        if (prepared->routes[i] == NULL) {
+            weir_guest_free(prepared->guests[i]);
+            prepared->guests[i] = NULL;
+        }
+    }
+    prepared->ticker = weir_ticker_new(THREADS_MAX, tick, engine);
+    return prepared->ticker == NULL ? wasmtime_error_new("there is no thread to be had") : NULL;
+}
+
+static wasmtime_error_t *prepare(void *context, wasm_engine_t *engine, void **ret_prepared)
+{
+    prepared_t *prepared = calloc(1, sizeof(*prepared));
+    if (prepared == NULL) {
+        return wasmtime_error_new("memory ran out");
+    }
+    prepared->work = context;
+    wasmtime_error_t *error = fill(prepared, engine);
+    if (error != NULL) {
+        release(prepared);
+        return error;
+    }
+    *ret_prepared = prepared;
+    return NULL;
+}
+
+/* ---- What it stands for ------------------------------------------------------------------------------------------ */
+
+static void mix_word(uint64_t *hash, uint64_t word)
+{
+    *hash = (*hash ^ word) * 0x9e3779b97f4a7c15U;
+    *hash ^= *hash >> 29;
+}
+
+/* Eight bytes at a time: files are large, and nobody gains by two that collide. */
+static void mix(uint64_t *hash, const void *bytes, size_t size)
+{
+    mix_word(hash, size);
+    for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, (const char *)bytes + at, size - at < sizeof(word) ? size - at : sizeof(word));
+        mix_word(hash, word);
+    }
+}
+
+static uint64_t fingerprint(const weir_application_work_t *work)
+{
+    const weir_application_t *application = work->application;
+    const weir_manifest_t *manifest = &application->manifest;
+    uint64_t hash = 1;
+    for (size_t i = 0; i < manifest->component_count; i++) {
+        const weir_component_t *component = &manifest->components[i];
+        const weir_route_t *route = first_route(application, i);
+        if (application->codes[i] == NULL || route == NULL) {
+            continue;
+        }
+        mix(&hash, application->files[i].bytes, application->files[i].size);
+        mix(&hash, &work->instance_only[i], sizeof(work->instance_only[i]));
+        mix(&hash, &route->trigger->executor, sizeof(route->trigger->executor));
+        mix(&hash, route->base, strlen(route->base));
+        for (size_t k = 0; k < component->environment_count; k++) {
+            const weir_variable_t *variable = &component->environment[k];
+            mix(&hash, variable->name, strlen(variable->name));
+            mix(&hash, variable->value, strlen(variable->value));
+        }
+    }
+    return hash == 0 ? 1 : hash;
+}
+
+weir_workload_t weir_application_workload(weir_application_work_t *work)
+{
+    return (weir_workload_t){.size = sizeof(weir_workload_t),
+        .context = work,
+        .config_new = new_config,
+        .prepare = prepare,
+        .cycle = cycle,
+        .release = release,
+        .fingerprint = fingerprint(work)};
+}
+
+/* ---- The tuning -------------------------------------------------------------------------------------------------- */
+
+static uint32_t deadline(const weir_application_t *application)
+{
+    uint64_t mib = weir_application_needs(application).wasm_bytes >> 20;
+    uint64_t milliseconds = DEADLINE_MILLISECONDS + mib * milliseconds_per_mib;
+    return milliseconds < DEADLINE_MILLISECONDS_MAX ? (uint32_t)milliseconds : DEADLINE_MILLISECONDS_MAX;
+}
+
+weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests)
+{
+    const weir_fact_t *emulated = &weir_choice_facts(choice)->emulated;
+    bool slow = emulated->knowledge == WEIR_KNOWN && emulated->value != 0;
+    weir_application_work_t *work =
+        weir_application_work_new(application, requests, slow ? REQUEST_MILLISECONDS_EMULATED : REQUEST_MILLISECONDS);
+    if (work == NULL) {
+        return WEIR_ERROR_MEMORY;
+    }
+    application->standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const weir_workload_t workload = weir_application_workload(work);
+    weir_status_t status = weir_choice_tune(choice, &workload, deadline(application));
+    if (application->standard_error >= 0) {
+        close(application->standard_error);
+        application->standard_error = -1;
+    }
+    free(work);
+    return status;
+}
