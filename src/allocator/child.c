@@ -59,11 +59,14 @@ static void limit_self(uint32_t milliseconds)
         core.rlim_cur = core.rlim_max == 0 ? 0 : 1;
         setrlimit(RLIMIT_CORE, &core);
     }
-    /* Belt and braces: a child whose parent cannot kill it any more ends by itself, spinning or waiting. */
+    /* Belt and braces: a child whose parent cannot kill it any more ends by itself, spinning or waiting. It may use all
+     * processors meanwhile. */
     rlim_t seconds = milliseconds / 1000 + 2;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    rlim_t processor_seconds = seconds * (processors > 0 ? (rlim_t)processors : 1);
     struct rlimit cpu;
-    if (getrlimit(RLIMIT_CPU, &cpu) == 0 && (cpu.rlim_cur == RLIM_INFINITY || cpu.rlim_cur > seconds)) {
-        cpu.rlim_cur = seconds;
+    if (getrlimit(RLIMIT_CPU, &cpu) == 0 && (cpu.rlim_cur == RLIM_INFINITY || cpu.rlim_cur > processor_seconds)) {
+        cpu.rlim_cur = processor_seconds;
         setrlimit(RLIMIT_CPU, &cpu);
     }
     signal(SIGALRM, SIG_DFL);
