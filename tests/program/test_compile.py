@@ -1,0 +1,119 @@
+"""Compiling: done in a child process, so that the server stays small and unharmed; told of when it takes long; and ended
+at once by a signal."""
+
+import os
+import re
+import select
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import hello_body
+
+COMPILING = r"^weir: compiling component slow\b"
+
+
+def unsigned(number):
+    """LEB128, as all numbers in a wasm file."""
+    out = bytearray()
+    while True:
+        out.append(number & 0x7F | (0x80 if number > 0x7F else 0))
+        number >>= 7
+        if not number:
+            return bytes(out)
+
+
+def vector(*items):
+    return unsigned(len(items)) + b"".join(items)
+
+
+def section(number, content):
+    return bytes([number]) + unsigned(len(content)) + content
+
+
+def function(local_groups, code):
+    body = local_groups + code + b"\x0b"
+    return unsigned(len(body)) + body
+
+
+def slow_module(functions=4, steps=600_000):
+    """A module that takes the better part of a minute to compile: long functions, in which each step needs the last."""
+    load = b"".join(bytes([0x23, 0, 0x21, local]) for local in range(4))  # global.get 0, local.set
+    # (local.get a) * constant ^ (local.get b) -> local c
+    step = b"".join(
+        bytes([0x20, k % 4, 0x42, k * 37 % 63 + 1, 0x7E, 0x20, (k + 1) % 4, 0x85, 0x21, (k + 2) % 4]) for k in range(252)
+    )
+    store = bytes([0x20, 0, 0x24, 0])  # local.get 0, global.set 0
+    long = function(vector(b"\x04\x7e"), load + step * (steps // 252) + store)
+    return (
+        b"\0asm\1\0\0\0"
+        + section(1, vector(b"\x60\0\0"))
+        + section(3, vector(*[b"\0"] * (functions + 1)))
+        + section(6, vector(b"\x7e\x01\x42\0\x0b"))
+        + section(7, vector(b"\x06_start\0\0"))
+        + section(10, vector(function(vector(), b""), *[long] * functions))
+    )
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    path = tmp_path_factory.mktemp("slow") / "slow.wasm"
+    path.write_bytes(slow_module())
+    return path
+
+
+def children(process):
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_signal_while_it_compiles_ends_it_and_the_compiler_at_once(weir, serve, slow, number):
+    server = serve(weir, slow, serving=False)
+    server.stderr.wait_for(COMPILING, 60)
+    compilers = children(server.process.pid)
+    assert compilers, "it compiles in its own process"
+    watches = [os.pidfd_open(compiler) for compiler in compilers]
+    server.stopped = True
+    before = time.monotonic()
+    server.send_signal(number)
+    assert server.wait() == 0, server.log
+    assert time.monotonic() - before < 5, "it was waited for"
+    for watch in watches:
+        assert select.select([watch], [], [], 20)[0], "a compiler outlived its server"
+        os.close(watch)
+    assert not server.stdout.lines, "something was printed before it was ready"
+
+
+def test_a_compiler_that_dies_costs_its_work_alone(weir, serve, slow):
+    server = serve(weir, slow, serving=False)
+    server.stderr.wait_for(COMPILING, 60)
+    for compiler in children(server.process.pid):
+        os.kill(compiler, signal.SIGKILL)
+    server.stderr.wait_for(COMPILING, 60, count=2)  # in its own process now
+    assert not children(server.process.pid)
+    server.stopped = True
+    before = time.monotonic()
+    server.send_signal()
+    assert server.wait() == 0, server.log
+    assert time.monotonic() - before < 5
+
+
+def test_what_a_server_runs_is_mapped_from_code_that_its_child_compiled(weir, serve, hello):
+    server = serve(weir, hello)
+    for target in ("/hello", "/cgi/x"):
+        assert server.get(target).text == hello_body(target)
+    maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+    code = re.findall(r"^\S+ r-xp .*/memfd:weir-code", maps, re.M)
+    assert len(code) >= 2, maps
+    assert not re.findall(r"^\S+ .w.s .*/memfd:weir-code", maps, re.M), maps
+    tasks = Path(f"/proc/{server.process.pid}/task")
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()]
+    assert not [name for name in names if "rayon" in name], names
+
+
+def test_components_run_in_the_same_way_without_trial_requests(weir, serve, hello):
+    server = serve(weir, hello, "--no-trial-requests")
+    for target in ("/hello", "/cgi/x"):
+        assert server.get(target).text == hello_body(target)
