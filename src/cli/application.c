@@ -56,15 +56,17 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
     return true;
 }
 
-weir_needs_t weir_application_needs(const weir_application_t *application)
+size_t weir_application_needs(const weir_application_t *application, weir_needs_t *needs, size_t *components)
 {
-    weir_needs_t needs = {.concurrency = 0};
+    size_t count = 0;
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         if (application->files[i].bytes != NULL) {
-            weir_guest_file_add_needs(&application->files[i], &needs);
+            needs[count] = (weir_needs_t){.concurrency = 0};
+            weir_guest_file_add_needs(&application->files[i], &needs[count]);
+            components[count++] = i;
         }
     }
-    return needs;
+    return count;
 }
 
 wasm_config_t *weir_application_config_new(void)
@@ -102,11 +104,12 @@ bool weir_application_compile(const weir_application_t *application, const wasm_
 static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
     weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
+    const weir_guest_settings_t settings = {output, application->max_memory_bytes};
     const weir_manifest_t *manifest = &application->manifest;
     const weir_component_t *component = &manifest->components[index];
     const weir_guest_code_t *code = application->codes[index];
     if (weir_guest_code_is_there(code)) {
-        if (weir_guest_new(engine, manifest, component, code, output, ret_guest, ret_message)) {
+        if (weir_guest_new(engine, manifest, component, code, &settings, ret_guest, ret_message)) {
             return true;
         }
         /* It may be that it was compiled for an engine of another kind; what else it is shows again. */
@@ -114,7 +117,7 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
         *ret_message = NULL;
     }
     return compile(application, index, engine, ret_message) &&
-           weir_guest_new(engine, manifest, component, code, output, ret_guest, ret_message);
+           weir_guest_new(engine, manifest, component, code, &settings, ret_guest, ret_message);
 }
 
 bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,

@@ -32,7 +32,6 @@ static const char *const spin_options[] = {
     "--key-value",
     "--launch-metadata-only",
     "--log-dir",
-    "--max-instance-memory",
     "--profile",
     "--runtime-config-file",
     "--skip-build",
@@ -51,13 +50,14 @@ static const char *const spin_options[] = {
     "-q",
 };
 
-enum { OPTION_TIMEOUT = 256, OPTION_DISABLE_POOLING, OPTION_QUIET, OPTION_CONCURRENCY, OPTION_LISTEN, OPTION_NO_TRIAL };
+enum { OPTION_TIMEOUT = 256, OPTION_DISABLE_POOLING, OPTION_QUIET, OPTION_CONCURRENCY, OPTION_LISTEN, OPTION_NO_TRIAL, OPTION_MEMORY };
 
 static const struct option long_options[] = {
     {"from", required_argument, NULL, 'f'},
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"request-timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"max-concurrency", required_argument, NULL, OPTION_CONCURRENCY},
+    {"max-instance-memory", required_argument, NULL, OPTION_MEMORY},
     {"disable-pooling", no_argument, NULL, OPTION_DISABLE_POOLING},
     {"no-trial-requests", no_argument, NULL, OPTION_NO_TRIAL},
     {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -110,6 +110,28 @@ bool weir_duration_parse(const char *text, uint64_t *ret_milliseconds)
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(unit, units[i].name) == 0 && number <= WEIR_MAX_TIMEOUT_MILLISECONDS / units[i].milliseconds) {
             *ret_milliseconds = number * units[i].milliseconds;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool weir_instance_memory_parse(const char *text, uint64_t *ret_bytes)
+{
+    static const struct {
+        const char *name;
+        unsigned shift;
+    } units[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+    uint64_t number;
+    const char *unit;
+    if (!parse_number(text, WEIR_MAX_INSTANCE_MEMORY, &number, &unit)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        uint64_t least = (WEIR_WASM_PAGE - 1) >> units[i].shift;
+        if (strcmp(unit, units[i].name) == 0 && number > least &&
+            number <= WEIR_MAX_INSTANCE_MEMORY >> units[i].shift) {
+            *ret_bytes = number << units[i].shift;
             return true;
         }
     }
@@ -170,6 +192,13 @@ static bool take_option(int option, const char *value, weir_up_options_t *option
         if (!weir_duration_parse(value, &options->request_timeout_milliseconds)) {
             return refuse(
                 ret_message, "--request-timeout is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", value);
+        }
+        return true;
+    case OPTION_MEMORY:
+        if (!weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
+            return refuse(ret_message,
+                "--max-instance-memory is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to "
+                "4GiB", value);
         }
         return true;
     case OPTION_CONCURRENCY:

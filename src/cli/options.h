@@ -12,8 +12,11 @@
 enum {
     WEIR_DEFAULT_REQUEST_TIMEOUT_MILLISECONDS = 30 * 1000,
     WEIR_MAX_TIMEOUT_MILLISECONDS = 24 * 60 * 60 * 1000,
-    WEIR_MAX_CONCURRENCY = 100000
+    WEIR_MAX_CONCURRENCY = 100000,
+    WEIR_WASM_PAGE = 64 * 1024,
 };
+
+#define WEIR_MAX_INSTANCE_MEMORY (UINT64_C(4) << 30) /* what a 32-bit linear memory can have */
 
 /* The texts are borrowed from the arguments or the environment. */
 typedef struct weir_up_options {
@@ -22,6 +25,7 @@ typedef struct weir_up_options {
     const char *listen;
     uint64_t request_timeout_milliseconds;
     uint32_t max_concurrency; /* 0: what the allocator has room for */
+    uint64_t max_instance_memory_bytes; /* 0: as far as the allocator lets a memory grow */
     bool disable_pooling;
     bool no_trial_requests; /* the allocator is tuned with instances alone: no guest is run before it serves */
     bool quiet;             /* what guests write to their standard streams is not shown */
@@ -40,5 +44,11 @@ bool weir_up_options_parse(
  * WEIR_MAX_TIMEOUT_MILLISECONDS. Returns false, and leaves `*ret_milliseconds` untouched, for anything else.
  */
 bool weir_duration_parse(const char *text, uint64_t *ret_milliseconds);
+
+/*
+ * Parse a limit on an instance's memory: a number of bytes, or one with its unit, "512KiB", "64MiB" or "1GiB", from one
+ * WebAssembly page to WEIR_MAX_INSTANCE_MEMORY. Returns false, and leaves `*ret_bytes` untouched, for anything else.
+ */
+bool weir_instance_memory_parse(const char *text, uint64_t *ret_bytes);
 
 #endif

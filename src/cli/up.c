@@ -127,8 +127,12 @@ static int choose(up_t *up)
     weir_choose_options_t options;
     weir_choose_options_init(&options);
     options.strategy = up->strategy;
-    options.needs = weir_application_needs(&up->application);
+    weir_needs_t *guests = calloc(up->application.manifest.component_count + 1, sizeof(*guests));
+    size_t *components = calloc(up->application.manifest.component_count + 1, sizeof(*components));
+    options.guests = guests;
+    options.guest_count = weir_application_needs(&up->application, guests, components);
     options.needs.concurrency = up->options.max_concurrency;
+    options.needs.maximum_memory_bytes = up->options.max_instance_memory_bytes;
     weir_choice_free(up->choice);
     up->choice = NULL;
     weir_status_t status = weir_allocator_choose(&options, &up->choice);

@@ -27,7 +27,7 @@ static weir_pair_t *environment_of(const weir_component_t *component)
 }
 
 bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
-    const weir_guest_code_t *code, weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
+    const weir_guest_code_t *code, const weir_guest_settings_t *settings, weir_guest_t **ret_guest, char **ret_message)
 {
     weir_guest_t *guest = calloc(1, sizeof *guest);
     weir_pair_t *environment = environment_of(component);
@@ -37,19 +37,20 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
         return false;
     }
-    weir_service_settings_t settings = {.size = sizeof settings,
+    weir_service_settings_t service = {.size = sizeof service,
         .environment = environment,
         .environment_count = component->environment_count,
-        .output = output == WEIR_GUEST_OUTPUT_LOGGED ? log_output : NULL,
-        .output_context = (void *)(uintptr_t)component};
-    wasmtime_error_t *error = weir_guest_code_link(code, engine, &settings, &guest->service);
+        .output = settings->output == WEIR_GUEST_OUTPUT_LOGGED ? log_output : NULL,
+        .output_context = (void *)(uintptr_t)component,
+        .max_memory_bytes = settings->max_memory_bytes};
+    wasmtime_error_t *error = weir_guest_code_link(code, engine, &service, &guest->service);
     free(environment);
     if (error != NULL) {
         free(guest);
         *ret_message = weir_guest_code_message(manifest, component, error);
         return false;
     }
-    guest->output = output;
+    guest->output = settings->output;
     guest->component = component;
     guest->kind = weir_service_kind(guest->service);
     *ret_guest = guest;

@@ -79,13 +79,19 @@ typedef enum weir_guest_output {
     WEIR_GUEST_OUTPUT_DISCARDED = 1,
 } weir_guest_output_t;
 
+/* How a guest's instances are set up. */
+typedef struct weir_guest_settings {
+    weir_guest_output_t output;
+    uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
+} weir_guest_settings_t;
+
 /*
  * Load a component's code for an engine, and link it. `component` must outlive the guest; `code` need not. On failure,
  * also when the code is not there or was compiled for another kind of engine, returns false, leaves `*ret_guest`
  * untouched and stores a one-line message. Any thread.
  */
 bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
-    const weir_guest_code_t *code, weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message);
+    const weir_guest_code_t *code, const weir_guest_settings_t *settings, weir_guest_t **ret_guest, char **ret_message);
 
 /* Free a guest that no exchange uses any more. NULL is allowed. */
 void weir_guest_free(weir_guest_t *own_guest);

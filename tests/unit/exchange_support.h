@@ -127,8 +127,8 @@ static inline void stage_init(stage_t *stage, engine_t *engine, wasm_byte_vec_t 
     weir_guest_code_t *code = weir_guest_code_new();
     assert_non_null(code);
     bool made = weir_guest_code_compile(code, engine->engine, &stage->manifest, &stage->component, &file, &message) &&
-                weir_guest_new(engine->engine, &stage->manifest, &stage->component, code, WEIR_GUEST_OUTPUT_LOGGED,
-                    &stage->guest, &message);
+                weir_guest_new(engine->engine, &stage->manifest, &stage->component, code,
+                    &(weir_guest_settings_t){.output = WEIR_GUEST_OUTPUT_LOGGED}, &stage->guest, &message);
     weir_guest_code_free(code);
     wasm_byte_vec_delete(&wasm);
     if (!made)

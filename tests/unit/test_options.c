@@ -64,6 +64,10 @@ static const good_t good_rows[] = {
         {.application = "x", .listen = "127.0.0.1:3000", .request_timeout_milliseconds = 2000}},
     {{"--quiet", "--disable-pooling", "--max-concurrency", "7"}, NULL,
         {DEFAULTS, .quiet = true, .disable_pooling = true, .max_concurrency = 7}},
+    {{"--max-instance-memory", "65536"}, NULL, {DEFAULTS, .max_instance_memory_bytes = 65536}},
+    {{"--max-instance-memory=64KiB"}, NULL, {DEFAULTS, .max_instance_memory_bytes = 65536}},
+    {{"--max-instance-memory", "100MiB"}, NULL, {DEFAULTS, .max_instance_memory_bytes = UINT64_C(100) << 20}},
+    {{"--max-instance-memory", "4GiB"}, NULL, {DEFAULTS, .max_instance_memory_bytes = UINT64_C(4) << 30}},
     {{"--no-trial-requests"}, NULL, {DEFAULTS, .no_trial_requests = true}},
     {{"--help"}, NULL, {DEFAULTS, .help = true}},
     {{"-h"}, NULL, {DEFAULTS, .help = true}},
@@ -84,6 +88,7 @@ static void test_what_is_given_is_taken(void **state)
         assert_string_equal(options.listen, expected->listen);
         assert_int_equal(options.request_timeout_milliseconds, expected->request_timeout_milliseconds);
         assert_int_equal(options.max_concurrency, expected->max_concurrency);
+        assert_int_equal(options.max_instance_memory_bytes, expected->max_instance_memory_bytes);
         assert_int_equal(options.disable_pooling, expected->disable_pooling);
         assert_int_equal(options.no_trial_requests, expected->no_trial_requests);
         assert_int_equal(options.quiet, expected->quiet);
@@ -111,6 +116,12 @@ static const struct {
     {{"--max-concurrency", "0"}, {"'0'"}},
     {{"--max-concurrency", "100001"}, {"'100001'"}},
     {{"--max-concurrency", "9x"}, {"'9x'"}},
+    {{"--max-instance-memory", "0"}, {"'0'", "64KiB"}},
+    {{"--max-instance-memory", "65535"}, {"'65535'"}},
+    {{"--max-instance-memory", "63KiB"}, {"'63KiB'"}},
+    {{"--max-instance-memory", "5GiB"}, {"'5GiB'"}},
+    {{"--max-instance-memory", "99999999999999999999"}, {"--max-instance-memory"}},
+    {{"--max-instance-memory", "64MB"}, {"'64MB'", "MiB"}},
     {{"--sqlite", "x"}, {"--sqlite is Spin's", "not have it yet"}},
     {{"--key-value=a=b"}, {"--key-value is Spin's"}},
     {{"-e", "A=B"}, {"-e is Spin's"}},
