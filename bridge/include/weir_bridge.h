@@ -264,11 +264,13 @@ void weir_call_feed_end(weir_call_t *call, bool aborted);
 
 typedef enum weir_failure_kind {
     WEIR_FAILURE_NONE = 0,
-    WEIR_FAILURE_INSTANTIATE = 1, /* no instance could be had */
+    WEIR_FAILURE_INSTANTIATE = 1, /* it cannot be instantiated, or trapped in a start function */
     WEIR_FAILURE_TRAP = 2,        /* the guest trapped or the host's side of it failed */
     WEIR_FAILURE_EXIT = 3,        /* the guest exited with a status other than 0 */
     WEIR_FAILURE_NO_RESPONSE = 4, /* the guest returned without a response */
     WEIR_FAILURE_PANIC = 5,       /* the bridge panicked: a bug, contained */
+    WEIR_FAILURE_REFUSED = 6,     /* the pool or the system had no more to give: another time it may be had. No export
+                                     of the guest was called */
 } weir_failure_kind_t;
 
 /*

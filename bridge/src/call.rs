@@ -1,5 +1,6 @@
 //! A call: one request to one fresh instance, run by polling it on the thread that owns it.
 
+use crate::engine::os_error;
 use crate::ffi::{borrow, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
@@ -15,7 +16,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use wasmtime_c_api::wasmtime::component::ResourceTable;
 use wasmtime_c_api::wasmtime::error::Context as _;
-use wasmtime_c_api::wasmtime::{Error, InstancePre, Result, Store, format_err};
+use wasmtime_c_api::wasmtime::error::OutOfMemory;
+use wasmtime_c_api::wasmtime::{
+    Error, InstancePre, PoolConcurrencyLimitError, Result, Store, WasmBacktrace, format_err,
+};
 use wasmtime_c_api::wasmtime_error_t;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -36,6 +40,7 @@ pub enum FailureKind {
     Exit = 3,
     NoResponse = 4,
     Panic = 5,
+    Refused = 6,
 }
 
 type WakeCallback = extern "C" fn(*mut c_void);
@@ -385,6 +390,10 @@ impl weir_call_t {
                 self.fail(FailureKind::NoResponse, "the guest returned without setting its response");
                 self.state = FAILED;
             }
+            Outcome::NotInstantiated(error) | Outcome::Failed(error) if self.status == 0 && is_refusal(&error) => {
+                self.fail(FailureKind::Refused, &words(&error));
+                self.state = FAILED;
+            }
             Outcome::NotInstantiated(error) => {
                 self.fail(FailureKind::Instantiate, &words(&error));
                 self.state = FAILED;
@@ -406,6 +415,13 @@ impl weir_call_t {
         }
         self.fill();
     }
+}
+
+/// Whether the pool or the system had no more to give, for an instance or for the stack that its guest would run on. What
+/// fails while the guest's code runs carries a backtrace, whatever the reason.
+fn is_refusal(error: &Error) -> bool {
+    error.downcast_ref::<WasmBacktrace>().is_none()
+        && (error.is::<PoolConcurrencyLimitError>() || error.is::<OutOfMemory>() || os_error(error) != 0)
 }
 
 unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>> {

@@ -46,7 +46,7 @@ pub unsafe extern "C" fn weir_engine_new(
 
 /// The errno that an error goes back to, or 0. Wasmtime reports it as `std::io::Error` in some places and as rustix's
 /// own type in others; both print it alike, so the text is the common ground.
-fn os_error(error: &Error) -> c_int {
+pub fn os_error(error: &Error) -> c_int {
     let text = format!("{error:?}");
     let number = text.rsplit_once("(os error ").map(|(_, rest)| rest.split(')').next().unwrap_or("")).unwrap_or("");
     number.parse().unwrap_or(0)

@@ -31,6 +31,9 @@ void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, 
     const char *what = "failed";
     switch (weir_call_failure(exchange->call, &message)) {
     case WEIR_FAILURE_INSTANTIATE:
+        what = "could not be instantiated";
+        break;
+    case WEIR_FAILURE_REFUSED:
         what = "no instance could be had";
         break;
     case WEIR_FAILURE_TRAP:
@@ -61,6 +64,17 @@ void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status)
     exchange->status = status;
     exchange->header_count = 0;
     exchange->content_length = -1;
+}
+
+void weir_exchange_take_failure(weir_exchange_t *exchange)
+{
+    bool refused = weir_call_failure(exchange->call, NULL) == WEIR_FAILURE_REFUSED;
+    if (refused && !exchange->fed) {
+        exchange->phase = WEIR_PHASE_REFUSED;
+        return;
+    }
+    weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "");
+    weir_exchange_fail(exchange, refused ? 503 : 500);
 }
 
 size_t weir_exchange_drain(weir_exchange_t *exchange)
@@ -230,6 +244,8 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
         refusal = "it has too many headers";
     else if (!weir_utf8_is_valid(request->target.data, request->target.size))
         refusal = "its target is not UTF-8";
+    else if (request->collected != NULL && !is_module)
+        refusal = "its body was collected for a module";
     if (refusal != NULL) {
         weir_log(WEIR_LOG_WARNING, "component %s: request refused: %s", weir_guest_id(guest), refusal);
         if (waker.release != NULL)
@@ -275,6 +291,8 @@ weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange)
         return WEIR_EXCHANGE_HEAD;
     case WEIR_PHASE_FAILED:
         return WEIR_EXCHANGE_FAILED;
+    case WEIR_PHASE_REFUSED:
+        return WEIR_EXCHANGE_REFUSED;
     case WEIR_PHASE_COLLECTING:
     case WEIR_PHASE_RUNNING:
         break;
@@ -290,6 +308,25 @@ uint16_t weir_exchange_status(const weir_exchange_t *exchange)
 uint16_t weir_exchange_failure_status(const weir_exchange_t *exchange)
 {
     return exchange->failure_status;
+}
+
+const char *weir_exchange_refusal(const weir_exchange_t *exchange)
+{
+    const char *message = "";
+    if (exchange->phase == WEIR_PHASE_REFUSED)
+        weir_call_failure(exchange->call, &message);
+    return message;
+}
+
+bool weir_exchange_reclaim(weir_exchange_t *exchange, weir_request_body_t *ret_body)
+{
+    weir_module_part_t *module = exchange->module;
+    if (exchange->phase != WEIR_PHASE_REFUSED || module == NULL || !module->collected)
+        return false;
+    *ret_body = module->body;
+    ret_body->fed = 0;
+    module->body = (weir_request_body_t){0};
+    return true;
 }
 
 size_t weir_exchange_header_count(const weir_exchange_t *exchange)
@@ -357,7 +394,9 @@ size_t weir_exchange_feed(weir_exchange_t *exchange, weir_bytes_t bytes)
         weir_module_collect(exchange, bytes);
         return bytes.size;
     }
-    return weir_call_feed(exchange->call, bytes);
+    size_t taken = weir_call_feed(exchange->call, bytes);
+    exchange->fed = exchange->fed || taken > 0;
+    return taken;
 }
 
 void weir_exchange_feed_end(weir_exchange_t *exchange, bool aborted)

@@ -91,8 +91,7 @@ void weir_component_run(weir_exchange_t *exchange)
     exchange->call_over = state != WEIR_CALL_PENDING;
     if (state == WEIR_CALL_FAILED) {
         /* Its response may have been set, but it is not complete, and nothing of it has been sent. */
-        weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "");
-        weir_exchange_fail(exchange, 500);
+        weir_exchange_take_failure(exchange);
         return;
     }
     uint16_t status = weir_call_status(exchange->call);

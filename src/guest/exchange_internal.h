@@ -27,6 +27,7 @@ typedef enum weir_phase {
     WEIR_PHASE_RUNNING = 1,
     WEIR_PHASE_HEAD = 2,
     WEIR_PHASE_FAILED = 3,
+    WEIR_PHASE_REFUSED = 4,
 } weir_phase_t;
 
 /* Only of an exchange with a module. */
@@ -34,7 +35,9 @@ typedef struct weir_module_part {
     weir_cgi_response_t response;
     weir_request_body_t body;   /* while it is collected and until it is fed */
     weir_cgi_request_t request; /* while the body is collected */
+    bool collected;             /* the body was */
     bool feeding;               /* the body was collected and is not fed completely yet */
+    bool started;               /* it has its instance: the collected body is not needed again */
     bool insufficient;          /* the head is of no use: the rest of the output is dropped */
     unsigned slices_held;       /* for how many time slices the head has been held back */
     atomic_uint references;     /* to the exchange's block: the exchange's own, and the call's waker's */
@@ -54,6 +57,7 @@ struct weir_exchange {
     bool body_is_held; /* all of it: the call has nothing to add */
     bool call_over;    /* the call has ended or failed */
     bool excess_logged;
+    bool fed;               /* some of the request's body, as it came */
     int64_t content_length; /* of the response, or -1 */
     int64_t body_left;      /* what may still be delivered of it, or -1 */
 
@@ -83,6 +87,9 @@ void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status);
 
 /* Log a call's failure. `when` is "" or "after its response: ". */
 void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, const char *when);
+
+/* The call has failed on its way to the head: log why and fail, or, where nothing is lost by it, be refused. */
+void weir_exchange_take_failure(weir_exchange_t *exchange);
 
 /*
  * Take the head as set in status, headers and content_length, and begin with the body. Fails with 500 when the status

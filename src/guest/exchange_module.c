@@ -71,12 +71,34 @@ static bool new_call(weir_exchange_t *exchange, const weir_cgi_request_t *reques
     return true;
 }
 
+/* Make the call with the body that is there as a whole, and feed it. */
+static bool start_collected(weir_exchange_t *exchange)
+{
+    weir_module_part_t *module = exchange->module;
+    weir_cgi_request_set_content_length(&module->request, module->body.size);
+    bool has_body = module->body.size > 0;
+    bool made = new_call(exchange, &module->request, has_body);
+    weir_cgi_request_free(&module->request);
+    if (!made)
+        return false;
+    module->collected = true;
+    if (has_body) {
+        module->feeding = true;
+        weir_module_feed(exchange);
+    }
+    return true;
+}
+
 bool weir_module_start(weir_exchange_t *exchange, const weir_request_t *request, const weir_route_match_t *match)
 {
     weir_module_part_t *module = exchange->module;
     weir_cgi_response_init(&module->response);
     atomic_init(&module->references, 1);
     atomic_init(&module->woken, false);
+    if (request->collected != NULL) {
+        module->body = *request->collected;
+        *request->collected = (weir_request_body_t){0};
+    }
     const char *argv_template = match->route->trigger->wagi_argv;
     uint64_t length = request->has_body && request->content_length > 0 ? (uint64_t)request->content_length : 0;
     const char *failure = weir_cgi_request_prepare(
@@ -85,6 +107,8 @@ bool weir_module_start(weir_exchange_t *exchange, const weir_request_t *request,
         weir_exchange_log(exchange, WEIR_LOG_WARNING, "request refused: %s", failure);
         return false;
     }
+    if (request->collected != NULL)
+        return start_collected(exchange);
     if (request->has_body && request->content_length < 0) {
         exchange->phase = WEIR_PHASE_COLLECTING;
         return true;
@@ -115,7 +139,6 @@ void weir_module_collect(weir_exchange_t *exchange, weir_bytes_t bytes)
 
 void weir_module_collected(weir_exchange_t *exchange, bool aborted)
 {
-    weir_module_part_t *module = exchange->module;
     /* First, because a call that cannot be made releases the waker. Nobody polls from within it. */
     exchange->waker.wake(exchange->waker.context);
     if (aborted) {
@@ -123,15 +146,8 @@ void weir_module_collected(weir_exchange_t *exchange, bool aborted)
         weir_exchange_fail(exchange, 400);
         return;
     }
-    weir_cgi_request_set_content_length(&module->request, module->body.size);
-    bool has_body = module->body.size > 0;
-    if (!new_call(exchange, &module->request, has_body)) {
+    if (!start_collected(exchange))
         weir_exchange_fail(exchange, 500);
-    } else if (has_body) {
-        module->feeding = true;
-        weir_module_feed(exchange);
-    }
-    weir_cgi_request_free(&module->request);
 }
 
 void weir_module_feed(weir_exchange_t *exchange)
@@ -149,8 +165,9 @@ void weir_module_feed(weir_exchange_t *exchange)
         module->body.fed += taken;
     }
     weir_call_feed_end(exchange->call, false);
-    weir_request_body_free(&module->body);
     module->feeding = false;
+    if (module->started)
+        weir_request_body_free(&module->body);
 }
 
 /* ---- The response ---- */
@@ -264,10 +281,12 @@ void weir_module_run(weir_exchange_t *exchange)
     bool waits = !atomic_load_explicit(&module->woken, memory_order_relaxed);
     exchange->call_over = state != WEIR_CALL_PENDING;
     if (state == WEIR_CALL_FAILED) {
-        weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "");
-        weir_exchange_fail(exchange, 500);
+        weir_exchange_take_failure(exchange);
         return;
     }
+    module->started = true;
+    if (module->collected && !module->feeding)
+        weir_request_body_free(&module->body);
     take_head(exchange);
     if (exchange->phase == WEIR_PHASE_FAILED)
         return;

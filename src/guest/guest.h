@@ -121,6 +121,9 @@ typedef struct weir_request {
     const char *client_address; /* "ip:port", IPv6 in brackets */
     const char *client_ip;      /* without port and brackets */
     uint16_t server_port;
+    /* The whole body, when an exchange with a module was refused after it had collected it; else NULL. It is emptied
+     * when it was taken over; what is left in it is the caller's to free. */
+    struct weir_request_body *collected;
 } weir_request_t;
 
 typedef struct weir_exchange weir_exchange_t;
@@ -130,6 +133,10 @@ typedef enum weir_exchange_state {
     WEIR_EXCHANGE_HEAD = 1,    /* status and headers are there; the body may still be on its way */
     WEIR_EXCHANGE_FAILED = 2,  /* the guest failed, and it has been logged. While nothing of its response was sent,
                                   answer  `weir_exchange_failure_status` with an empty body; else cut the connection */
+    WEIR_EXCHANGE_REFUSED = 3, /* no instance could be had: the pool or the system had no more to give. Nothing of the
+                                  guest has handled the request, and nothing of the request is lost, except what the
+                                  exchange has collected of its body (weir_exchange_reclaim): it can be started again,
+                                  now or later. Not logged. Where the body cannot be had again, it is a failure (503) */
 } weir_exchange_state_t;
 
 /*
@@ -149,7 +156,8 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
     weir_waker_t waker, weir_exchange_t **ret_exchange);
 
 /*
- * Run the guest for a slice. Once the head is there it goes on returning WEIR_EXCHANGE_HEAD, or _FAILED.
+ * Run the guest for a slice. Once the head is there it goes on returning WEIR_EXCHANGE_HEAD, or _FAILED. An exchange
+ * that may be refused is best polled once before its body is fed: what was fed to it cannot be had again.
  *
  * A component's head is there as soon as it has set its response. A module's head is held back until the module has
  * ended, or waits with some of its body written, or has computed for many time slices since it wrote some; so a module
@@ -167,6 +175,15 @@ weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange);
  * answered with 502 and the guest's body, as in Spin.)
  */
 uint16_t weir_exchange_status(const weir_exchange_t *exchange);
+
+/* What was refused, one line that lives as long as the exchange; "" unless its state is WEIR_EXCHANGE_REFUSED. */
+const char *weir_exchange_refusal(const weir_exchange_t *exchange);
+
+/*
+ * Take from an exchange that was refused the body that it has collected, all of it. Returns false, and leaves
+ * `*ret_body` untouched, when it has collected none; then the body is fed anew to the exchange that is started instead.
+ */
+bool weir_exchange_reclaim(weir_exchange_t *exchange, struct weir_request_body *ret_body);
 
 /*
  * What to answer in place of the response of a guest that failed, as long as nothing of it was sent: as above, and 500
