@@ -189,6 +189,30 @@ static int prepare_engine(up_t *up)
 
 /* ---- Serving ----------------------------------------------------------------------------------------------------- */
 
+/* What requests are served with: the engine and the guests, which are its own from now on. */
+static weir_generation_t *make_generation(up_t *up, uint32_t calls)
+{
+    weir_application_t *application = &up->application;
+    size_t count = application->manifest.component_count;
+    weir_generation_engine_t engine = {up->engine, calls};
+    weir_generation_guest_t *guests = calloc(count + 1, sizeof(*guests));
+    if (guests == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        guests[i].guest = application->guests[i];
+    }
+    weir_generation_parts_t parts = {
+        .routes = application->routes, .engines = &engine, .engine_count = 1, .guests = guests, .guest_count = count};
+    weir_generation_t *generation = weir_generation_new(&parts);
+    free(guests);
+    if (generation != NULL) {
+        up->engine = NULL;
+        memset(application->guests, 0, count * sizeof(*application->guests));
+    }
+    return generation;
+}
+
 static int start(up_t *up, uint64_t descriptors)
 {
     const weir_rung_t *rung = weir_choice_rung(up->choice);
@@ -197,20 +221,20 @@ static int start(up_t *up, uint64_t descriptors)
         calls = up->options.max_concurrency;
     }
     weir_server_settings_t settings = {
-        .routes = up->application.routes,
-        .guests = up->application.guests,
         .application_name = up->application.manifest.name,
         .application_version = up->application.manifest.version,
-        .engine = up->engine,
         .loops = count_processors(),
-        .max_calls = calls,
         .max_waiting = MAX_WAITING,
         .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
         .request_timeout_milliseconds = up->options.request_timeout_milliseconds,
         .drain_timeout_milliseconds = up->options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
     };
     char *message;
-    if (!weir_server_start(&settings, &up->listener, &up->server, &message)) {
+    weir_generation_t *generation = make_generation(up, calls);
+    if (generation == NULL) {
+        return fail(EXIT_FAILED, NULL);
+    }
+    if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
     }
     return EXIT_FINE;

@@ -92,7 +92,7 @@ typedef enum outcome {
     ACCEPTED,
     SKIPPED,   /* this connection is gone; the next may be there */
     EMPTY,     /* there is none now */
-    EXHAUSTED, /* the system lacks something; errno says what */
+    EXHAUSTED, /* the system lacks something, or refuses for another reason; errno says what */
 } outcome_t;
 
 static outcome_t accept_one(weir_loop_t *loop, weir_arrival_t *ret_arrival)
@@ -105,28 +105,36 @@ static outcome_t accept_one(weir_loop_t *loop, weir_arrival_t *ret_arrival)
     }
     switch (errno) {
     case EAGAIN:
-        return EMPTY;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        return EXHAUSTED;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
-        /* It no longer listens. */
+        /* There is none, or it no longer listens. */
         return EMPTY;
-    default:
-        /* Errors of the connection itself: accept(2) asks to treat them as EAGAIN and to go on. */
+    case ECONNABORTED:
+    case EINTR:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM:
+    case ETIMEDOUT:
+        /* Errors of the connection itself, which is gone: accept(2) asks to go on. */
         return SKIPPED;
+    default:
+        return EXHAUSTED;
     }
 }
 
 static void pause_accepting(weir_loop_t *loop)
 {
     if (!loop->accept_refused) {
-        weir_log(WEIR_LOG_WARNING,
-            "new connections have to wait: accept: %s; raise the limit on open files (ulimit -n)", strerror(errno));
+        bool files = errno == EMFILE || errno == ENFILE;
+        weir_log(WEIR_LOG_WARNING, "new connections have to wait: accept: %s%s", strerror(errno),
+            files ? "; raise the limit on open files (ulimit -n)" : "");
         loop->accept_refused = true;
     }
     loop->accept_after = loop->now + WEIR_ACCEPT_PAUSE_MILLISECONDS;
@@ -184,10 +192,15 @@ void weir_accept_remaining(weir_loop_t *loop)
 {
     weir_arrival_t arrival;
     memset(&arrival, 0, sizeof(arrival));
-    while (!loop->emptied && loop->accept_after == 0 && connection_count(loop) < loop->max_connections) {
+    /* Not for ever in one turn, for an error can repeat itself; a draining loop has its next turn soon. */
+    unsigned skipped = 0;
+    while (!loop->emptied && loop->accept_after == 0 && skipped < WEIR_ACCEPTS_A_TURN &&
+           connection_count(loop) < loop->max_connections) {
         outcome_t outcome = accept_one(loop, &arrival);
         if (outcome == ACCEPTED) {
             place(loop, &arrival);
+        } else if (outcome == SKIPPED) {
+            skipped++;
         } else if (outcome == EMPTY) {
             report_emptied(loop);
         } else if (outcome == EXHAUSTED) {
@@ -200,12 +213,13 @@ void weir_accept_give_up(weir_loop_t *loop)
 {
     weir_arrival_t arrival;
     memset(&arrival, 0, sizeof(arrival));
+    unsigned skipped = 0;
     while (!loop->emptied) {
         outcome_t outcome = accept_one(loop, &arrival);
         if (outcome == ACCEPTED) {
             close(arrival.descriptor);
             atomic_fetch_add(&loop->server->cut, 1);
-        } else if (outcome != SKIPPED) {
+        } else if (outcome != SKIPPED || ++skipped > WEIR_LISTEN_BACKLOG) {
             report_emptied(loop);
         }
     }

@@ -4,6 +4,7 @@
  */
 #include "serve/connection.h"
 
+#include "serve/admission.h"
 #include "serve/early.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
@@ -46,9 +47,8 @@ void weir_connection_resume(weir_connection_t *connection)
     if (connection->wait == WEIR_WAIT_NOTHING) {
         return;
     }
-    if (connection->wait == WEIR_WAIT_CALL && weir_link_is_linked(&connection->waiting_link)) {
-        weir_link_remove(&connection->waiting_link);
-        connection->loop->waiting_count--;
+    if (connection->wait == WEIR_WAIT_CALL) {
+        weir_admission_withdraw(connection);
     }
     connection->wait = WEIR_WAIT_NOTHING;
     weir_deadline_lift(&connection->watch_deadline);
@@ -67,6 +67,7 @@ void weir_connection_end_task(weir_connection_t *connection)
 void weir_connection_cut(weir_connection_t *connection)
 {
     connection->cut = true;
+    weir_admission_withdraw(connection);
     weir_connection_end_task(connection);
     if (connection->wait != WEIR_WAIT_NOTHING) {
         weir_connection_resume(connection); /* and its handler refuses to go on */
@@ -137,7 +138,7 @@ void *weir_connection_log_uri(void *context, const char *uri, struct MHD_Connect
 /* Forget the request, and be ready for the next one. */
 static void finish_request(weir_connection_t *connection)
 {
-    weir_link_remove(&connection->waiting_link);
+    weir_admission_withdraw(connection);
     weir_link_remove(&connection->early_link);
     weir_deadline_lift(&connection->head_deadline);
     weir_deadline_lift(&connection->rest_deadline);
@@ -148,6 +149,8 @@ static void finish_request(weir_connection_t *connection)
     }
     weir_early_free(connection->early);
     free(connection->prefix);
+    weir_request_body_free(&connection->collected);
+    connection->has_collected = false;
     connection->early = NULL;
     connection->prefix = NULL;
     connection->prefix_size = 0;
@@ -183,9 +186,6 @@ void weir_connection_completed(
     }
     if (loop->cutting) {
         atomic_fetch_add(&loop->server->cut, 1);
-    }
-    if (weir_link_is_linked(&connection->waiting_link)) {
-        loop->waiting_count--;
     }
     weir_task_t *task = connection->task;
     connection->task = NULL;

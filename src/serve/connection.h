@@ -5,6 +5,7 @@
 #ifndef WEIR_SERVE_CONNECTION_H
 #define WEIR_SERVE_CONNECTION_H
 
+#include "guest/request_body.h"
 #include "serve/deadline.h"
 #include "serve/loop.h"
 #include "serve/target.h"
@@ -18,7 +19,7 @@
 /* What a suspended connection waits for. */
 typedef enum weir_wait {
     WEIR_WAIT_NOTHING = 0, /* it is not suspended */
-    WEIR_WAIT_CALL,        /* an instance: it is in the loop's `waiting` */
+    WEIR_WAIT_CALL,        /* an instance */
     WEIR_WAIT_HEAD,        /* the response's head */
     WEIR_WAIT_SPACE,       /* room for more of the request's body */
     WEIR_WAIT_BODY,        /* more of the response's body */
@@ -78,7 +79,10 @@ typedef struct weir_connection {
     weir_answer_t answer;
     weir_task_t *task;
     struct weir_early *early;
-    weir_link_t waiting_link;
+    weir_link_t waiting_link;      /* while it waits for an instance: in a lane of the loop's stake */
+    uint64_t turn;                 /* its place among those that wait */
+    weir_request_body_t collected; /* own: by a guest whose instance was refused, for its next one */
+    bool has_collected;
     weir_link_t early_link;
     weir_deadline_t head_deadline;
     weir_deadline_t request_deadline;
@@ -104,8 +108,11 @@ void weir_connection_completed(
 
 /* ---- What the loop tells a connection ---------------------------------------------------------------------------- */
 
-/* An instance is free for it; it was taken out of `waiting`. */
-void weir_connection_admitted(weir_connection_t *connection);
+/* It may have an instance, and waits no more; the permit is its own from now on. */
+void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t *take_permit);
+
+/* It waits no more: the routes of a new generation do not lead it anywhere. */
+void weir_connection_unmatched(weir_connection_t *connection);
 
 /* Its task was polled. */
 void weir_connection_progress(weir_connection_t *connection);

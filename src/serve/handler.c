@@ -6,11 +6,14 @@
  * these calls (the guest made progress, time is over) is at the end of the file.
  */
 #include "observe/log.h"
+#include "serve/admission.h"
 #include "serve/connection.h"
 #include "serve/early.h"
 #include "serve/limits.h"
+#include "serve/notice.h"
 #include "serve/request.h"
 #include "serve/response.h"
+#include "serve/shared.h"
 
 /* ---- The first call: the headers are there ----------------------------------------------------------------------- */
 
@@ -21,11 +24,48 @@ static bool is_answerable(const weir_connection_t *connection)
            (connection->task != NULL && connection->task->state != WEIR_EXCHANGE_PENDING);
 }
 
-static void start_task(weir_connection_t *connection)
+/* It waits for an instance, and goes no further before it has one. */
+static bool waits(const weir_connection_t *connection)
 {
-    connection->task = weir_request_start(connection);
+    return weir_link_is_linked(&connection->waiting_link);
+}
+
+/* Its task's instance was refused: let it wait for another, with all that it has. Returns whether that was so. */
+static bool take_refusal(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    weir_task_t *task = connection->task;
+    if (task == NULL || task->state != WEIR_EXCHANGE_REFUSED) {
+        return false;
+    }
+    const weir_server_settings_t *settings = &loop->server->settings;
+    const char *component = weir_guest_id(task->guest);
+    const char *what = weir_exchange_refusal(task->exchange);
+    weir_notice(loop, WEIR_NOTICE_REFUSED, "component %s: no instance could be had, and its request waits: %s",
+        component, what);
+    if (settings->refused != NULL) {
+        settings->refused(settings->context, component, what);
+    }
+    if (weir_exchange_reclaim(task->exchange, &connection->collected)) {
+        connection->has_collected = true;
+    }
+    weir_connection_end_task(connection);
+    weir_admission_wait_again(connection);
+    if (connection->wait != WEIR_WAIT_NOTHING) {
+        connection->wait = WEIR_WAIT_CALL;
+    }
+    return true;
+}
+
+static void start_task(weir_connection_t *connection, const weir_permit_t *take_permit)
+{
+    connection->task = weir_request_start(connection, take_permit);
     if (connection->task == NULL) {
         connection->answer = (weir_answer_t){.status = 500};
+    } else if (!take_refusal(connection) && connection->stage == WEIR_STAGE_RECEIVED && connection->has_body &&
+               !connection->has_collected) {
+        /* It was refused before; the end of its body came before anything of it. */
+        weir_exchange_feed_end(connection->task->exchange, false);
     }
     if (is_answerable(connection)) {
         weir_deadline_lift(&connection->head_deadline);
@@ -45,14 +85,15 @@ static void begin(weir_connection_t *connection, const char *method, const char 
         return;
     }
     weir_deadline_set(&loop->heads, &connection->head_deadline, loop->now);
-    if (loop->calls < loop->max_calls && weir_list_is_empty(&loop->waiting)) {
-        start_task(connection);
-    } else if (loop->waiting_count < loop->max_waiting) {
-        weir_list_append(&loop->waiting, &connection->waiting_link);
-        loop->waiting_count++;
-    } else {
+    weir_permit_t permit;
+    if (weir_admission_take(connection, &permit)) {
+        start_task(connection, &permit);
+    } else if (!weir_admission_wait(connection)) {
         weir_deadline_lift(&connection->head_deadline);
         connection->answer = (weir_answer_t){.status = 503};
+        weir_notice(loop, WEIR_NOTICE_FULL,
+            "component %s: a request was answered with 503: all instances are in use, and %u requests wait already",
+            weir_guest_id(weir_admission_guest(connection)), (unsigned)loop->server->settings.max_waiting);
     }
 }
 
@@ -169,6 +210,9 @@ static void expect_rest(weir_connection_t *connection)
 static void feed(weir_connection_t *connection, const char **data, size_t *size)
 {
     weir_task_t *task = connection->task;
+    if (task->polls == 0) {
+        return; /* its instance may yet be refused, and what it was fed would be lost */
+    }
     while (*size > 0 && task->state != WEIR_EXCHANGE_FAILED) {
         size_t taken = weir_exchange_feed(task->exchange, (weir_bytes_t){*data, *size});
         *data += taken;
@@ -185,6 +229,9 @@ static enum MHD_Result receive(weir_connection_t *connection, const char *data, 
 {
     while (connection->task != NULL && connection->task->state != WEIR_EXCHANGE_FAILED) {
         feed(connection, &data, size);
+        if (take_refusal(connection)) {
+            return weir_connection_suspend(connection, WEIR_WAIT_CALL);
+        }
         unsigned polls = connection->task->polls;
         if (is_answerable(connection)) {
             weir_deadline_lift(&connection->head_deadline);
@@ -256,6 +303,9 @@ enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *han
     if (connection == NULL || connection->cut) {
         return MHD_NO;
     }
+    if (waits(connection)) {
+        return weir_connection_suspend(connection, WEIR_WAIT_CALL);
+    }
     if (*upload_size > 0) {
         return receive(connection, upload_data, upload_size);
     }
@@ -263,7 +313,7 @@ enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *han
         if (connection->stage == WEIR_STAGE_LINE) {
             begin(connection, method, version);
         }
-        if (weir_link_is_linked(&connection->waiting_link)) {
+        if (waits(connection)) {
             return weir_connection_suspend(connection, WEIR_WAIT_CALL);
         }
         if (is_answered_at_once(connection)) {
@@ -278,19 +328,40 @@ enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *han
     if (connection->stage == WEIR_STAGE_BODY) {
         end_body(connection);
     }
-    return answer(connection);
+    return waits(connection) ? weir_connection_suspend(connection, WEIR_WAIT_CALL) : answer(connection);
 }
 
 /* ---- Outside of libmicrohttpd's calls ---------------------------------------------------------------------------- */
 
-void weir_connection_admitted(weir_connection_t *connection)
+void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t *take_permit)
 {
-    start_task(connection);
-    weir_connection_resume(connection);
+    start_task(connection, take_permit);
+    if (waits(connection)) {
+        return; /* refused, again */
+    }
+    if (connection->wait != WEIR_WAIT_NOTHING) {
+        weir_connection_resume(connection);
+    } else if (is_answerable(connection)) {
+        expect_rest(connection);
+    }
+}
+
+void weir_connection_unmatched(weir_connection_t *connection)
+{
+    weir_deadline_lift(&connection->head_deadline);
+    connection->answer = (weir_answer_t){.status = 404};
+    if (connection->wait != WEIR_WAIT_NOTHING) {
+        weir_connection_resume(connection);
+    } else {
+        expect_rest(connection);
+    }
 }
 
 void weir_connection_progress(weir_connection_t *connection)
 {
+    if (take_refusal(connection)) {
+        return;
+    }
     weir_task_t *task = connection->task;
     if (is_answerable(connection)) {
         weir_deadline_lift(&connection->head_deadline);
@@ -330,8 +401,14 @@ void weir_connection_progress(weir_connection_t *connection)
 void weir_connection_head_overdue(weir_connection_t *connection)
 {
     /* Those that never got an instance may try again; the others have had their chance. */
-    bool waited = weir_link_is_linked(&connection->waiting_link);
+    bool waited = waits(connection);
     connection->answer = (weir_answer_t){.status = waited ? 503 : 504};
+    if (waited) {
+        weir_notice(connection->loop, WEIR_NOTICE_WAITED,
+            "component %s: a request was answered with 503: no instance could be had within the time limit",
+            weir_guest_id(weir_admission_guest(connection)));
+        weir_admission_withdraw(connection);
+    }
     if (connection->task != NULL) {
         weir_log(WEIR_LOG_WARNING, "component %s: no response within the time limit; answered with 504",
             weir_guest_id(connection->task->guest));

@@ -36,8 +36,19 @@ enum {
     /* How long accepting pauses when the system has no descriptor or memory left. */
     WEIR_ACCEPT_PAUSE_MILLISECONDS = 100,
 
+    /* Connections that the system holds until they are accepted; it lowers this to net.core.somaxconn. */
+    WEIR_LISTEN_BACKLOG = 4096,
+
     /* How many connections a loop accepts before it turns to its other work. */
     WEIR_ACCEPTS_A_TURN = 16,
+
+    /* After an instance was refused its requests wait so long before one is tried again; twice as long each time it is
+     * in vain. An instance that is given back, or a new generation, ends the pause. */
+    WEIR_REFUSED_PAUSE_MILLISECONDS = 10,
+    WEIR_REFUSED_PAUSE_MAX_MILLISECONDS = 200,
+
+    /* Of what happens again and again the log tells once in so long, with how often it was. */
+    WEIR_NOTICE_MILLISECONDS = 1000,
 
     /* What a client that is turned away is told to wait. */
     WEIR_RETRY_AFTER_SECONDS = 1,

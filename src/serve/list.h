@@ -58,6 +58,15 @@ static inline void weir_list_append(weir_list_t *list, weir_link_t *link)
     list->head.previous = link;
 }
 
+/* Insert a link that is in no list before one that is. */
+static inline void weir_list_insert(weir_link_t *next, weir_link_t *link)
+{
+    link->next = next;
+    link->previous = next->previous;
+    link->previous->next = link;
+    next->previous = link;
+}
+
 /* Take a link out of the list it is in; nothing when it is in none. */
 static inline void weir_link_remove(weir_link_t *link)
 {

@@ -7,9 +7,11 @@
 
 #include "observe/log.h"
 #include "serve/accept.h"
+#include "serve/admission.h"
 #include "serve/connection.h"
 #include "serve/early.h"
 #include "serve/limits.h"
+#include "serve/notice.h"
 #include "serve/shared.h"
 #include "serve/task.h"
 
@@ -91,7 +93,6 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_list_init(&loop->run_queue);
     weir_list_init(&loop->spin_queue);
     weir_list_init(&loop->tasks);
-    weir_list_init(&loop->waiting);
     weir_list_init(&loop->earlies);
     weir_list_init(&loop->arrivals);
     weir_list_init(&loop->hangups);
@@ -111,6 +112,7 @@ bool weir_loop_init(weir_loop_t *loop)
         loop->gathered = malloc(WEIR_GATHER_BYTES);
         loop->daemon = loop->inbox != NULL && loop->gathered != NULL ? start_daemon(loop) : NULL;
         if (loop->daemon != NULL && watch_sources(loop)) {
+            weir_admission_init(loop);
             return true;
         }
     }
@@ -147,6 +149,9 @@ void weir_loop_destroy(weir_loop_t *loop)
         empty_inbox(loop);
         weir_inbox_release(loop->inbox);
     }
+    if (loop->stake != NULL) {
+        weir_admission_destroy(loop);
+    }
     free(loop->gathered);
     free(loop->fields);
     loop->daemon = NULL;
@@ -154,6 +159,7 @@ void weir_loop_destroy(weir_loop_t *loop)
     loop->inbox = NULL;
     loop->gathered = NULL;
     loop->fields = NULL;
+    loop->stake = NULL;
 }
 
 /* ---- One turn ---------------------------------------------------------------------------------------------------- */
@@ -175,6 +181,9 @@ static int time_to_wait(weir_loop_t *loop)
     const weir_deadlines_t *all[] = {
         &loop->heads, &loop->requests, &loop->rests, &loop->lingers, &loop->stalls, &loop->watches, &loop->overtimes};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
+    uint64_t retry = weir_admission_next(loop);
+    next = retry < next ? retry : next;
+    next = loop->notice_at != 0 && loop->notice_at < next ? loop->notice_at : next;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         uint64_t at = weir_deadlines_next(all[i]);
         next = at < next ? at : next;
@@ -279,16 +288,6 @@ static void run_tasks(weir_loop_t *loop)
     }
 }
 
-void weir_loop_admit(weir_loop_t *loop)
-{
-    while (loop->calls < loop->max_calls && !weir_list_is_empty(&loop->waiting)) {
-        weir_link_t *first = weir_list_first(&loop->waiting);
-        weir_link_remove(first);
-        loop->waiting_count--;
-        weir_connection_admitted(WEIR_CONTAINER(first, weir_connection_t, waiting_link));
-    }
-}
-
 /* ---- Draining ---------------------------------------------------------------------------------------------------- */
 
 static void drain(weir_loop_t *loop)
@@ -384,16 +383,18 @@ static void turn(weir_loop_t *loop)
             break;
         }
     }
+    weir_admission_refresh(loop);
     take_messages(loop);
     handle_deadlines(loop);
     run_tasks(loop);
-    weir_loop_admit(loop);
+    weir_admission_admit(loop);
     if (accepts && !loop->draining) {
         weir_accept(loop);
     }
     MHD_run(loop->daemon);
     finish_turn(loop);
-    weir_loop_admit(loop);
+    weir_admission_admit(loop);
+    weir_notice_flush(loop);
     weir_accept_update(loop);
 }
 

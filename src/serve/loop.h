@@ -17,6 +17,7 @@
 
 struct MHD_Daemon;
 struct weir_server;
+struct weir_stake;
 
 /* What an event of the loop's epoll is about; epoll's data points to one of these. */
 typedef enum weir_source {
@@ -30,7 +31,6 @@ typedef struct weir_loop {
     /* Constant once the thread runs. */
     struct weir_server *server;
     unsigned index;
-    uint32_t max_calls;
     uint32_t max_waiting;
     uint32_t max_connections;
 
@@ -48,12 +48,14 @@ typedef struct weir_loop {
     weir_list_t run_queue;  /* tasks to be polled */
     weir_list_t spin_queue; /* and those among them that have used up a time slice: one each turn */
     weir_list_t tasks;      /* every task */
-    weir_list_t waiting;    /* connections that wait for an instance */
+    weir_list_t stakes;     /* what the loop has of the generations in which it has calls, and of the current one */
     weir_list_t arrivals;   /* new connections, which are not watched yet */
     weir_list_t hangups;    /* connections whose clients have closed their side, which libmicrohttpd may have missed */
     weir_list_t earlies;    /* connections whose answer is sent before the request is complete */
-    uint32_t waiting_count;
-    uint32_t calls; /* tasks: instances in use */
+    struct weir_stake *stake; /* of the current one, as of the beginning of the turn */
+    uint32_t waiting_count;   /* connections that wait for an instance, in all lanes */
+    uint64_t next_turn;       /* numbers requests as they come */
+    uint64_t notice_at;       /* when to tell what was left out of the log; 0: nothing was */
 
     weir_deadlines_t heads;     /* requests without their response's head */
     weir_deadlines_t requests;  /* connections without a whole request head */
@@ -91,8 +93,5 @@ void *weir_loop_main(void *argument);
 
 /* Whether the calling thread is this loop's. Any thread. */
 bool weir_loop_is_own(const weir_inbox_t *inbox);
-
-/* Start as many waiting requests as there are instances free. */
-void weir_loop_admit(weir_loop_t *loop);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "serve/request.h"
 
+#include "serve/admission.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 
@@ -157,7 +158,7 @@ void weir_request_examine(weir_connection_t *connection)
         return;
     }
     weir_bytes_t path = connection->target.path;
-    const weir_routes_t *routes = connection->loop->server->settings.routes;
+    const weir_routes_t *routes = connection->loop->stake->generation->parts.routes;
     if (!weir_routes_match(routes, path.data, path.size, &connection->match)) {
         connection->answer = (weir_answer_t){.status = 404};
     }
@@ -195,11 +196,12 @@ static void describe_client(weir_connection_t *connection)
     strcpy(connection->client_ip, ip);
 }
 
-weir_task_t *weir_request_start(weir_connection_t *connection)
+weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit_t *take_permit)
 {
     weir_loop_t *loop = connection->loop;
     const struct weir_server *server = loop->server;
     if (!gather_fields(connection)) {
+        weir_admission_leave(loop, take_permit);
         return NULL;
     }
     describe_client(connection);
@@ -218,9 +220,10 @@ weir_task_t *weir_request_start(weir_connection_t *connection)
         .client_address = connection->client_address,
         .client_ip = connection->client_ip,
         .server_port = server->port,
+        .collected = connection->has_collected ? &connection->collected : NULL,
     };
-    const weir_guest_t *guest = server->settings.guests[connection->match.route->trigger->component];
-    return weir_task_start(loop, connection, guest, &request, &connection->match);
+    return weir_task_start(
+        loop, connection, take_permit, weir_admission_guest(connection), &request, &connection->match);
 }
 
 static size_t count_byte(const char *text, size_t size, char byte)

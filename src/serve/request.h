@@ -15,8 +15,8 @@
  */
 void weir_request_examine(weir_connection_t *connection);
 
-/* Start the guest on the request that was examined. Returns NULL when the answer is 500. */
-weir_task_t *weir_request_start(weir_connection_t *connection);
+/* Start the guest on the request that was examined; takes the permit. Returns NULL when the answer is 500. */
+weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit_t *take_permit);
 
 /*
  * About how much of the connection's memory libmicrohttpd has used for the request's head, rather more than less: the

@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <wasmtime.h>
-
-enum { LISTEN_BACKLOG = 4096 /* the system lowers it to net.core.somaxconn */ };
 
 static bool fail(char **ret_message, const char *what, int error)
 {
@@ -29,7 +26,7 @@ static bool fail(char **ret_message, const char *what, int error)
 
 static void tick(void *context)
 {
-    wasmtime_engine_increment_epoch(context);
+    weir_keeper_tick(context);
 }
 
 /* What /.well-known/spin/info answers, as Spin's: pretty JSON, and no key for what is not there. */
@@ -53,6 +50,8 @@ static unsigned free_server(weir_server_t *server)
     }
     unsigned cut = atomic_load(&server->cut);
     weir_ticker_free(server->ticker);
+    weir_keeper_destroy(&server->keeper);
+    pthread_mutex_destroy(&server->notices.lock);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->info);
@@ -74,7 +73,6 @@ static bool make_loops(weir_server_t *server, unsigned count)
         uint32_t connections = weir_share(settings->max_connections, count, i);
         loop->server = server;
         loop->index = i;
-        loop->max_calls = weir_share(settings->max_calls, count, i);
         loop->max_waiting = weir_share(settings->max_waiting, count, i);
         loop->max_connections = connections == 0 ? 1 : connections;
         if (!weir_loop_init(loop)) {
@@ -119,18 +117,44 @@ static int start_threads(weir_server_t *server)
     return error;
 }
 
-bool weir_server_start(const weir_server_settings_t *settings, const weir_listener_t *listener,
-    weir_server_t **ret_server, char **ret_message)
+/* The gates' way to tell a loop that a call is kept for it. */
+static void wake_loop(void *context, unsigned loop)
 {
-    unsigned count = settings->loops < settings->max_calls ? settings->loops : settings->max_calls;
-    weir_server_t *server = count == 0 ? NULL : calloc(1, sizeof(*server));
+    weir_server_t *server = context;
+    weir_inbox_wake(server->loops[loop].inbox);
+}
+
+/* What comes first: without it there is nothing that free_server could free. Stores errno on failure. */
+static weir_server_t *new_server(const weir_server_settings_t *settings, weir_generation_t *take_generation)
+{
+    weir_server_t *server = settings->loops == 0 ? NULL : calloc(1, sizeof(*server));
     if (server == NULL) {
-        return fail(ret_message, "cannot start the server", count == 0 ? EINVAL : ENOMEM);
+        errno = settings->loops == 0 ? EINVAL : ENOMEM;
+    } else if (!weir_generation_prepare(take_generation, settings->loops, 1, wake_loop, server)) {
+        errno = ENOMEM;
+    } else if (weir_keeper_init(&server->keeper, take_generation)) {
+        return server;
     }
+    int error = errno;
+    free(server);
+    weir_generation_free(take_generation);
+    errno = error;
+    return NULL;
+}
+
+bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t *take_generation,
+    const weir_listener_t *listener, weir_server_t **ret_server, char **ret_message)
+{
+    weir_server_t *server = new_server(settings, take_generation);
+    if (server == NULL) {
+        return fail(ret_message, "cannot start the server", errno);
+    }
+    unsigned count = settings->loops;
     server->settings = *settings;
     server->listener = listener->descriptor;
     server->port = listener->port;
     pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->notices.lock, NULL);
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->stopping, false);
     atomic_init(&server->listening, count);
@@ -142,13 +166,13 @@ bool weir_server_start(const weir_server_settings_t *settings, const weir_listen
     }
     server->info_size = strlen(server->info);
     errno = 0;
-    server->ticker = weir_ticker_new(count, tick, settings->engine);
+    server->ticker = weir_ticker_new(count, tick, &server->keeper);
     if (server->ticker == NULL || !make_loops(server, count)) {
         int error = errno;
         free_server(server);
         return fail(ret_message, "cannot start the server", error);
     }
-    if (listen(server->listener, LISTEN_BACKLOG) < 0) {
+    if (listen(server->listener, WEIR_LISTEN_BACKLOG) < 0) {
         int error = errno;
         free_server(server);
         return fail(ret_message, "cannot listen", error);
@@ -160,6 +184,24 @@ bool weir_server_start(const weir_server_settings_t *settings, const weir_listen
     }
     *ret_server = server;
     return true;
+}
+
+bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation)
+{
+    uint64_t number = atomic_load(&server->keeper.number) + 1;
+    if (!weir_generation_prepare(own_generation, server->loop_count, number, wake_loop, server)) {
+        return false;
+    }
+    weir_keeper_swap(&server->keeper, own_generation);
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        weir_inbox_wake(server->loops[i].inbox);
+    }
+    return true;
+}
+
+unsigned weir_server_generations(weir_server_t *server)
+{
+    return weir_keeper_count(&server->keeper);
 }
 
 /*

@@ -4,25 +4,24 @@
 #ifndef WEIR_SERVE_SERVER_H
 #define WEIR_SERVE_SERVER_H
 
-#include "app/routes.h"
-#include "guest/guest.h"
+#include "serve/generation.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a server serves and within which bounds. Copied; what it points to is borrowed and must outlive the server. */
+/* Within which bounds a server serves. Copied; what it points to is borrowed and must outlive the server. */
 typedef struct weir_server_settings {
-    const weir_routes_t *routes;
-    weir_guest_t *const *guests; /* by the trigger's component index, as the manifest's components */
     const char *application_name;
     const char *application_version;       /* or NULL */
-    wasm_engine_t *engine;                 /* for the epoch tick */
-    unsigned loops;                        /* event loops, one thread each; at most max_calls of them are used */
-    uint32_t max_calls;                    /* instances in use at once over all loops: the pool's slots */
+    unsigned loops;                        /* event loops, one thread each */
     uint32_t max_waiting;                  /* requests that wait for an instance, over all loops; beyond it: 503 */
     uint32_t max_connections;              /* over all loops */
     uint64_t request_timeout_milliseconds; /* until the response's head; then 504 */
     uint64_t drain_timeout_milliseconds;   /* how long a stop waits for requests in flight */
+    /* Told that an instance of a component was refused, and of what there was no more, one line; or NULL. The request
+     * waits and is tried again. Called on a loop's thread: it must not block. */
+    void (*refused)(void *context, const char *component, const char *what);
+    void *context;
 } weir_server_settings_t;
 
 typedef struct weir_server weir_server_t;
@@ -46,12 +45,26 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
 void weir_listener_close(weir_listener_t *listener);
 
 /*
- * Listen, start the loops and serve. On success stores a server; on failure returns false, nothing runs, and a message,
- * to be freed with free(3), is stored. The listener must stay open as long as the server. SIGINT, SIGTERM and SIGPIPE
- * should be blocked or ignored by the caller beforehand: the threads inherit that.
+ * Listen, start the loops and serve. The generation is the server's in every case. On success stores a server; on
+ * failure returns false, nothing runs, and a message, to be freed with free(3), is stored. The listener must stay open
+ * as long as the server. SIGINT, SIGTERM and SIGPIPE should be blocked or ignored by the caller beforehand: the threads
+ * inherit that.
  */
-bool weir_server_start(const weir_server_settings_t *settings, const weir_listener_t *listener,
-    weir_server_t **ret_server, char **ret_message);
+bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t *take_generation,
+    const weir_listener_t *listener, weir_server_t **ret_server, char **ret_message);
+
+/*
+ * Serve with another generation from now on: what comes, and what waits, enters the new one; what is under way ends in
+ * the generation that it entered, which is freed when its last request is over. No request fails because of it, unless
+ * the new routes do not lead it anywhere. While earlier calls last they count against the new bounds, except that each
+ * loop may always have one call. Returns false, and changes nothing, when memory ran out; the generation is the
+ * caller's then. Any thread, one at a time; not while the server is being stopped.
+ */
+bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation);
+
+/* How many generations there are: the current one, and those before it whose last requests are under way. Any thread.
+ */
+unsigned weir_server_generations(weir_server_t *server);
 
 /*
  * Stop: what has been accepted or waits in the listen queue is answered, new connections are refused, idle connections

@@ -3,7 +3,8 @@
  *
  * - the settings, the listening socket's number, the JSON text and the array of loops are constant once the threads
  * run;
- * - the ticker and the inboxes have their own synchronization;
+ * - the ticker, the inboxes, the keeper of the generations and the notices have their own synchronization; of a
+ * generation each loop has its own stake, and the gates have a lock;
  * - the atomic members below; what may be shared of a loop is said in loop.h, of a task in task.h.
  *
  * Connections, MHD's daemons, exchanges and deadlines belong to one loop's thread each.
@@ -11,7 +12,9 @@
 #ifndef WEIR_SERVE_SHARED_H
 #define WEIR_SERVE_SHARED_H
 
+#include "serve/keeper.h"
 #include "serve/loop.h"
+#include "serve/notice.h"
 #include "serve/server.h"
 #include "serve/ticker.h"
 
@@ -26,6 +29,8 @@ struct weir_server {
     char *info; /* own: what /.well-known/spin/info answers */
     size_t info_size;
     weir_ticker_t *ticker;
+    weir_keeper_t keeper;
+    weir_notices_t notices;
     unsigned loop_count;
     weir_loop_t *loops;
 

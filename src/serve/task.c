@@ -91,12 +91,13 @@ void weir_task_receive(weir_message_t *message)
     release_task(task);
 }
 
-weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_guest_t *guest,
-    const weir_request_t *request, const weir_route_match_t *match)
+weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_permit_t *take_permit,
+    const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match)
 {
     weir_task_t *task = calloc(1, sizeof(*task));
     if (task == NULL) {
         weir_log(WEIR_LOG_ERROR, "a request was answered with 500: out of memory");
+        weir_admission_leave(loop, take_permit);
         return NULL;
     }
     atomic_init(&task->references, 2);
@@ -105,16 +106,17 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     task->inbox = weir_inbox_retain(loop->inbox);
     task->loop = loop;
     task->guest = guest;
+    task->permit = *take_permit;
     task->connection = connection;
     weir_waker_t waker = {.wake = wake, .release = release_waker, .context = task};
     weir_exchange_t *exchange;
     give_to_bridge(task);
     if (!weir_exchange_start(guest, request, match, waker, &exchange)) {
+        weir_admission_leave(loop, take_permit);
         release_task(task);
         return NULL;
     }
     task->exchange = exchange;
-    loop->calls++;
     weir_list_append(&loop->tasks, &task->link);
     if (weir_ticker_count(loop->server->ticker) - loop->turn_ticks > 1) {
         /* Others have used more than a time slice of this turn: what has come in first is looked at before. */
@@ -136,6 +138,9 @@ void weir_task_poll(weir_task_t *task)
     task->state = weir_exchange_poll(task->exchange);
     weir_ticker_end(loop->server->ticker, loop->index);
     task->is_polled = false;
+    if (task->polls == 1 && task->state != WEIR_EXCHANGE_REFUSED) {
+        weir_admission_succeeded(&task->permit);
+    }
 }
 
 bool weir_task_is_eager(const weir_task_t *task)
@@ -196,6 +201,6 @@ void weir_task_end(weir_task_t *own_task)
     weir_link_remove(&own_task->link);
     weir_deadline_lift(&own_task->overtime);
     weir_exchange_free(exchange);
-    own_task->loop->calls--;
+    weir_admission_leave(own_task->loop, &own_task->permit);
     release_task(own_task);
 }

@@ -6,6 +6,7 @@
 #define WEIR_SERVE_TASK_H
 
 #include "guest/guest.h"
+#include "serve/admission.h"
 #include "serve/deadline.h"
 #include "serve/inbox.h"
 #include "serve/list.h"
@@ -29,6 +30,7 @@ typedef struct weir_task {
     /* The loop's thread only. */
     weir_loop_t *loop;
     const weir_guest_t *guest;
+    weir_permit_t permit;
     struct weir_connection *connection; /* NULL once it goes on alone */
     weir_exchange_t *exchange;          /* NULL once it has ended */
     weir_exchange_state_t state;        /* as of the last poll */
@@ -41,11 +43,12 @@ typedef struct weir_task {
 } weir_task_t;
 
 /*
- * Start an exchange and poll it once. Everything is borrowed for the time of this function, except `guest`. Returns
- * NULL when it could not be started; that has been logged, and the answer is 500.
+ * Start an exchange and poll it once, unless others have waited longer for that. Everything is borrowed for the time of
+ * this function, except `guest`; the permit is the task's from now on. Returns NULL when it could not be started; that
+ * has been logged, the permit was given back, and the answer is 500.
  */
-weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_guest_t *guest,
-    const weir_request_t *request, const weir_route_match_t *match);
+weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_permit_t *take_permit,
+    const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match);
 
 /* Run the guest for a slice. */
 void weir_task_poll(weir_task_t *task);

@@ -26,7 +26,6 @@ enum { PATIENCE_MILLISECONDS = 20000, CLIENTS = 24, ROUNDS = 60 };
 typedef struct fixture {
     weir_manifest_t manifest;
     weir_routes_t *routes;
-    weir_guest_t *guests[1];
     wasm_engine_t *engine;
     weir_listener_t listener;
     weir_server_t *server;
@@ -45,19 +44,21 @@ static void start(fixture_t *fixture, unsigned loops, uint32_t max_calls)
         fail_msg("%s", message);
     }
     fixture->engine = wasm_engine_new();
+    weir_generation_engine_t engine = {fixture->engine, max_calls};
+    weir_generation_guest_t guest = {.guest = NULL};
+    weir_generation_parts_t parts = {
+        .routes = fixture->routes, .engines = &engine, .engine_count = 1, .guests = &guest, .guest_count = 1};
+    weir_generation_t *generation = weir_generation_new(&parts);
+    assert_non_null(generation);
     weir_server_settings_t settings = {
-        .routes = fixture->routes,
-        .guests = fixture->guests,
         .application_name = fixture->manifest.name,
-        .engine = fixture->engine,
         .loops = loops,
-        .max_calls = max_calls,
         .max_waiting = 8,
         .max_connections = 64,
         .request_timeout_milliseconds = 5000,
         .drain_timeout_milliseconds = 5000,
     };
-    if (!weir_server_start(&settings, &fixture->listener, &fixture->server, &message)) {
+    if (!weir_server_start(&settings, generation, &fixture->listener, &fixture->server, &message)) {
         fail_msg("%s", message);
     }
 }
@@ -68,7 +69,6 @@ static unsigned stop(fixture_t *fixture)
     weir_listener_close(&fixture->listener);
     weir_routes_free(fixture->routes);
     weir_manifest_free(&fixture->manifest);
-    wasm_engine_delete(fixture->engine);
     return cut;
 }
 
@@ -283,7 +283,7 @@ static void test_more_connections_than_are_allowed_wait_for_their_turn(void **st
     assert_int_equal(stop(&fixture), 0);
 }
 
-static void test_it_starts_with_fewer_loops_when_there_are_fewer_instances(void **state)
+static void test_it_serves_with_more_loops_than_instances(void **state)
 {
     (void)state;
     fixture_t fixture;
@@ -296,15 +296,37 @@ static void test_it_starts_with_fewer_loops_when_there_are_fewer_instances(void 
     assert_int_equal(stop(&fixture), 0);
 }
 
-static void test_it_does_not_start_without_any_instance(void **state)
+static void test_a_generation_without_any_instance_is_none(void **state)
 {
     (void)state;
     fixture_t fixture;
     start(&fixture, 1, 1);
-    weir_server_settings_t settings = {.routes = fixture.routes, .loops = 1, .max_calls = 0, .application_name = "a"};
+    weir_generation_engine_t engine = {fixture.engine, 0};
+    weir_generation_engine_t nothing = {NULL, 1};
+    const weir_generation_parts_t rows[] = {
+        {.routes = fixture.routes, .engines = &engine, .engine_count = 1},
+        {.routes = fixture.routes, .engines = &nothing, .engine_count = 1},
+        {.routes = fixture.routes, .engines = &engine, .engine_count = 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        errno = 0;
+        assert_null(weir_generation_new(&rows[i]));
+        assert_int_equal(errno, EINVAL);
+    }
+    assert_int_equal(stop(&fixture), 0);
+}
+
+static void test_it_does_not_start_without_a_loop_and_frees_the_generation(void **state)
+{
+    (void)state;
+    fixture_t fixture;
+    start(&fixture, 1, 1);
+    weir_generation_engine_t engine = {wasm_engine_new(), 1};
+    weir_generation_parts_t parts = {.routes = fixture.routes, .engines = &engine, .engine_count = 1};
+    weir_server_settings_t settings = {.loops = 0, .application_name = "a"};
     weir_server_t *server = NULL;
     char *message = NULL;
-    assert_false(weir_server_start(&settings, &fixture.listener, &server, &message));
+    assert_false(weir_server_start(&settings, weir_generation_new(&parts), &fixture.listener, &server, &message));
     assert_null(server);
     assert_non_null(message);
     free(message);
@@ -319,8 +341,9 @@ int main(void)
         cmocka_unit_test(test_a_stop_under_load_answers_every_request_and_then_refuses),
         cmocka_unit_test(test_a_stop_closes_idle_connections_and_lets_go_of_the_port),
         cmocka_unit_test(test_more_connections_than_are_allowed_wait_for_their_turn),
-        cmocka_unit_test(test_it_starts_with_fewer_loops_when_there_are_fewer_instances),
-        cmocka_unit_test(test_it_does_not_start_without_any_instance),
+        cmocka_unit_test(test_it_serves_with_more_loops_than_instances),
+        cmocka_unit_test(test_a_generation_without_any_instance_is_none),
+        cmocka_unit_test(test_it_does_not_start_without_a_loop_and_frees_the_generation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,272 @@
+/*
+ * admission.c: counting calls, and the lists of those that wait.
+ */
+#include "serve/admission.h"
+
+#include "serve/connection.h"
+#include "serve/limits.h"
+#include "serve/shared.h"
+
+static size_t component_of(const weir_connection_t *connection)
+{
+    return connection->match.route->trigger->component;
+}
+
+/* Which engine a request needs, in the loop's generation. */
+static size_t engine_of(const weir_connection_t *connection)
+{
+    return connection->loop->stake->generation->parts.guests[component_of(connection)].engine;
+}
+
+static weir_lane_t *lane_of(const weir_connection_t *connection)
+{
+    return &connection->loop->stake->lanes[engine_of(connection)];
+}
+
+const weir_guest_t *weir_admission_guest(const weir_connection_t *connection)
+{
+    return connection->loop->stake->generation->parts.guests[component_of(connection)].guest;
+}
+
+/* ---- Generations ------------------------------------------------------------------------------------------------- */
+
+static void enter(weir_loop_t *loop)
+{
+    weir_generation_t *generation = weir_keeper_enter(&loop->server->keeper);
+    loop->stake = &generation->stakes[loop->index];
+    weir_list_append(&loop->stakes, &loop->stake->link);
+}
+
+static void drop(weir_loop_t *loop, weir_stake_t *stake)
+{
+    weir_link_remove(&stake->link);
+    weir_keeper_leave(&loop->server->keeper, stake->generation);
+}
+
+void weir_admission_init(weir_loop_t *loop)
+{
+    weir_list_init(&loop->stakes);
+    enter(loop);
+}
+
+void weir_admission_destroy(weir_loop_t *loop)
+{
+    weir_link_t *link;
+    while ((link = weir_list_first(&loop->stakes)) != NULL) {
+        drop(loop, WEIR_CONTAINER(link, weir_stake_t, link));
+    }
+}
+
+/* Take the one out that has waited longest in any lane; NULL when nobody waits. */
+static weir_connection_t *take_oldest(weir_stake_t *stake)
+{
+    weir_connection_t *oldest = NULL;
+    for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
+        weir_link_t *first = weir_list_first(&stake->lanes[i].waiting);
+        weir_connection_t *connection = first == NULL ? NULL : WEIR_CONTAINER(first, weir_connection_t, waiting_link);
+        if (connection != NULL && (oldest == NULL || connection->turn < oldest->turn)) {
+            oldest = connection;
+        }
+    }
+    if (oldest != NULL) {
+        weir_link_remove(&oldest->waiting_link);
+    }
+    return oldest;
+}
+
+/* Those that wait are matched anew where the routes are others. */
+static bool rematch(weir_connection_t *connection, const weir_routes_t *before)
+{
+    const weir_routes_t *routes = connection->loop->stake->generation->parts.routes;
+    weir_bytes_t path = connection->target.path;
+    return routes == before || weir_routes_match(routes, path.data, path.size, &connection->match);
+}
+
+void weir_admission_refresh(weir_loop_t *loop)
+{
+    weir_stake_t *before = loop->stake;
+    uint64_t number = atomic_load_explicit(&loop->server->keeper.number, memory_order_acquire);
+    if (number == before->generation->number) {
+        return;
+    }
+    enter(loop);
+    weir_connection_t *connection;
+    while ((connection = take_oldest(before)) != NULL) {
+        if (rematch(connection, before->generation->parts.routes)) {
+            weir_list_append(&lane_of(connection)->waiting, &connection->waiting_link);
+        } else {
+            loop->waiting_count--;
+            weir_connection_unmatched(connection);
+        }
+    }
+    for (size_t i = 0; i < before->generation->parts.engine_count; i++) {
+        if (before->lanes[i].asked) {
+            weir_gate_decline(&before->generation->gates[i], loop->index);
+            before->lanes[i].asked = false;
+        }
+    }
+    if (before->calls == 0) {
+        drop(loop, before);
+    }
+}
+
+/* ---- Permits ----------------------------------------------------------------------------------------------------- */
+
+/* Calls of earlier generations that are still under way, on the engine with the same place in theirs. */
+static uint32_t count_earlier(const weir_loop_t *loop, size_t engine)
+{
+    uint32_t count = 0;
+    for (weir_link_t *link = weir_list_first(&loop->stakes); link != NULL; link = weir_list_next(&loop->stakes, link)) {
+        const weir_stake_t *stake = WEIR_CONTAINER(link, weir_stake_t, link);
+        if (stake != loop->stake && engine < stake->generation->parts.engine_count) {
+            count += stake->lanes[engine].own + stake->lanes[engine].borrowed;
+        }
+    }
+    return count;
+}
+
+static bool borrow(weir_loop_t *loop, weir_lane_t *lane, size_t engine, bool allowed)
+{
+    weir_generation_t *generation = loop->stake->generation;
+    weir_gate_t *gate = &generation->gates[engine];
+    if (generation->parts.engines[engine].max_calls % generation->loop_count == 0) {
+        return false;
+    }
+    if (!allowed) {
+        if (lane->asked) {
+            weir_gate_decline(gate, loop->index);
+            lane->asked = false;
+        }
+        return false;
+    }
+    lane->asked = !weir_gate_enter(gate, loop->index);
+    return !lane->asked;
+}
+
+static bool take(weir_loop_t *loop, size_t engine, weir_permit_t *ret_permit)
+{
+    weir_lane_t *lane = &loop->stake->lanes[engine];
+    if (loop->now < lane->retry_at) {
+        return false;
+    }
+    uint32_t earlier = count_earlier(loop, engine);
+    bool borrowed = false;
+    if (lane->own < lane->share && (lane->own == 0 || lane->own + earlier < lane->share)) {
+        lane->own++;
+    } else if (borrow(loop, lane, engine, earlier == 0 || lane->own + lane->borrowed == 0)) {
+        lane->borrowed++;
+        borrowed = true;
+    } else {
+        return false;
+    }
+    loop->stake->calls++;
+    *ret_permit = (weir_permit_t){.stake = loop->stake, .lane = lane, .borrowed = borrowed};
+    return true;
+}
+
+bool weir_admission_take(weir_connection_t *connection, weir_permit_t *ret_permit)
+{
+    connection->turn = connection->loop->next_turn++;
+    return weir_list_is_empty(&lane_of(connection)->waiting) &&
+           take(connection->loop, engine_of(connection), ret_permit);
+}
+
+void weir_admission_succeeded(const weir_permit_t *permit)
+{
+    permit->lane->pause = 0;
+}
+
+void weir_admission_leave(weir_loop_t *loop, const weir_permit_t *permit)
+{
+    weir_stake_t *stake = permit->stake;
+    if (permit->borrowed) {
+        permit->lane->borrowed--;
+        weir_gate_leave(&stake->generation->gates[permit->lane - stake->lanes]);
+    } else {
+        permit->lane->own--;
+    }
+    stake->calls--;
+    /* What it held may be just what was lacking. */
+    for (size_t i = 0; i < loop->stake->generation->parts.engine_count; i++) {
+        loop->stake->lanes[i].retry_at = 0;
+    }
+    if (stake != loop->stake && stake->calls == 0) {
+        drop(loop, stake);
+    }
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------------------------------- */
+
+bool weir_admission_wait(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    if (loop->waiting_count >= loop->max_waiting) {
+        return false;
+    }
+    weir_list_append(&lane_of(connection)->waiting, &connection->waiting_link);
+    loop->waiting_count++;
+    return true;
+}
+
+void weir_admission_wait_again(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    weir_lane_t *lane = lane_of(connection);
+    weir_link_t *next = weir_list_first(&lane->waiting);
+    while (next != NULL && WEIR_CONTAINER(next, weir_connection_t, waiting_link)->turn < connection->turn) {
+        next = weir_list_next(&lane->waiting, next);
+    }
+    if (next == NULL) {
+        weir_list_append(&lane->waiting, &connection->waiting_link);
+    } else {
+        weir_list_insert(next, &connection->waiting_link);
+    }
+    loop->waiting_count++;
+    unsigned doubled = lane->pause * 2;
+    lane->pause = doubled < WEIR_REFUSED_PAUSE_MILLISECONDS       ? WEIR_REFUSED_PAUSE_MILLISECONDS
+                  : doubled > WEIR_REFUSED_PAUSE_MAX_MILLISECONDS ? WEIR_REFUSED_PAUSE_MAX_MILLISECONDS
+                                                                  : doubled;
+    lane->retry_at = loop->now + lane->pause;
+}
+
+void weir_admission_withdraw(weir_connection_t *connection)
+{
+    if (weir_link_is_linked(&connection->waiting_link)) {
+        weir_link_remove(&connection->waiting_link);
+        connection->loop->waiting_count--;
+    }
+}
+
+void weir_admission_admit(weir_loop_t *loop)
+{
+    weir_stake_t *stake = loop->stake;
+    for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
+        weir_lane_t *lane = &stake->lanes[i];
+        if (lane->retry_at != 0 && loop->now >= lane->retry_at) {
+            lane->retry_at = 0;
+        }
+        weir_link_t *first;
+        weir_permit_t permit;
+        while ((first = weir_list_first(&lane->waiting)) != NULL && take(loop, i, &permit)) {
+            weir_connection_t *connection = WEIR_CONTAINER(first, weir_connection_t, waiting_link);
+            weir_admission_withdraw(connection);
+            weir_connection_admitted(connection, &permit);
+        }
+        if (lane->asked && weir_list_is_empty(&lane->waiting)) {
+            weir_gate_decline(&stake->generation->gates[i], loop->index);
+            lane->asked = false;
+        }
+    }
+}
+
+uint64_t weir_admission_next(const weir_loop_t *loop)
+{
+    uint64_t next = UINT64_MAX;
+    for (size_t i = 0; i < loop->stake->generation->parts.engine_count; i++) {
+        const weir_lane_t *lane = &loop->stake->lanes[i];
+        if (lane->retry_at != 0 && lane->retry_at < next && !weir_list_is_empty(&lane->waiting)) {
+            next = lane->retry_at;
+        }
+    }
+    return next;
+}

@@ -1,0 +1,64 @@
+/*
+ * admission.h: which request gets an instance, and when. Each engine of a generation has a bound on the calls that it
+ * may hold; the loops have equal shares of it, and what is left over goes through its gate. Requests beyond that wait
+ * in the order in which they came, apart for each engine.
+ *
+ * Calls that are still under way in earlier generations count against the bound of the current one, so that a swap
+ * never means more instances than before. But each loop may always have one in the current generation, however long the
+ * earlier calls last.
+ *
+ * All of it is for the loop's own thread.
+ */
+#ifndef WEIR_SERVE_ADMISSION_H
+#define WEIR_SERVE_ADMISSION_H
+
+#include "serve/generation_internal.h"
+#include "serve/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct weir_connection;
+
+/* Leave to have one instance. */
+typedef struct weir_permit {
+    weir_stake_t *stake;
+    weir_lane_t *lane; /* of the stake */
+    bool borrowed;     /* it came through the gate */
+} weir_permit_t;
+
+/* The loop enters the server's current generation for the first time, or leaves for good. Any thread. */
+void weir_admission_init(weir_loop_t *loop);
+void weir_admission_destroy(weir_loop_t *loop);
+
+/* Enter the server's current generation, if there is a new one; those that wait go with it. */
+void weir_admission_refresh(weir_loop_t *loop);
+
+/* Take a permit for a request that was just examined. Returns false when it has to wait. */
+bool weir_admission_take(struct weir_connection *connection, weir_permit_t *ret_permit);
+
+/* Let it wait. Returns false when there are too many. */
+bool weir_admission_wait(struct weir_connection *connection);
+
+/* Let one wait again whose instance was refused, in its old place, and let its lane pause. */
+void weir_admission_wait_again(struct weir_connection *connection);
+
+/* It waits no more; nothing when it does not. */
+void weir_admission_withdraw(struct weir_connection *connection);
+
+/* Start as many of those that wait as there are permits. */
+void weir_admission_admit(weir_loop_t *loop);
+
+/* There is an instance: whatever was refused before, pauses begin anew. */
+void weir_admission_succeeded(const weir_permit_t *permit);
+
+/* The instance is gone. */
+void weir_admission_leave(weir_loop_t *loop, const weir_permit_t *permit);
+
+/* When the next pause is over; UINT64_MAX when none is under way. */
+uint64_t weir_admission_next(const weir_loop_t *loop);
+
+/* The guest that a request's match leads to, in the loop's generation. */
+const weir_guest_t *weir_admission_guest(const struct weir_connection *connection);
+
+#endif

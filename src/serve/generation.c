@@ -1,0 +1,152 @@
+/*
+ * generation.c: making and freeing what requests are served with.
+ */
+#include "serve/generation.h"
+
+#include "serve/generation_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wasmtime.h>
+
+static bool are_sound(const weir_generation_parts_t *parts)
+{
+    bool sound = parts->routes != NULL && parts->engine_count > 0;
+    for (size_t i = 0; sound && i < parts->engine_count; i++) {
+        sound = parts->engines[i].engine != NULL && parts->engines[i].max_calls > 0;
+    }
+    for (size_t i = 0; sound && i < parts->guest_count; i++) {
+        sound = parts->guests[i].guest == NULL || parts->guests[i].engine < parts->engine_count;
+    }
+    return sound;
+}
+
+static void *copy_of(const void *array, size_t count, size_t size)
+{
+    void *copy = calloc(count + 1, size);
+    if (copy != NULL && count > 0) {
+        memcpy(copy, array, count * size);
+    }
+    return copy;
+}
+
+weir_generation_t *weir_generation_new(const weir_generation_parts_t *take_parts)
+{
+    if (!are_sound(take_parts)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    weir_generation_t *generation = calloc(1, sizeof(*generation));
+    void *engines = copy_of(take_parts->engines, take_parts->engine_count, sizeof(*take_parts->engines));
+    void *guests = copy_of(take_parts->guests, take_parts->guest_count, sizeof(*take_parts->guests));
+    if (generation == NULL || engines == NULL || guests == NULL) {
+        free(generation);
+        free(engines);
+        free(guests);
+        errno = ENOMEM;
+        return NULL;
+    }
+    generation->parts = *take_parts;
+    generation->parts.engines = engines;
+    generation->parts.guests = guests;
+    atomic_init(&generation->references, 1);
+    return generation;
+}
+
+static void free_stakes(weir_stake_t *stakes, unsigned count)
+{
+    for (unsigned i = 0; stakes != NULL && i < count; i++) {
+        free(stakes[i].lanes);
+    }
+    free(stakes);
+}
+
+static void free_gates(weir_gate_t *gates, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        weir_gate_destroy(&gates[i]);
+    }
+    free(gates);
+}
+
+void weir_generation_free(weir_generation_t *own_generation)
+{
+    if (own_generation == NULL) {
+        return;
+    }
+    weir_generation_parts_t *parts = &own_generation->parts;
+    for (size_t i = 0; i < parts->guest_count; i++) {
+        weir_guest_free(parts->guests[i].guest);
+    }
+    for (size_t i = 0; i < parts->engine_count; i++) {
+        wasm_engine_delete(parts->engines[i].engine);
+    }
+    if (parts->release != NULL) {
+        parts->release(parts->context);
+    }
+    free((void *)(uintptr_t)parts->guests);
+    free((void *)(uintptr_t)parts->engines);
+    free_stakes(own_generation->stakes, own_generation->loop_count);
+    if (own_generation->gates != NULL) {
+        free_gates(own_generation->gates, parts->engine_count);
+    }
+    free(own_generation);
+}
+
+static bool prepare_lanes(weir_generation_t *generation, weir_stake_t *stake, unsigned loops)
+{
+    const weir_generation_parts_t *parts = &generation->parts;
+    stake->generation = generation;
+    stake->lanes = calloc(parts->engine_count, sizeof(*stake->lanes));
+    if (stake->lanes == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < parts->engine_count; i++) {
+        stake->lanes[i].share = parts->engines[i].max_calls / loops;
+        weir_list_init(&stake->lanes[i].waiting);
+    }
+    return true;
+}
+
+static weir_stake_t *make_stakes(weir_generation_t *generation, unsigned loops)
+{
+    weir_stake_t *stakes = calloc(loops, sizeof(*stakes));
+    for (unsigned i = 0; stakes != NULL && i < loops; i++) {
+        if (!prepare_lanes(generation, &stakes[i], loops)) {
+            free_stakes(stakes, i);
+            return NULL;
+        }
+    }
+    return stakes;
+}
+
+bool weir_generation_prepare(weir_generation_t *generation, unsigned loops, uint64_t number,
+    void (*wake)(void *context, unsigned loop), void *context)
+{
+    const weir_generation_parts_t *parts = &generation->parts;
+    weir_stake_t *stakes = make_stakes(generation, loops);
+    weir_gate_t *gates = calloc(parts->engine_count, sizeof(*gates));
+    size_t made = 0;
+    while (stakes != NULL && gates != NULL && made < parts->engine_count &&
+           weir_gate_init(&gates[made], parts->engines[made].max_calls % loops, loops, wake, context)) {
+        made++;
+    }
+    if (made < parts->engine_count) {
+        free_stakes(stakes, loops);
+        free_gates(gates, made);
+        return false;
+    }
+    generation->stakes = stakes;
+    generation->gates = gates;
+    generation->loop_count = loops;
+    generation->number = number;
+    return true;
+}
+
+void weir_generation_tick(const weir_generation_t *generation)
+{
+    for (size_t i = 0; i < generation->parts.engine_count; i++) {
+        wasmtime_engine_increment_epoch(generation->parts.engines[i].engine);
+    }
+}

@@ -1,0 +1,59 @@
+/*
+ * generation_internal.h: a generation as the server's threads see it: what is constant, and what each loop has of it.
+ */
+#ifndef WEIR_SERVE_GENERATION_INTERNAL_H
+#define WEIR_SERVE_GENERATION_INTERNAL_H
+
+#include "serve/gate.h"
+#include "serve/generation.h"
+#include "serve/list.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What one loop has of one engine. That loop's thread only. */
+typedef struct weir_lane {
+    uint32_t share;      /* calls that the loop may have at once, for itself */
+    uint32_t own;        /* of these in use */
+    uint32_t borrowed;   /* and calls in use that came through the gate */
+    bool asked;          /* the gate knows that the loop wants one */
+    weir_list_t waiting; /* connections that wait for an instance, the oldest first */
+    /* After an instance was refused: when to try again, and for how long it was waited last; 0: none was refused since
+     * one was had. */
+    uint64_t retry_at;
+    unsigned pause;
+} weir_lane_t;
+
+/* What one loop has of a generation. That loop's thread only. */
+typedef struct weir_stake {
+    struct weir_generation *generation;
+    weir_link_t link;   /* in the loop's `stakes`: the generations that it has a reference to */
+    uint32_t calls;     /* in all lanes */
+    weir_lane_t *lanes; /* own: one an engine */
+} weir_stake_t;
+
+struct weir_generation {
+    /* Constant. */
+    weir_generation_parts_t parts; /* with arrays of its own */
+    unsigned loop_count;           /* 0 until a server has it, as are the next three */
+    weir_stake_t *stakes;          /* own: by loop, each that loop's */
+    weir_gate_t *gates;            /* own: by engine; its lock is its own */
+    uint64_t number;               /* they count from 1 */
+
+    atomic_uint references; /* one of the server while it is the current one, one of each loop that has a stake in it */
+    weir_link_t link;       /* in the server's `generations`, whose lock guards it and the next one */
+    weir_link_t retired_link;
+};
+
+/*
+ * Prepare it for a server's loops, with one reference. `wake(context, loop)` is the gates'. Returns false, and changes
+ * nothing, when memory ran out.
+ */
+bool weir_generation_prepare(weir_generation_t *generation, unsigned loops, uint64_t number,
+    void (*wake)(void *context, unsigned loop), void *context);
+
+/* Let all of its guests' time slices end. Any thread that knows that it is not freed meanwhile. */
+void weir_generation_tick(const weir_generation_t *generation);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * notice.c: a time and a count for each kind of line. The loop that leaves one out sees to it that the count is told,
+ * also when nothing happens any more.
+ */
+#include "serve/notice.h"
+
+#include "serve/limits.h"
+#include "serve/shared.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    weir_log_level_t level;
+    const char *left_out; /* after "%u more " */
+} words[WEIR_NOTICE_COUNT] = {
+    [WEIR_NOTICE_FULL] = {WEIR_LOG_WARNING, "requests were answered with 503 because too many waited for an instance"},
+    [WEIR_NOTICE_WAITED] = {WEIR_LOG_WARNING, "requests were answered with 503 after they had waited for an instance"},
+    [WEIR_NOTICE_REFUSED] = {WEIR_LOG_WARNING, "instances were refused, and their requests wait"},
+};
+
+/* Whether a line may be written now; `*ret_left_out` were left out before it. */
+static bool may_write(weir_loop_t *loop, weir_notice_t kind, bool counts, unsigned *ret_left_out)
+{
+    weir_notices_t *notices = &loop->server->notices;
+    pthread_mutex_lock(&notices->lock);
+    bool may = loop->now >= notices->kinds[kind].after;
+    *ret_left_out = may ? notices->kinds[kind].left_out : 0;
+    if (may && (counts || *ret_left_out > 0)) {
+        notices->kinds[kind].left_out = 0;
+        notices->kinds[kind].after = loop->now + WEIR_NOTICE_MILLISECONDS;
+    } else if (!may && counts) {
+        notices->kinds[kind].left_out++;
+    }
+    if (!may) {
+        uint64_t after = notices->kinds[kind].after;
+        loop->notice_at = loop->notice_at == 0 || after < loop->notice_at ? after : loop->notice_at;
+    }
+    pthread_mutex_unlock(&notices->lock);
+    return may;
+}
+
+static void tell_left_out(weir_notice_t kind, unsigned left_out)
+{
+    if (left_out > 0) {
+        weir_log(words[kind].level, "%u more %s", left_out, words[kind].left_out);
+    }
+}
+
+void weir_notice(weir_loop_t *loop, weir_notice_t kind, const char *format, ...)
+{
+    unsigned left_out;
+    if (!may_write(loop, kind, true, &left_out)) {
+        return;
+    }
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    tell_left_out(kind, left_out);
+    weir_log(words[kind].level, "%s", text);
+}
+
+void weir_notice_flush(weir_loop_t *loop)
+{
+    if (loop->notice_at == 0 || loop->now < loop->notice_at) {
+        return;
+    }
+    loop->notice_at = 0;
+    for (unsigned kind = 0; kind < WEIR_NOTICE_COUNT; kind++) {
+        unsigned left_out;
+        if (may_write(loop, (weir_notice_t)kind, false, &left_out)) {
+            tell_left_out((weir_notice_t)kind, left_out);
+        }
+    }
+}
