@@ -7,6 +7,7 @@
  */
 #include "guest/exchange_internal.h"
 #include "guest/guest_internal.h"
+#include "guest/handover.h"
 #include "guest/header_filter.h"
 #include "guest/message.h"
 #include "observe/log.h"
@@ -36,14 +37,15 @@ static void let_go(weir_exchange_t *exchange)
 
 static void wake(void *context)
 {
-    weir_exchange_t *exchange = context;
+    weir_exchange_t *exchange = weir_take_from_bridge(context);
     atomic_store_explicit(&exchange->module->woken, true, memory_order_relaxed);
     exchange->waker.wake(exchange->waker.context);
+    weir_give_to_bridge(exchange);
 }
 
 static void release(void *context)
 {
-    weir_exchange_t *exchange = context;
+    weir_exchange_t *exchange = weir_take_from_bridge(context);
     if (exchange->waker.release != NULL)
         exchange->waker.release(exchange->waker.context);
     let_go(exchange);
@@ -62,6 +64,7 @@ static bool new_call(weir_exchange_t *exchange, const weir_cgi_request_t *reques
     weir_waker_t waker = {.wake = wake, .release = release, .context = exchange};
     atomic_fetch_add_explicit(&exchange->module->references, 1, memory_order_relaxed);
     exchange->waker_is_passed_on = true;
+    weir_give_to_bridge(exchange);
     wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, waker, &exchange->call);
     if (error != NULL) {
         weir_exchange_log(exchange, WEIR_LOG_WARNING, "request refused: %s", weir_show_error(error).text);

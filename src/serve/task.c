@@ -5,46 +5,11 @@
  */
 #include "serve/task.h"
 
+#include "guest/handover.h"
 #include "observe/log.h"
 #include "serve/shared.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WEIR_CLANG_THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(WEIR_CLANG_THREAD_SANITIZER)
-#include <sanitizer/tsan_interface.h>
-#endif
-
 #include <stdlib.h>
-
-/*
- * The bridge orders what happened before the waker was given to it before the waker's calls, and these before its
- * release, whatever threads they come from. ThreadSanitizer, which sees nothing of the bridge, has to be told.
- */
-#if defined(__SANITIZE_THREAD__) || defined(WEIR_CLANG_THREAD_SANITIZER)
-static void give_to_bridge(weir_task_t *task)
-{
-    __tsan_release(task);
-}
-
-static weir_task_t *take_from_bridge(void *context)
-{
-    __tsan_acquire(context);
-    return context;
-}
-#else
-static void give_to_bridge(weir_task_t *task)
-{
-    (void)task;
-}
-
-static weir_task_t *take_from_bridge(void *context)
-{
-    return context;
-}
-#endif
 
 static void release_task(weir_task_t *task)
 {
@@ -67,19 +32,19 @@ static void enqueue(weir_task_t *task)
 
 static void wake(void *context)
 {
-    weir_task_t *task = take_from_bridge(context);
+    weir_task_t *task = weir_take_from_bridge(context);
     if (weir_loop_is_own(task->inbox)) {
         enqueue(task);
     } else if (!atomic_exchange(&task->woken, true)) {
         atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
         weir_inbox_put(task->inbox, &task->message);
     }
-    give_to_bridge(task);
+    weir_give_to_bridge(task);
 }
 
 static void release_waker(void *context)
 {
-    release_task(take_from_bridge(context));
+    release_task(weir_take_from_bridge(context));
 }
 
 void weir_task_receive(weir_message_t *message)
@@ -110,7 +75,7 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     task->connection = connection;
     weir_waker_t waker = {.wake = wake, .release = release_waker, .context = task};
     weir_exchange_t *exchange;
-    give_to_bridge(task);
+    weir_give_to_bridge(task);
     if (!weir_exchange_start(guest, request, match, waker, &exchange)) {
         weir_admission_leave(loop, take_permit);
         release_task(task);
