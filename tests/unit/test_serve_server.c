@@ -2,26 +2,20 @@
  * test_serve_server.c: the server as a C program uses it: started and stopped, on real sockets, with what it answers
  * without a guest. (With guests it is tested through the program.)
  */
+#include "client_support.h"
 #include "serve/server.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-enum { PATIENCE_MILLISECONDS = 20000, CLIENTS = 24, ROUNDS = 60 };
+enum { CLIENTS = 24, ROUNDS = 60 };
 
 typedef struct fixture {
     weir_manifest_t manifest;
@@ -70,45 +64,6 @@ static unsigned stop(fixture_t *fixture)
     weir_routes_free(fixture->routes);
     weir_manifest_free(&fixture->manifest);
     return cut;
-}
-
-/* A connection to the server, or -1 with errno set. */
-static int dial(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client >= 0 && connect(client, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-        int error = errno;
-        close(client);
-        errno = error;
-        return -1;
-    }
-    return client;
-}
-
-static bool tell(int client, const char *text)
-{
-    return send(client, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text);
-}
-
-/* Read until `end` was read or the stream ends; the text is terminated. Returns its size. */
-static size_t hear(int client, const char *end, char *text, size_t size)
-{
-    size_t heard = 0;
-    text[0] = '\0';
-    while (heard + 1 < size && (end == NULL || strstr(text, end) == NULL)) {
-        struct pollfd descriptor = {.fd = client, .events = POLLIN};
-        if (poll(&descriptor, 1, PATIENCE_MILLISECONDS) != 1) {
-            break;
-        }
-        ssize_t more = recv(client, text + heard, size - 1 - heard, 0);
-        if (more <= 0) {
-            break;
-        }
-        heard += (size_t)more;
-        text[heard] = '\0';
-    }
-    return heard;
 }
 
 static void ask(const fixture_t *fixture, const char *request, char *answer, size_t size)

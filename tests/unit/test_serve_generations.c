@@ -1,0 +1,407 @@
+/*
+ * test_serve_generations.c: a server that serves with one generation after the other, on real engines with real guests:
+ * no request fails, each generation is freed, refused instances are had later, bounds and order are kept.
+ */
+#include "generation_support.h"
+#include "serve/gate.h"
+
+enum { POOL_BYTES = 16 << 20, CLIENTS = 5, SWAPS = 200, NAP_MILLISECONDS = 2 };
+
+static weir_generation_t *eight_slots(world_t *world)
+{
+    return generation_of(world, (rung_t){.slots = 8, .slot_bytes = POOL_BYTES, .max_calls = 8});
+}
+
+static weir_generation_t *four_slots(world_t *world)
+{
+    return generation_of(world, (rung_t){.slots = 4, .slot_bytes = POOL_BYTES, .max_calls = 4});
+}
+
+static weir_generation_t *on_demand(world_t *world)
+{
+    return generation_of(world, (rung_t){.max_calls = 3});
+}
+
+/* A pool that has fewer slots than it was said to hold calls: it refuses the others. */
+static weir_generation_t *one_slot_for_eight(world_t *world)
+{
+    return generation_of(world, (rung_t){.slots = 1, .slot_bytes = POOL_BYTES, .max_calls = 8});
+}
+
+static weir_generation_t *one_slot(world_t *world)
+{
+    return generation_of(world, (rung_t){.slots = 1, .slot_bytes = POOL_BYTES, .max_calls = 1});
+}
+
+static weir_generation_t *one_apart(world_t *world)
+{
+    const rung_t rungs[] = {{.slots = 2, .slot_bytes = POOL_BYTES, .max_calls = 2}, {.max_calls = 1}};
+    return generation_with(world, rungs, 2, false);
+}
+
+static void nap(long milliseconds)
+{
+    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Wait until there are no more generations than this. */
+static void wait_for_generations(world_t *world, unsigned most)
+{
+    for (unsigned waited = 0; weir_server_generations(world->server) > most; waited += NAP_MILLISECONDS) {
+        assert_true(waited < PATIENCE_MILLISECONDS);
+        nap(NAP_MILLISECONDS);
+    }
+}
+
+static void wait_for_refusals(world_t *world, unsigned least)
+{
+    for (unsigned waited = 0; atomic_load(&world->refused) < least; waited += NAP_MILLISECONDS) {
+        assert_true(waited < PATIENCE_MILLISECONDS);
+        nap(NAP_MILLISECONDS);
+    }
+}
+
+/* ---- Under load -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *request;
+    const char *answer; /* the end of it */
+} asks[] = {
+    {"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nquick"},
+    {"GET /nap HTTP/1.1\r\nHost: a\r\n\r\n", "nap"},
+    {"POST /cat HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world", "hello world"},
+    {"POST /cat HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n",
+        "hello world"},
+};
+
+enum { ASKS = sizeof(asks) / sizeof(asks[0]) };
+
+typedef struct client {
+    pthread_t thread;
+    uint16_t port;
+    unsigned number;
+    atomic_bool *enough;
+    atomic_uint answered;
+    char failure[1024]; /* "" while there is none */
+} client_t;
+
+/* Ask one thing after the other, the odd ones each on a connection of its own. */
+static void *ask_on(void *argument)
+{
+    client_t *client = argument;
+    int connection = -1;
+    for (unsigned i = client->number; !atomic_load(client->enough) && client->failure[0] == '\0'; i++) {
+        char answer[1024];
+        connection = connection < 0 ? dial(client->port) : connection;
+        bool told = connection >= 0 && tell(connection, asks[i % ASKS].request);
+        if (told)
+            hear_answer(connection, answer, sizeof(answer));
+        if (!told || strncmp(answer, "HTTP/1.1 200 ", 13) != 0 || strstr(answer, asks[i % ASKS].answer) == NULL)
+            snprintf(
+                client->failure, sizeof(client->failure), "request %u: %.900s", i, told ? answer : strerror(errno));
+        else
+            atomic_fetch_add(&client->answered, 1);
+        if (client->number % 2 == 1) {
+            close(connection);
+            connection = -1;
+        }
+    }
+    if (connection >= 0)
+        close(connection);
+    return NULL;
+}
+
+static void start_clients(const world_t *world, client_t *clients, atomic_bool *enough)
+{
+    atomic_init(enough, false);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        clients[i] = (client_t){.port = world->listener.port, .number = i, .enough = enough};
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, ask_on, &clients[i]), 0);
+    }
+}
+
+static void end_clients(client_t *clients, atomic_bool *enough)
+{
+    atomic_store(enough, true);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        pthread_join(clients[i].thread, NULL);
+        if (clients[i].failure[0] != '\0')
+            fail_msg("client %u, after %u answers: %s", i, atomic_load(&clients[i].answered), clients[i].failure);
+        assert_true(atomic_load(&clients[i].answered) > 0);
+    }
+}
+
+static void test_no_request_fails_while_generations_change_and_each_is_freed(void **state)
+{
+    (void)state;
+    weir_generation_t *(*const rungs[])(world_t *) = {eight_slots, four_slots, on_demand, one_slot};
+    world_t world;
+    client_t clients[CLIENTS];
+    atomic_bool enough;
+    world_start(&world, 2, 20000, eight_slots);
+    start_clients(&world, clients, &enough);
+    for (unsigned i = 0; i < SWAPS; i++) {
+        assert_true(weir_server_swap(world.server, rungs[i % 4](&world)));
+        if (i % 8 == 7)
+            nap(10); /* let some work be done in one of them, too */
+    }
+    end_clients(clients, &enough);
+    assert_int_equal(atomic_load(&world.refused), 0);
+    wait_for_generations(&world, 1);
+    assert_int_equal(atomic_load(&world.released), SWAPS);
+    assert_int_equal(world_stop(&world), 0);
+    assert_int_equal(atomic_load(&world.released), SWAPS + 1);
+}
+
+static void test_requests_whose_instances_are_refused_wait_with_their_bodies(void **state)
+{
+    (void)state;
+    world_t world;
+    client_t clients[CLIENTS];
+    atomic_bool enough;
+    world_start(&world, 2, 20000, one_slot_for_eight);
+    start_clients(&world, clients, &enough);
+    wait_for_refusals(&world, 40);
+    end_clients(clients, &enough);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+/* ---- One after the other ----------------------------------------------------------------------------------------- */
+
+static int ask(const world_t *world, const char *request)
+{
+    int connection = dial(world->listener.port);
+    assert_true(connection >= 0);
+    assert_true(tell(connection, request));
+    return connection;
+}
+
+static int get(const world_t *world, const char *path)
+{
+    char request[128];
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", path);
+    return ask(world, request);
+}
+
+/* The answer, which has this status and, unless it is NULL, ends with this text. */
+static void expect(int connection, unsigned status, const char *end)
+{
+    char answer[2048];
+    char line[32];
+    hear(connection, NULL, answer, sizeof(answer));
+    close(connection);
+    snprintf(line, sizeof(line), "HTTP/1.1 %u ", status);
+    if (strncmp(answer, line, strlen(line)) != 0)
+        fail_msg("not a %u: %s", status, answer);
+    if (end != NULL && (strlen(answer) < strlen(end) || strcmp(answer + strlen(answer) - strlen(end), end) != 0))
+        fail_msg("does not end with %s: %s", end, answer);
+}
+
+static bool is_silent(int connection)
+{
+    struct pollfd descriptor = {.fd = connection, .events = POLLIN};
+    return poll(&descriptor, 1, 0) == 0;
+}
+
+static void test_request_that_never_gets_an_instance_is_503_and_may_come_again(void **state)
+{
+    (void)state;
+    world_t world;
+    char answer[2048];
+    world_start(&world, 1, 500, one_slot_for_eight);
+    capture_t capture = capture_begin();
+    int sleeper = get(&world, "/sleeper");
+    int refused = get(&world, "/cat");
+    wait_for_refusals(&world, 1);
+    hear(refused, NULL, answer, sizeof(answer));
+    close(refused);
+    expect(sleeper, 504, NULL); /* it had its instance, and did not answer in time */
+    char *log = capture_end(capture);
+    assert_non_null(strstr(answer, "HTTP/1.1 503 "));
+    assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
+    assert_int_equal(count_of(log, "weir: warning: component b-cat: no instance could be had, and its request waits: "
+                                   "maximum concurrent limit"),
+        1);
+    assert_int_equal(count_of(log, "weir: warning: component b-cat: a request was answered with 503"), 1);
+    free(log);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_new_generation_serves_at_once_what_was_refused_in_the_last(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 20000, one_slot_for_eight);
+    int sleeper = get(&world, "/sleeper");
+    int refused = ask(&world, "POST /cat HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+                              "5\r\nhello\r\n0\r\n\r\n");
+    wait_for_refusals(&world, 2);
+    assert_true(weir_server_swap(world.server, eight_slots(&world)));
+    expect(refused, 200, "hello");
+    assert_true(is_silent(sleeper)); /* which goes on in the old one */
+    assert_int_equal(weir_server_generations(world.server), 2);
+    expect(sleeper, 200, "slept");
+    wait_for_generations(&world, 1);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+/* The loop has looked at everything that was sent to it before. */
+static void wait_for_loop(const world_t *world)
+{
+    for (unsigned i = 0; i < 2; i++)
+        expect(get(world, "/.well-known/spin/health"), 200, "OK");
+}
+
+static void test_guest_of_an_old_generation_that_spins_gives_its_thread_back(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 20000, four_slots);
+    int spinner = get(&world, "/spinner");
+    wait_for_loop(&world);
+    assert_true(weir_server_swap(world.server, four_slots(&world)));
+    for (unsigned i = 0; i < 3; i++)
+        expect(get(&world, "/nap"), 200, "nap");
+    assert_true(is_silent(spinner));
+    assert_int_equal(weir_server_generations(world.server), 2);
+    expect(spinner, 200, "spun");
+    wait_for_generations(&world, 1);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_earlier_calls_count_against_the_new_bound_but_one_is_always_let_in(void **state)
+{
+    (void)state;
+    world_t world;
+    int sleepers[5];
+    world_start(&world, 1, 20000, four_slots);
+    for (unsigned i = 0; i < 4; i++)
+        sleepers[i] = get(&world, "/sleeper");
+    wait_for_loop(&world);
+    int waits[2] = {get(&world, "/quick"), get(&world, "/quick")};
+    wait_for_loop(&world);
+    assert_true(is_silent(waits[0]) && is_silent(waits[1]));
+    assert_true(weir_server_swap(world.server, on_demand(&world))); /* three, and four are under way */
+    expect(waits[0], 200, "quick");
+    expect(waits[1], 200, "quick");
+    sleepers[4] = get(&world, "/sleeper");
+    wait_for_loop(&world);
+    int late = get(&world, "/quick");
+    wait_for_loop(&world);
+    assert_true(is_silent(late));
+    for (unsigned i = 0; i < 5; i++)
+        expect(sleepers[i], 200, "slept");
+    expect(late, 200, "quick");
+    wait_for_generations(&world, 1);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_one_instance_goes_round_among_loops(void **state)
+{
+    (void)state;
+    world_t world;
+    client_t clients[CLIENTS];
+    atomic_bool enough;
+    world_start(&world, 3, 20000, one_slot);
+    start_clients(&world, clients, &enough);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        for (unsigned waited = 0; atomic_load(&clients[i].answered) < 20; waited += NAP_MILLISECONDS) {
+            assert_true(waited < PATIENCE_MILLISECONDS);
+            nap(NAP_MILLISECONDS);
+        }
+    }
+    end_clients(clients, &enough);
+    assert_int_equal(atomic_load(&world.refused), 0);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_component_apart_holds_up_nobody_but_itself(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 20000, one_apart);
+    int first = get(&world, "/sleeper");
+    int second = get(&world, "/sleeper");
+    for (unsigned i = 0; i < 20; i++)
+        expect(get(&world, "/quick"), 200, "quick");
+    assert_true(is_silent(first));
+    expect(first, 200, "slept");
+    assert_true(is_silent(second)); /* it had to wait for the first */
+    expect(second, 200, "slept");
+    assert_int_equal(atomic_load(&world.refused), 0);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_what_waits_goes_where_the_new_routes_lead(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 20000, one_slot);
+    int sleeper = get(&world, "/sleeper");
+    wait_for_loop(&world);
+    int moved = get(&world, "/cat");
+    int gone = get(&world, "/nap");
+    wait_for_loop(&world);
+    const rung_t rung = {.slots = 2, .slot_bytes = POOL_BYTES, .max_calls = 2};
+    assert_true(weir_server_swap(world.server, generation_with(&world, &rung, 1, true)));
+    expect(gone, 404, NULL);
+    expect(moved, 200, "quick");
+    assert_true(is_silent(sleeper));
+    expect(sleeper, 200, "slept");
+    assert_int_equal(world_stop(&world), 0);
+}
+
+/* ---- The gate ---------------------------------------------------------------------------------------------------- */
+
+static void note_wake(void *context, unsigned loop)
+{
+    unsigned *woken = context;
+    *woken = *woken * 10 + loop;
+}
+
+static void test_gate_gives_to_loops_in_the_order_in_which_they_asked(void **state)
+{
+    (void)state;
+    weir_gate_t gate;
+    unsigned woken = 0;
+    assert_true(weir_gate_init(&gate, 2, 5, note_wake, &woken));
+    assert_true(weir_gate_enter(&gate, 1));
+    assert_true(weir_gate_enter(&gate, 1));
+    assert_false(weir_gate_enter(&gate, 1));
+    assert_false(weir_gate_enter(&gate, 3));
+    assert_false(weir_gate_enter(&gate, 2));
+    assert_false(weir_gate_enter(&gate, 1)); /* once in the queue is enough */
+    weir_gate_decline(&gate, 3);
+    weir_gate_leave(&gate);
+    assert_int_equal(woken, 1);
+    assert_false(weir_gate_enter(&gate, 4)); /* it is kept for 1, and 2 comes before */
+    weir_gate_decline(&gate, 1);             /* so 2 gets it */
+    assert_int_equal(woken, 12);
+    assert_true(weir_gate_enter(&gate, 2));
+    weir_gate_leave(&gate);
+    assert_int_equal(woken, 124);
+    assert_true(weir_gate_enter(&gate, 4));
+    weir_gate_leave(&gate);
+    weir_gate_leave(&gate);
+    assert_int_equal(gate.free, 2);
+    assert_int_equal(woken, 124);
+    weir_gate_destroy(&gate);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_request_fails_while_generations_change_and_each_is_freed),
+        cmocka_unit_test(test_requests_whose_instances_are_refused_wait_with_their_bodies),
+        cmocka_unit_test(test_request_that_never_gets_an_instance_is_503_and_may_come_again),
+        cmocka_unit_test(test_new_generation_serves_at_once_what_was_refused_in_the_last),
+        cmocka_unit_test(test_guest_of_an_old_generation_that_spins_gives_its_thread_back),
+        cmocka_unit_test(test_earlier_calls_count_against_the_new_bound_but_one_is_always_let_in),
+        cmocka_unit_test(test_one_instance_goes_round_among_loops),
+        cmocka_unit_test(test_component_apart_holds_up_nobody_but_itself),
+        cmocka_unit_test(test_what_waits_goes_where_the_new_routes_lead),
+        cmocka_unit_test(test_gate_gives_to_loops_in_the_order_in_which_they_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
