@@ -5,6 +5,7 @@
 
 #include "cli/progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,17 +57,33 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
     return true;
 }
 
-size_t weir_application_needs(const weir_application_t *application, weir_needs_t *needs, size_t *components)
+weir_needs_t weir_application_needs(const weir_application_t *application)
 {
-    size_t count = 0;
+    weir_needs_t needs = {.concurrency = 0};
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         if (application->files[i].bytes != NULL) {
-            needs[count] = (weir_needs_t){.concurrency = 0};
-            weir_guest_file_add_needs(&application->files[i], &needs[count]);
-            components[count++] = i;
+            weir_guest_file_add_needs(&application->files[i], &needs);
         }
     }
-    return count;
+    return needs;
+}
+
+bool weir_application_fits(const weir_application_t *application, char **ret_message)
+{
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        uint64_t minimum = application->files[i].facts.minimum_memory_bytes;
+        if (application->max_memory_bytes != 0 && minimum > application->max_memory_bytes) {
+            if (asprintf(ret_message,
+                    "component %s begins with %llu bytes of memory, and --max-instance-memory allows %llu; raise it to "
+                    "that at the least",
+                    application->manifest.components[i].id, (unsigned long long)minimum,
+                    (unsigned long long)application->max_memory_bytes) < 0) {
+                *ret_message = NULL;
+            }
+            return false;
+        }
+    }
+    return true;
 }
 
 wasm_config_t *weir_application_config_new(void)

@@ -17,9 +17,9 @@ typedef struct weir_application {
     /* Each has one a component; empty or NULL for those that no trigger uses. */
     weir_guest_file_t *files; /* empty also once the guests have been made */
     weir_guest_code_t **codes;
-    weir_guest_t **guests; /* NULL also until they have been made */
+    weir_guest_t **guests;     /* NULL also until they have been made */
     uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
-    int standard_error;    /* what standard error was before a trial's child was given another one, or -1 */
+    int standard_error;        /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*
@@ -29,11 +29,14 @@ typedef struct weir_application {
  */
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message);
 
+/* What its guests ask of an instance's slot. */
+weir_needs_t weir_application_needs(const weir_application_t *application);
+
 /*
- * What each of its guests asks of an instance's slot: fills `needs` and the indices of their `components`, which both
- * have room for all components, and returns how many guests there are.
+ * Whether every guest can begin within max_memory_bytes. If not, stores a message that names the first that cannot, to
+ * be freed with free(3).
  */
-size_t weir_application_needs(const weir_application_t *application, weir_needs_t *needs, size_t *components);
+bool weir_application_fits(const weir_application_t *application, char **ret_message);
 
 /* A configuration for engines of its guests, complete but for the allocator's choice. NULL: memory ran out. */
 wasm_config_t *weir_application_config_new(void);

@@ -50,7 +50,15 @@ static const char *const spin_options[] = {
     "-q",
 };
 
-enum { OPTION_TIMEOUT = 256, OPTION_DISABLE_POOLING, OPTION_QUIET, OPTION_CONCURRENCY, OPTION_LISTEN, OPTION_NO_TRIAL, OPTION_MEMORY };
+enum {
+    OPTION_TIMEOUT = 256,
+    OPTION_DISABLE_POOLING,
+    OPTION_QUIET,
+    OPTION_CONCURRENCY,
+    OPTION_LISTEN,
+    OPTION_NO_TRIAL,
+    OPTION_MEMORY
+};
 
 static const struct option long_options[] = {
     {"from", required_argument, NULL, 'f'},
@@ -198,7 +206,8 @@ static bool take_option(int option, const char *value, weir_up_options_t *option
         if (!weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
             return refuse(ret_message,
                 "--max-instance-memory is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to "
-                "4GiB", value);
+                "4GiB",
+                value);
         }
         return true;
     case OPTION_CONCURRENCY:

@@ -24,7 +24,7 @@ typedef struct weir_up_options {
     const char *application; /* "." when none was given */
     const char *listen;
     uint64_t request_timeout_milliseconds;
-    uint32_t max_concurrency; /* 0: what the allocator has room for */
+    uint32_t max_concurrency;           /* 0: what the allocator has room for */
     uint64_t max_instance_memory_bytes; /* 0: as far as the allocator lets a memory grow */
     bool disable_pooling;
     bool no_trial_requests; /* the allocator is tuned with instances alone: no guest is run before it serves */

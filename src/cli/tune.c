@@ -260,10 +260,7 @@ weir_workload_t weir_application_workload(weir_application_work_t *work)
 
 static uint32_t deadline(const weir_application_t *application)
 {
-    uint64_t mib = 0;
-    for (size_t i = 0; i < application->manifest.component_count; i++) {
-        mib += application->files[i].size >> 20;
-    }
+    uint64_t mib = weir_application_needs(application).wasm_bytes >> 20;
     uint64_t milliseconds = DEADLINE_MILLISECONDS + mib * milliseconds_per_mib;
     return milliseconds < DEADLINE_MILLISECONDS_MAX ? (uint32_t)milliseconds : DEADLINE_MILLISECONDS_MAX;
 }

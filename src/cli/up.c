@@ -127,10 +127,7 @@ static int choose(up_t *up)
     weir_choose_options_t options;
     weir_choose_options_init(&options);
     options.strategy = up->strategy;
-    weir_needs_t *guests = calloc(up->application.manifest.component_count + 1, sizeof(*guests));
-    size_t *components = calloc(up->application.manifest.component_count + 1, sizeof(*components));
-    options.guests = guests;
-    options.guest_count = weir_application_needs(&up->application, guests, components);
+    options.needs = weir_application_needs(&up->application);
     options.needs.concurrency = up->options.max_concurrency;
     options.needs.maximum_memory_bytes = up->options.max_instance_memory_bytes;
     weir_choice_free(up->choice);
@@ -302,6 +299,10 @@ static int run(up_t *up)
     if (!weir_application_load(up->options.application, &up->application, &message)) {
         return fail(EXIT_INPUT, message);
     }
+    up->application.max_memory_bytes = up->options.max_instance_memory_bytes;
+    if (!weir_application_fits(&up->application, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
     if (!weir_listener_open(up->options.listen, &up->listener, &message)) {
         return fail(EXIT_INPUT, message);
     }
@@ -333,6 +334,13 @@ int weir_up_main(int argc, char **argv)
     char *message;
     if (!weir_up_options_parse(argc, argv, getenv("SPIN_HTTP_LISTEN_ADDR"), &up.options, &message)) {
         return fail(EXIT_INPUT, message);
+    }
+    const char *memory = getenv("SPIN_MAX_INSTANCE_MEMORY");
+    if (memory != NULL && up.options.max_instance_memory_bytes == 0 &&
+        !weir_instance_memory_parse(memory, &up.options.max_instance_memory_bytes)) {
+        weir_log(WEIR_LOG_ERROR, "SPIN_MAX_INSTANCE_MEMORY is '%s'; give a number of bytes from 65536 to 4294967296",
+            memory);
+        return EXIT_INPUT;
     }
     if (up.options.help) {
         return weir_help_print(weir_up_help);

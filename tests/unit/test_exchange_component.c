@@ -309,9 +309,8 @@ static void test_guest_that_cannot_be_linked_is_refused_with_its_name(void **sta
     char *message = NULL;
     weir_guest_code_t *code = weir_guest_code_new();
     assert_true(weir_guest_code_compile(code, engine->engine, &manifest, &component, &file, &message));
-    assert_false(
-        weir_guest_new(engine->engine, &manifest, &component, code,
-            &(weir_guest_settings_t){.output = WEIR_GUEST_OUTPUT_LOGGED}, &guest, &message));
+    assert_false(weir_guest_new(engine->engine, &manifest, &component, code,
+        &(weir_guest_settings_t){.output = WEIR_GUEST_OUTPUT_LOGGED}, &guest, &message));
     weir_guest_code_free(code);
     assert_null(guest);
     static const char beginning[] =

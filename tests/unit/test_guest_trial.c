@@ -58,8 +58,7 @@ static weir_guest_t *silent_guest(const engine_t *engine, const stage_t *stage, 
     weir_guest_t *guest = NULL;
     char *message;
     assert_true(weir_guest_code_compile(code, engine->engine, &stage->manifest, &stage->component, &file, &message));
-    assert_true(weir_guest_new(
-        engine->engine, &stage->manifest, &stage->component, code,
+    assert_true(weir_guest_new(engine->engine, &stage->manifest, &stage->component, code,
         &(weir_guest_settings_t){.output = WEIR_GUEST_OUTPUT_DISCARDED}, &guest, &message));
     weir_guest_code_free(code);
     wasm_byte_vec_delete(&wasm);
