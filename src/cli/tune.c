@@ -21,6 +21,7 @@ enum {
     THREADS_MAX = 256,                          /* that the ticker tells apart */
     REQUEST_MILLISECONDS = 250,                 /* one guest on one request: then it is ended */
     REQUEST_MILLISECONDS_EMULATED = 10 * 250,   /* the same, in an emulator */
+    FIRST_MAY_TAKE = 4,                         /* times as long as a later request: its memory is all new */
     ROUND_SHARE = 10,                           /* all guests on requests: this part of the above */
     DEADLINE_MILLISECONDS = 30 * 1000,          /* for all of it; more for larger files, because they are compiled */
     DEADLINE_MILLISECONDS_MAX = 30 * 60 * 1000, /* beyond anything that was seen: 13 MB take 10 s natively */
@@ -86,28 +87,31 @@ static const weir_route_t *first_route(const weir_application_t *application, si
     return NULL; /* its routes all lost against others of the same meaning */
 }
 
-static weir_guest_trial_t run_guest(const prepared_t *prepared, size_t component)
+static weir_guest_trial_t run_guest(const prepared_t *prepared, size_t component, uint32_t milliseconds)
 {
-    const weir_application_work_t *work = prepared->work;
     const weir_guest_t *guest = prepared->guests[component];
-    return work->instance_only[component] != 0
-               ? weir_guest_try_instance(guest, work->request_milliseconds)
-               : weir_guest_try_request(guest, prepared->routes[component], work->request_milliseconds);
+    return prepared->work->instance_only[component] != 0
+               ? weir_guest_try_instance(guest, milliseconds)
+               : weir_guest_try_request(guest, prepared->routes[component], milliseconds);
 }
 
-/* How long a guest takes for a request when it is not its first; more than the bound when it cannot answer one. */
-static double request_milliseconds(const prepared_t *prepared, size_t component)
+/* Whether a guest answers a request that is not its first within `milliseconds`, and then takes that off them. */
+static bool answers_within(const prepared_t *prepared, size_t component, double *milliseconds)
 {
-    double milliseconds = 0;
+    double took = 0;
     for (int i = 0; i < 2; i++) {
         double began = weir_clock_milliseconds();
-        weir_guest_trial_t result = run_guest(prepared, component);
-        milliseconds = weir_clock_milliseconds() - began;
+        weir_guest_trial_t result = run_guest(prepared, component, (uint32_t)(*milliseconds * FIRST_MAY_TAKE) + 1);
+        took = weir_clock_milliseconds() - began;
         if (result == WEIR_GUEST_TRIAL_LATE || result == WEIR_GUEST_TRIAL_NO_REQUEST) {
-            return 2.0 * prepared->work->request_milliseconds;
+            return false;
         }
     }
-    return milliseconds;
+    if (took > *milliseconds) {
+        return false;
+    }
+    *milliseconds -= took;
+    return true;
 }
 
 /* A round must not take long, because a start has many. Once for all engines, so that all run the same. */
@@ -116,11 +120,8 @@ static void judge_guests(weir_application_work_t *work, const prepared_t *prepar
     pthread_mutex_lock(&work->mutex);
     double left = (double)work->request_milliseconds / ROUND_SHARE;
     for (size_t i = 0; i < work->application->manifest.component_count && !atomic_load(&work->judged); i++) {
-        double milliseconds = prepared->guests[i] != NULL ? request_milliseconds(prepared, i) : 0;
-        if (milliseconds > left) {
+        if (prepared->guests[i] != NULL && !answers_within(prepared, i, &left)) {
             work->instance_only[i] = 1;
-        } else {
-            left -= milliseconds;
         }
     }
     atomic_store(&work->judged, true);
@@ -139,7 +140,7 @@ static bool cycle(void *context, unsigned thread)
     }
     for (size_t i = 0; i < work->application->manifest.component_count && succeeded; i++) {
         if (prepared->guests[i] != NULL) {
-            weir_guest_trial_t result = run_guest(prepared, i);
+            weir_guest_trial_t result = run_guest(prepared, i, work->request_milliseconds);
             succeeded = result == WEIR_GUEST_TRIAL_DONE || result == WEIR_GUEST_TRIAL_LATE;
         }
     }
