@@ -112,7 +112,8 @@ static bool run_exchange(weir_exchange_t *exchange)
     weir_exchange_state_t state = weir_exchange_poll(exchange);
     if (state == WEIR_EXCHANGE_HEAD)
         drop_body(exchange);
-    return state == WEIR_EXCHANGE_FAILED || (weir_exchange_ended(exchange) && weir_exchange_body_ended(exchange));
+    return state == WEIR_EXCHANGE_FAILED || state == WEIR_EXCHANGE_REFUSED ||
+           (weir_exchange_ended(exchange) && weir_exchange_body_ended(exchange));
 }
 
 static weir_guest_trial_t run_to_end(weir_exchange_t *exchange, bell_t *bell, uint32_t milliseconds)
@@ -122,8 +123,9 @@ static weir_guest_trial_t run_to_end(weir_exchange_t *exchange, bell_t *bell, ui
         if (!wait_for(bell, &deadline) || is_over(&deadline))
             return WEIR_GUEST_TRIAL_LATE;
     }
-    bool had_none = exchange->call != NULL && weir_call_failure(exchange->call, NULL) == WEIR_FAILURE_INSTANTIATE;
-    return had_none ? WEIR_GUEST_TRIAL_NO_INSTANCE : WEIR_GUEST_TRIAL_DONE;
+    weir_failure_kind_t failure = exchange->call != NULL ? weir_call_failure(exchange->call, NULL) : WEIR_FAILURE_NONE;
+    return failure == WEIR_FAILURE_INSTANTIATE || failure == WEIR_FAILURE_REFUSED ? WEIR_GUEST_TRIAL_NO_INSTANCE
+                                                                                  : WEIR_GUEST_TRIAL_DONE;
 }
 
 weir_guest_trial_t weir_guest_try_request(const weir_guest_t *guest, const weir_route_t *route, uint32_t milliseconds)

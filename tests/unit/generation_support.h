@@ -90,7 +90,8 @@ static inline weir_generation_t *generation_with(world_t *world, const rung_t *r
         char *message = NULL;
         guests[i].engine = i == SLEEPER ? count - 1 : 0;
         if (!weir_guest_new(engines[guests[i].engine].engine, &world->manifest, &world->manifest.components[i],
-                world->codes[i], WEIR_GUEST_OUTPUT_LOGGED, &guests[i].guest, &message))
+                world->codes[i], &(weir_guest_settings_t){.output = WEIR_GUEST_OUTPUT_LOGGED}, &guests[i].guest,
+                &message))
             fail_msg("%s", message);
     }
     weir_generation_parts_t parts = {.routes = other_routes ? world->other_routes : world->routes,
