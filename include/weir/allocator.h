@@ -45,11 +45,91 @@ typedef struct weir_fact {
     const char *source;
 } weir_fact_t;
 
-enum { WEIR_HUGE_PAGES_ALWAYS = 3 }; /*TMP*/
-/* What was read from the machine. Bytes unless the name says otherwise. */
+/* What the kernel does with transparent huge pages: value of the fact `huge_pages`. */
+typedef enum weir_huge_pages {
+    WEIR_HUGE_PAGES_NEVER = 0,
+    WEIR_HUGE_PAGES_MADVISE = 1, /* where a program asks for them */
+    WEIR_HUGE_PAGES_ALWAYS = 2,
+} weir_huge_pages_t;
+
+/* What runs the machine: value of the fact `hypervisor`. */
+typedef enum weir_hypervisor {
+    WEIR_HYPERVISOR_NONE = 0,
+    WEIR_HYPERVISOR_KVM = 1,
+    WEIR_HYPERVISOR_TCG = 2, /* QEMU's emulator: every instruction is translated */
+    WEIR_HYPERVISOR_HYPER_V = 3,
+    WEIR_HYPERVISOR_VMWARE = 4,
+    WEIR_HYPERVISOR_XEN = 5,
+    WEIR_HYPERVISOR_QEMU = 6,  /* a QEMU machine that does not say whether KVM or TCG runs it */
+    WEIR_HYPERVISOR_OTHER = 7, /* hypervisor_signature says which */
+} weir_hypervisor_t;
+
+/* What keeps this process apart from others on the same kernel: value of the fact `container`. */
+typedef enum weir_container {
+    WEIR_CONTAINER_NONE = 0,
+    WEIR_CONTAINER_DOCKER = 1,
+    WEIR_CONTAINER_PODMAN = 2,
+    WEIR_CONTAINER_KUBERNETES = 3,
+    WEIR_CONTAINER_LXC = 4,
+    WEIR_CONTAINER_NSPAWN = 5, /* systemd-nspawn */
+    WEIR_CONTAINER_OTHER = 6,
+} weir_container_t;
+
+/* The Windows Subsystem for Linux: value of the fact `wsl`. */
+typedef enum weir_wsl {
+    WEIR_WSL_NONE = 0,
+    WEIR_WSL_1 = 1, /* Linux's system calls on the kernel of Windows */
+    WEIR_WSL_2 = 2, /* a Linux kernel in a virtual machine */
+} weir_wsl_t;
+
+/* What a processor can do that code made for it may use, or that concerns memory: bits of the fact `processor_flags`.
+ */
+typedef enum weir_processor_flag {
+    WEIR_X86_CMPXCHG16B = 0,
+    WEIR_X86_SSE3 = 1,
+    WEIR_X86_SSSE3 = 2,
+    WEIR_X86_SSE4_1 = 3,
+    WEIR_X86_SSE4_2 = 4,
+    WEIR_X86_POPCNT = 5,
+    WEIR_X86_LZCNT = 6,
+    WEIR_X86_BMI1 = 7,
+    WEIR_X86_BMI2 = 8,
+    WEIR_X86_FMA = 9,
+    WEIR_X86_AVX = 10, /* those of AVX count only where the kernel keeps their registers */
+    WEIR_X86_AVX2 = 11,
+    WEIR_X86_AVX_VNNI = 12,
+    WEIR_X86_AVX512F = 13,
+    WEIR_X86_AVX512DQ = 14,
+    WEIR_X86_AVX512BW = 15,
+    WEIR_X86_AVX512VL = 16,
+    WEIR_X86_AVX512VBMI = 17,
+    WEIR_X86_AVX512BITALG = 18,
+    WEIR_X86_AVX512VNNI = 19,
+    WEIR_X86_ERMS = 20,    /* fast string stores: how pages are cleared */
+    WEIR_X86_PKU = 21,     /* protection keys, in the processor */
+    WEIR_X86_OSPKE = 22,   /* and switched on by the kernel */
+    WEIR_X86_LA57 = 23,    /* 57 bits of virtual address */
+    WEIR_ARM_ASIMD = 32,   /* Advanced SIMD */
+    WEIR_ARM_ATOMICS = 33, /* LSE */
+    WEIR_ARM_FP16 = 34,
+    WEIR_ARM_DOTPROD = 35,
+    WEIR_ARM_SVE = 36,
+    WEIR_ARM_PACA = 37, /* pointer authentication */
+    WEIR_ARM_PACG = 38,
+    WEIR_ARM_BTI = 39,
+    WEIR_ARM_MTE = 40,
+    WEIR_ARM_POE = 41, /* permission overlays: Arm's protection keys */
+} weir_processor_flag_t;
+
+/*
+ * What was read from the machine. Bytes unless the comment says otherwise. docs/facts.md describes each, with its unit
+ * and where it comes from.
+ */
 typedef struct weir_facts {
-    size_t size;            /* sizeof(weir_facts_t) of the library that filled it */
-    weir_fact_t processors; /* usable by this process */
+    size_t size;                   /* sizeof(weir_facts_t) of the library that filled it */
+    char kernel_name[72];          /* the kernel's release, printable ASCII; "" when unknown */
+    char hypervisor_signature[16]; /* how the hypervisor calls itself, printable ASCII; "" when it says nothing */
+    weir_fact_t processors;        /* usable by this process */
     weir_fact_t page_size;
     weir_fact_t memory_total;        /* MemTotal */
     weir_fact_t memory_available;    /* MemAvailable */
@@ -68,8 +148,30 @@ typedef struct weir_facts {
     weir_fact_t mappings_used;       /* a count */
     weir_fact_t executable_memory;   /* 1 when code may be made executable, 0 when that is refused */
     weir_fact_t emulated;            /* 1 under qemu-user, 0 otherwise */
-    weir_fact_t cgroup_kills_group;  /*TMP*/
-    weir_fact_t huge_pages;          /*TMP*/
+    weir_fact_t swap_total;          /* SwapTotal */
+    weir_fact_t swap_free;           /* SwapFree */
+    weir_fact_t overcommit_ratio;    /* vm.overcommit_ratio, percent of memory; commit_limit is what comes of it */
+    weir_fact_t overcommit_bytes;    /* vm.overcommit_kbytes; 0: the ratio counts */
+    weir_fact_t memory_lock_limit;   /* RLIMIT_MEMLOCK */
+    weir_fact_t cgroup_kills_group;  /* 1 when running out of memory ends all processes of a group around this one */
+    weir_fact_t stall_some;          /* of the last 10 s, tasks waited for memory: hundredths of a percent (PSI) */
+    weir_fact_t stall_full;          /* all of them did */
+    weir_fact_t cgroup_stall_some;   /* the same within the group whose limit is cgroup_limit, else within our own */
+    weir_fact_t cgroup_stall_full;
+    weir_fact_t free_block_largest; /* the largest free block of physical memory */
+    weir_fact_t free_large_share;   /* of free memory, in blocks of at least 2 MiB: hundredths of a percent */
+    weir_fact_t huge_pages;         /* a weir_huge_pages_t */
+    weir_fact_t kernel_release;     /* 6.1.85 is 6,001,085; kernel_name has all of it */
+    weir_fact_t pagemap_scan;       /* 1 when the ioctl PAGEMAP_SCAN works, 0 when not; so the next four */
+    weir_fact_t process_madvise;    /* process_madvise(PIDFD_SELF, MADV_DONTNEED) */
+    weir_fact_t protection_keys;    /* pkey_alloc */
+    weir_fact_t memory_files;       /* memfd_create, for images that are mapped copy-on-write */
+    weir_fact_t processor_flags;    /* a set: bit n stands for the weir_processor_flag_t of value n */
+    weir_fact_t hypervisor;         /* a weir_hypervisor_t */
+    weir_fact_t container;          /* a weir_container_t */
+    weir_fact_t gvisor;             /* 1 under gVisor, 0 otherwise */
+    weir_fact_t wsl;                /* a weir_wsl_t */
+    weir_fact_t android;            /* 1 on Android, 0 otherwise */
 } weir_facts_t;
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
@@ -381,6 +483,17 @@ bool weir_strategy_from_name(const char *name, weir_strategy_t *ret_strategy);
 
 /* "passed", "refused", "wrong contents", "deadline", ... A constant string. */
 const char *weir_outcome_name(weir_outcome_t outcome);
+
+/* What the value of an enumerated fact is called: "madvise", "kvm", "docker", "wsl2", ... Constant strings; for a value
+ * that is none, "unknown". */
+const char *weir_huge_pages_name(uint64_t value);
+const char *weir_hypervisor_name(uint64_t value);
+const char *weir_container_name(uint64_t value);
+const char *weir_wsl_name(uint64_t value);
+
+/* What a bit of processor_flags is called, as Linux calls it: "avx2", "atomics". A constant string; NULL for a bit that
+ * stands for nothing. */
+const char *weir_processor_flag_name(unsigned bit);
 
 /* "RLIMIT_AS", "the commit limit", ...: a constant string to be used within a sentence; "" for WEIR_LIMIT_NONE. */
 const char *weir_limit_name(weir_limit_t limit);

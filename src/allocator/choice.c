@@ -5,7 +5,7 @@
 
 #include "allocator/child.h"
 #include "allocator/configure.h"
-#include "allocator/memory.h"
+#include "allocator/remember.h"
 #include "allocator/placement.h"
 #include "allocator/process.h"
 #include "allocator/report.h"
@@ -194,7 +194,7 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     const making_t making = {machine, tester, options, choice};
     double started = tester->milliseconds(tester->context);
     choice->server = options->server;
-    weir_facts_read(machine, &choice->facts);
+    weir_facts_read(machine, &choice->facts, NULL);
     choice->memory_directory = weir_memory_directory(options->cache_directory);
     choice->memory_key = weir_memory_key(&choice->facts, options);
     if (!remember(&making)) {

@@ -3,129 +3,81 @@
  */
 #include "allocator/facts.h"
 
-#include "allocator/cgroup.h"
-#include "allocator/child.h"
+#include "allocator/maps.h"
+#include "allocator/memory.h"
+#include "allocator/platform.h"
+#include "allocator/pressure.h"
 #include "allocator/procfs.h"
+#include "allocator/text.h"
 
-#include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-enum { FILE_BYTES = 64 * 1024, EXECUTABLE_DEADLINE_MILLISECONDS = 2000 };
-
-/* ---- The real machine -------------------------------------------------------------------------------------------- */
-
-static bool real_processors(uint64_t *ret_count)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
-        *ret_count = (uint64_t)CPU_COUNT(&set);
-        return true;
-    }
-    long count = sysconf(_SC_NPROCESSORS_ONLN); /* more than 1024 processors, or no such system call */
-    if (count <= 0) {
-        return false;
-    }
-    *ret_count = (uint64_t)count;
-    return true;
-}
-
-static bool real_page_size(uint64_t *ret_bytes)
-{
-    long bytes = sysconf(_SC_PAGESIZE);
-    if (bytes <= 0) {
-        return false;
-    }
-    *ret_bytes = (uint64_t)bytes;
-    return true;
-}
-
-static bool real_resource_limit(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
-{
-    struct rlimit limit;
-    if (getrlimit(resource, &limit) != 0) {
-        return false;
-    }
-    *ret_unlimited = limit.rlim_cur == RLIM_INFINITY;
-    *ret_bytes = *ret_unlimited ? 0 : (uint64_t)limit.rlim_cur;
-    return true;
-}
-
-/* In a child, since a seccomp filter may answer with a signal. Written first: that is what a compiler does. */
-static int try_executable_memory(int report, void *context)
-{
-    (void)context;
-    char answer = 'n';
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) {
-        return 1;
-    }
-    page[0] = 1;
-    if (mprotect(page, size, PROT_READ | PROT_EXEC) == 0) {
-        answer = 'y';
-    }
-    return write(report, &answer, 1) == 1 ? 0 : 1;
-}
-
-static bool real_executable_memory(bool *ret_granted)
-{
-    char answer = 0;
-    weir_child_result_t result;
-    weir_child_run(try_executable_memory, NULL, EXECUTABLE_DEADLINE_MILLISECONDS, &answer, 1, &result);
-    if (result.end == WEIR_CHILD_SIGNAL) {
-        *ret_granted = false;
-        return true;
-    }
-    if (result.end != WEIR_CHILD_REPORTED || (answer != 'y' && answer != 'n')) {
-        return false;
-    }
-    *ret_granted = answer == 'y';
-    return true;
-}
-
-const weir_machine_t *weir_machine_real(void)
-{
-    static const weir_machine_t machine = {
-        "", real_processors, real_page_size, real_resource_limit, real_executable_memory};
-    return &machine;
-}
-
-/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+enum { STATUS_BYTES = 16 * 1024 };
 
 static weir_fact_t fact(bool known, uint64_t value, const char *source)
 {
     return (weir_fact_t){known ? WEIR_KNOWN : WEIR_UNKNOWN, known ? value : 0, source};
 }
 
-static void read_memory(const char *root, weir_facts_t *facts)
+/* ---- The machine's own functions --------------------------------------------------------------------------------- */
+
+static weir_fact_t read_limit(const weir_machine_t *machine, int resource, const char *source)
 {
-    char text[FILE_BYTES];
-    if (!weir_procfs_read(root, "/proc/meminfo", text, sizeof text)) {
-        text[0] = '\0';
+    uint64_t bytes = 0;
+    bool unlimited = false;
+    if (machine->resource_limit == NULL || !machine->resource_limit(resource, &bytes, &unlimited)) {
+        return fact(false, 0, source);
     }
-    const struct {
-        weir_fact_t *fact;
-        const char *name;
-        const char *source;
-    } fields[] = {
-        {&facts->memory_total, "MemTotal", "/proc/meminfo MemTotal"},
-        {&facts->memory_available, "MemAvailable", "/proc/meminfo MemAvailable"},
-        {&facts->commit_limit, "CommitLimit", "/proc/meminfo CommitLimit"},
-        {&facts->commit_used, "Committed_AS", "/proc/meminfo Committed_AS"},
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        uint64_t bytes = 0;
-        bool known = weir_procfs_kibibytes(text, fields[i].name, &bytes);
-        *fields[i].fact = fact(known, bytes, fields[i].source);
+    return unlimited ? (weir_fact_t){WEIR_UNLIMITED, 0, source} : fact(true, bytes, source);
+}
+
+/* "6.1.85-cloud": 6,001,085. A version that is only two numbers ends in zeros. */
+static bool parse_release(const char *name, uint64_t *ret_number)
+{
+    uint64_t parts[3] = {0, 0, 0};
+    for (unsigned i = 0; i < 3; i++) {
+        if (!weir_procfs_take_number(&name, &parts[i]) || parts[i] > 999) {
+            return false;
+        }
+        if (*name != '.') {
+            break;
+        }
+        name++;
     }
-    /* No machine has no memory: such a file is not to be believed. */
-    if (facts->memory_total.value == 0) {
-        facts->memory_total.knowledge = WEIR_UNKNOWN;
+    *ret_number = parts[0] * 1000000 + parts[1] * 1000 + parts[2];
+    return parts[0] > 0;
+}
+
+static void read_machine(const weir_machine_t *machine, weir_facts_t *facts)
+{
+    uint64_t value = 0;
+    bool known = machine->processors != NULL && machine->processors(&value) && value > 0;
+    facts->processors = fact(known, value, "sched_getaffinity");
+    known = machine->page_size != NULL && machine->page_size(&value) && value > 0 && (value & (value - 1)) == 0;
+    facts->page_size = fact(known, value, "sysconf _SC_PAGESIZE");
+    facts->address_space_limit = read_limit(machine, RLIMIT_AS, "RLIMIT_AS");
+    facts->data_limit = read_limit(machine, RLIMIT_DATA, "RLIMIT_DATA");
+    facts->memory_lock_limit = read_limit(machine, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK");
+    char name[sizeof facts->kernel_name];
+    if (machine->kernel_name != NULL && machine->kernel_name(name, sizeof name)) {
+        weir_text_one_line(facts->kernel_name, sizeof facts->kernel_name, name, strlen(name));
+    }
+    known = parse_release(facts->kernel_name, &value);
+    facts->kernel_release = fact(known, value, "uname");
+    facts->processor_flags = fact(false, 0, "CPUID");
+    facts->hypervisor = fact(false, 0, "CPUID");
+    weir_processor_read_x86(machine->cpuid, machine->vector_state, facts);
+    uint64_t words[2] = {0, 0};
+    if (machine->capabilities != NULL && machine->capabilities(words)) {
+        weir_processor_read_arm(words[0], words[1], facts);
+    }
+    if (facts->hypervisor.knowledge == WEIR_UNKNOWN) {
+        weir_platform_read_hypervisor(machine->root, facts);
     }
 }
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
 static weir_fact_t read_number(const char *root, const char *path, uint64_t most)
 {
@@ -135,25 +87,78 @@ static weir_fact_t read_number(const char *root, const char *path, uint64_t most
     return fact(known, value, path);
 }
 
+static weir_fact_t read_kibibytes(const char *root, const char *path)
+{
+    weir_fact_t kibibytes = read_number(root, path, UINT64_MAX / 4096);
+    kibibytes.value *= 1024;
+    return kibibytes;
+}
+
 /* In mode 2 the kernel leaves these out of the limit for all but the administrator (mm/util.c, __vm_enough_memory). */
 static weir_fact_t read_commit_reserve(const char *root)
 {
     static const char source[] = "/proc/sys/vm/user_reserve_kbytes + admin_reserve_kbytes";
-    weir_fact_t user = read_number(root, "/proc/sys/vm/user_reserve_kbytes", UINT64_MAX / 4096);
-    weir_fact_t admin = read_number(root, "/proc/sys/vm/admin_reserve_kbytes", UINT64_MAX / 4096);
+    weir_fact_t user = read_kibibytes(root, "/proc/sys/vm/user_reserve_kbytes");
+    weir_fact_t admin = read_kibibytes(root, "/proc/sys/vm/admin_reserve_kbytes");
     bool known = user.knowledge == WEIR_KNOWN && admin.knowledge == WEIR_KNOWN;
-    return fact(known, (user.value + admin.value) * 1024, source);
+    return fact(known, user.value + admin.value, source);
 }
 
-static weir_fact_t read_limit(const weir_machine_t *machine, int resource, const char *source)
+static void read_free_blocks(const char *root, weir_facts_t *facts)
 {
-    uint64_t bytes = 0;
-    bool unlimited = false;
-    if (!machine->resource_limit(resource, &bytes, &unlimited)) {
-        return fact(false, 0, source);
+    static const char path[] = "/proc/buddyinfo";
+    weir_lines_t lines;
+    weir_free_blocks_t blocks = {0, 0};
+    bool known = false;
+    if (facts->page_size.knowledge == WEIR_KNOWN && weir_lines_open(&lines, root, path, '\n', UINT64_C(1) << 20)) {
+        known = weir_free_blocks_parse(&lines, facts->page_size.value, &blocks);
+        weir_lines_close(&lines);
     }
-    return unlimited ? (weir_fact_t){WEIR_UNLIMITED, 0, source} : fact(true, bytes, source);
+    facts->free_block_largest = fact(known, blocks.largest_bytes, path);
+    facts->free_large_share = fact(known, blocks.large_share, path);
 }
+
+static void read_memory(const char *root, weir_facts_t *facts)
+{
+    static const char huge_pages[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+    weir_memory_t memory;
+    weir_memory_read(root, &memory);
+    facts->memory_total = memory.total;
+    facts->memory_available = memory.available;
+    facts->swap_total = memory.swap_total;
+    facts->swap_free = memory.swap_free;
+    facts->commit_limit = memory.commit_limit;
+    facts->commit_used = memory.commit_used;
+    facts->commit_reserve = read_commit_reserve(root);
+    facts->overcommit_mode = read_number(root, "/proc/sys/vm/overcommit_memory", 2);
+    facts->overcommit_ratio = read_number(root, "/proc/sys/vm/overcommit_ratio", INT32_MAX);
+    facts->overcommit_bytes = read_kibibytes(root, "/proc/sys/vm/overcommit_kbytes");
+    facts->mappings_limit = read_number(root, "/proc/sys/vm/max_map_count", INT32_MAX);
+    read_free_blocks(root, facts);
+    char text[64];
+    weir_huge_pages_t state = WEIR_HUGE_PAGES_NEVER;
+    bool known = weir_procfs_read(root, huge_pages, text, sizeof text) && weir_huge_pages_parse(text, &state);
+    facts->huge_pages = fact(known, state, huge_pages);
+}
+
+static void read_groups(const char *root, const weir_cgroups_t *groups, weir_facts_t *facts)
+{
+    weir_cgroup_reading_t group;
+    char text[512];
+    weir_cgroup_read(root, groups, &group);
+    facts->cgroup_limit = group.limit;
+    facts->cgroup_used = group.used;
+    facts->cgroup_kills_group = weir_cgroup_kills_group(root, groups);
+    facts->cgroup_stall_some = group.stall_some;
+    facts->cgroup_stall_full = group.stall_full;
+    facts->stall_some = fact(false, 0, "/proc/pressure/memory some avg10");
+    facts->stall_full = fact(false, 0, "/proc/pressure/memory full avg10");
+    if (weir_procfs_read(root, "/proc/pressure/memory", text, sizeof text)) {
+        weir_stall_parse(text, &facts->stall_some, &facts->stall_full);
+    }
+}
+
+/* ---- This process ------------------------------------------------------------------------------------------------ */
 
 /*
  * A user-mode emulator shows the guest its own picture of /proc/self, in which `exe` is the guest's program.
@@ -177,10 +182,9 @@ static weir_fact_t address_bits(uint64_t stack_end)
     return fact(bits >= 30 && bits <= 57, bits, "/proc/thread-self/maps [stack]");
 }
 
-void weir_usage_read(const char *root, weir_usage_t *ret_usage)
+static void read_usage(const char *root, weir_usage_t *ret_usage, weir_maps_t *ret_maps)
 {
-    char text[FILE_BYTES];
-    weir_procfs_maps_t maps = {0, 0};
+    char text[STATUS_BYTES];
     uint64_t bytes = 0;
     if (!weir_procfs_read(root, "/proc/self/status", text, sizeof text)) {
         text[0] = '\0';
@@ -189,82 +193,80 @@ void weir_usage_read(const char *root, weir_usage_t *ret_usage)
     ret_usage->address_space = fact(known, bytes, "/proc/self/status VmSize");
     known = weir_procfs_kibibytes(text, "VmData", &bytes);
     ret_usage->data = fact(known, bytes, "/proc/self/status VmData");
-    known = weir_procfs_maps_read(root, "/proc/thread-self/maps", &maps);
-    ret_usage->mappings = fact(known, maps.count, "/proc/thread-self/maps");
+    *ret_maps = (weir_maps_t){0, 0};
+    known = weir_maps_read(root, "/proc/thread-self/maps", ret_maps);
+    ret_usage->mappings = fact(known, ret_maps->count, "/proc/thread-self/maps");
 }
 
-void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts)
+void weir_usage_read(const char *root, weir_usage_t *ret_usage)
+{
+    weir_maps_t maps;
+    read_usage(root, ret_usage, &maps);
+}
+
+static void read_process(const char *root, weir_facts_t *facts)
+{
+    weir_usage_t usage;
+    weir_maps_t maps;
+    read_usage(root, &usage, &maps);
+    facts->address_space_used = usage.address_space;
+    facts->data_used = usage.data;
+    facts->mappings_used = usage.mappings;
+    facts->address_bits = address_bits(maps.stack_end);
+    facts->emulated = read_emulated(root);
+}
+
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
+
+static void take_grants(const weir_features_t *features, weir_facts_t *facts)
+{
+    weir_fact_t *const taken[WEIR_FEATURES] = {
+        [WEIR_FEATURE_EXECUTABLE_MEMORY] = &facts->executable_memory,
+        [WEIR_FEATURE_PAGEMAP_SCAN] = &facts->pagemap_scan,
+        [WEIR_FEATURE_PROCESS_MADVISE] = &facts->process_madvise,
+        [WEIR_FEATURE_PROTECTION_KEYS] = &facts->protection_keys,
+        [WEIR_FEATURE_MEMORY_FILES] = &facts->memory_files,
+    };
+    static const char *const sources[WEIR_FEATURES] = {
+        [WEIR_FEATURE_EXECUTABLE_MEMORY] = "mprotect PROT_EXEC in a child",
+        [WEIR_FEATURE_PAGEMAP_SCAN] = "ioctl PAGEMAP_SCAN in a child",
+        [WEIR_FEATURE_PROCESS_MADVISE] = "process_madvise in a child",
+        [WEIR_FEATURE_PROTECTION_KEYS] = "pkey_alloc in a child",
+        [WEIR_FEATURE_MEMORY_FILES] = "memfd_create in a child",
+    };
+    for (size_t i = 0; i < WEIR_FEATURES; i++) {
+        bool known = features->grants[i] == WEIR_GRANT_YES || features->grants[i] == WEIR_GRANT_NO;
+        *taken[i] = fact(known, features->grants[i] == WEIR_GRANT_YES ? 1 : 0, sources[i]);
+    }
+}
+
+void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts, weir_cgroups_t *ret_groups)
 {
     weir_facts_t facts = {.size = sizeof facts};
-    const char *root = machine->root;
-    uint64_t value = 0;
-    bool known = machine->processors(&value) && value > 0;
-    facts.processors = fact(known, value, "sched_getaffinity");
-    known = machine->page_size(&value) && value > 0 && (value & (value - 1)) == 0;
-    facts.page_size = fact(known, value, "sysconf _SC_PAGESIZE");
-    read_memory(root, &facts);
-    facts.commit_reserve = read_commit_reserve(root);
-    facts.overcommit_mode = read_number(root, "/proc/sys/vm/overcommit_memory", 2);
-    facts.mappings_limit = read_number(root, "/proc/sys/vm/max_map_count", UINT64_MAX);
-    facts.address_space_limit = read_limit(machine, RLIMIT_AS, "RLIMIT_AS");
-    facts.data_limit = read_limit(machine, RLIMIT_DATA, "RLIMIT_DATA");
-    weir_usage_t usage;
-    weir_usage_read(root, &usage);
-    facts.address_space_used = usage.address_space;
-    facts.data_used = usage.data;
-    facts.mappings_used = usage.mappings;
-    weir_procfs_maps_t maps = {0, 0};
-    if (!weir_procfs_maps_read(root, "/proc/thread-self/maps", &maps)) {
-        maps.stack_end = 0;
-    }
-    facts.address_bits = address_bits(maps.stack_end);
-    weir_cgroup_read(root, &facts.cgroup_limit, &facts.cgroup_used);
-    facts.emulated = read_emulated(root);
-    facts.executable_memory = fact(false, 0, "mprotect PROT_EXEC in a child");
+    weir_features_t none = {{WEIR_GRANT_UNKNOWN}};
+    weir_cgroups_t own_groups;
+    weir_cgroups_t *groups = ret_groups != NULL ? ret_groups : &own_groups;
+    weir_cgroup_find(machine->root, groups);
+    read_machine(machine, &facts);
+    read_memory(machine->root, &facts);
+    read_groups(machine->root, groups, &facts);
+    read_process(machine->root, &facts);
+    weir_platform_read(machine->root, groups, &facts);
+    take_grants(&none, &facts);
     *ret_facts = facts;
 }
+
 void weir_facts_read_executable(const weir_machine_t *machine, weir_facts_t *facts)
 {
-    bool granted = false;
-    bool known = machine->executable_memory(&granted);
-    facts->executable_memory = fact(known, granted ? 1 : 0, "mprotect PROT_EXEC in a child");
-}
-uint64_t weir_facts_fingerprint(const weir_facts_t *facts)
-{
-    return facts->memory_total.value ^ facts->address_space_limit.value ^ facts->emulated.value;
+    weir_features_t features = {{WEIR_GRANT_UNKNOWN}};
+    if (machine->try_features != NULL) {
+        machine->try_features(&features);
+    }
+    take_grants(&features, facts);
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------------------- */
-
-const weir_fact_name_t *weir_fact_names(size_t *ret_count)
+void weir_facts_read_all(const weir_machine_t *machine, weir_facts_t *ret_facts)
 {
-    static const weir_fact_name_t names[] = {
-        {"processors", offsetof(weir_facts_t, processors), WEIR_FACT_COUNT, "processors that this process may use"},
-        {"page_size", offsetof(weir_facts_t, page_size), WEIR_FACT_BYTES, "page size"},
-        {"memory_total", offsetof(weir_facts_t, memory_total), WEIR_FACT_BYTES, "memory"},
-        {"memory_available", offsetof(weir_facts_t, memory_available), WEIR_FACT_BYTES, "memory available"},
-        {"commit_limit", offsetof(weir_facts_t, commit_limit), WEIR_FACT_BYTES, "commit limit (binds in mode 2)"},
-        {"commit_used", offsetof(weir_facts_t, commit_used), WEIR_FACT_BYTES, "committed"},
-        {"commit_reserve", offsetof(weir_facts_t, commit_reserve), WEIR_FACT_BYTES,
-            "commit kept by the kernel (in mode 2)"},
-        {"overcommit_mode", offsetof(weir_facts_t, overcommit_mode), WEIR_FACT_COUNT, "overcommit mode"},
-        {"address_space_limit", offsetof(weir_facts_t, address_space_limit), WEIR_FACT_BYTES, "address space limit"},
-        {"address_space_used", offsetof(weir_facts_t, address_space_used), WEIR_FACT_BYTES, "address space in use"},
-        {"data_limit", offsetof(weir_facts_t, data_limit), WEIR_FACT_BYTES, "data limit"},
-        {"data_used", offsetof(weir_facts_t, data_used), WEIR_FACT_BYTES, "data in use"},
-        {"address_bits", offsetof(weir_facts_t, address_bits), WEIR_FACT_COUNT, "bits of a user-space address"},
-        {"cgroup_limit", offsetof(weir_facts_t, cgroup_limit), WEIR_FACT_BYTES, "control group's memory limit"},
-        {"cgroup_used", offsetof(weir_facts_t, cgroup_used), WEIR_FACT_BYTES, "control group's memory in use"},
-        {"mappings_limit", offsetof(weir_facts_t, mappings_limit), WEIR_FACT_COUNT, "mappings a process may have"},
-        {"mappings_used", offsetof(weir_facts_t, mappings_used), WEIR_FACT_COUNT, "mappings in use"},
-        {"executable_memory", offsetof(weir_facts_t, executable_memory), WEIR_FACT_FLAG, "executable memory"},
-        {"emulated", offsetof(weir_facts_t, emulated), WEIR_FACT_FLAG, "user-mode emulator (qemu-user)"},
-    };
-    *ret_count = sizeof names / sizeof names[0];
-    return names;
-}
-
-const weir_fact_t *weir_fact_get(const weir_facts_t *facts, const weir_fact_name_t *name)
-{
-    return (const weir_fact_t *)(const void *)((const char *)facts + name->offset);
+    weir_facts_read(machine, ret_facts, NULL);
+    weir_facts_read_executable(machine, ret_facts);
 }

@@ -1,321 +1,146 @@
 /*
- * memory.c: decisions that are remembered from one start to the next.
- *
- * A file holds a decision as it is in memory: it is for this program on this machine alone, and a checksum, sizes and
- * versions tell whether it is that. Damage is found by the checksum; others are kept out by ownership and mode.
+ * memory.c: reads what the kernel says of the machine's memory (proc_meminfo(5), proc_buddyinfo(5),
+ * Documentation/admin-guide/mm/transhuge.rst).
  */
 #include "allocator/memory.h"
 
-#include "allocator/hash.h"
+#include "allocator/procfs.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { FORMAT = 1, FILES_MOST = 32, NAME_BYTES = 64 };
+enum { MEMINFO_BYTES = 16 * 1024, ORDERS_MAX = 24 };
 
-static const char prefix[] = "allocator-";
+static const uint64_t large_block = UINT64_C(2) << 20;
 
-typedef struct header {
-    char magic[8];
-    uint32_t format;
-    uint32_t decision_bytes;
-    uint64_t key;
-    uint64_t code_bytes;
-    uint64_t checksum; /* of the decision and the code */
-} header_t;
+/* More than any processor can address: such a file is not to be believed. */
+static const uint64_t memory_max = UINT64_C(1) << 56;
 
-static const char magic[8] = "weir\r\n\x1a";
-
-/* ---- Where ------------------------------------------------------------------------------------------------------- */
-
-char *weir_memory_directory(const char *option)
+static weir_fact_t take(const char *text, const char *name, uint64_t most, const char *source)
 {
-    const char *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    char *directory = NULL;
-    int made = -1;
-    if (option != NULL) {
-        return option[0] == '\0' ? NULL : strdup(option);
+    uint64_t bytes = 0;
+    bool known = weir_procfs_kibibytes(text, name, &bytes) && bytes <= most;
+    return (weir_fact_t){known ? WEIR_KNOWN : WEIR_UNKNOWN, known ? bytes : 0, source};
+}
+
+/* A part that is larger than its whole, or whose whole is not known, is not believed. */
+static void bound(weir_fact_t *part, weir_fact_t whole)
+{
+    if (whole.knowledge != WEIR_KNOWN || part->value > whole.value) {
+        part->knowledge = WEIR_UNKNOWN;
+        part->value = 0;
     }
-    /* A path that is not absolute is to be ignored (XDG Base Directory Specification). */
-    if (cache != NULL && cache[0] == '/') {
-        made = asprintf(&directory, "%s/weir", cache);
-    } else if (home != NULL && home[0] == '/') {
-        made = asprintf(&directory, "%s/.cache/weir", home);
+}
+
+void weir_memory_parse(const char *text, weir_memory_t *ret_memory)
+{
+    weir_memory_t memory = {
+        .total = take(text, "MemTotal", memory_max, "/proc/meminfo MemTotal"),
+        .available = take(text, "MemAvailable", memory_max, "/proc/meminfo MemAvailable"),
+        .swap_total = take(text, "SwapTotal", UINT64_MAX, "/proc/meminfo SwapTotal"),
+        .swap_free = take(text, "SwapFree", UINT64_MAX, "/proc/meminfo SwapFree"),
+        .commit_limit = take(text, "CommitLimit", UINT64_MAX, "/proc/meminfo CommitLimit"),
+        .commit_used = take(text, "Committed_AS", UINT64_MAX, "/proc/meminfo Committed_AS"),
+    };
+    /* No machine has no memory. */
+    if (memory.total.value == 0) {
+        memory.total.knowledge = WEIR_UNKNOWN;
     }
-    return made < 0 ? NULL : directory;
+    bound(&memory.available, memory.total);
+    bound(&memory.swap_free, memory.swap_total);
+    *ret_memory = memory;
 }
 
-/* Make a directory and those above it, for this user alone. */
-static bool make_directory(const char *path)
+void weir_memory_read(const char *root, weir_memory_t *ret_memory)
 {
-    char *copy = strdup(path);
-    if (copy == NULL) {
-        return false;
+    char text[MEMINFO_BYTES];
+    if (!weir_procfs_read(root, "/proc/meminfo", text, sizeof text)) {
+        text[0] = '\0';
     }
-    for (char *at = strchr(copy + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        mkdir(copy, 0700); /* mostly there already; the last one's result tells */
-        *at = '/';
+    weir_memory_parse(text, ret_memory);
+}
+
+/* "Node 0, zone   Normal": what follows it, or NULL. */
+static const char *skip_zone(const char *line)
+{
+    uint64_t node;
+    if (strncmp(line, "Node ", 5) != 0) {
+        return NULL;
     }
-    bool there = mkdir(copy, 0700) == 0 || errno == EEXIST;
-    free(copy);
-    return there;
-}
-
-static bool is_private(int descriptor, mode_t kind)
-{
-    struct stat status;
-    return fstat(descriptor, &status) == 0 && (status.st_mode & S_IFMT) == kind && status.st_uid == geteuid() &&
-           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-/* Open a directory that may be trusted. -1: there is none; -2: it is not this user's alone. */
-static int open_directory(const char *path)
-{
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0 && !is_private(descriptor, S_IFDIR)) {
-        close(descriptor);
-        return -2;
+    line += 5;
+    if (!weir_procfs_take_number(&line, &node) || strncmp(line, ", zone ", 7) != 0) {
+        return NULL;
     }
-    return descriptor;
+    line += 7;
+    line += strspn(line, " ");
+    size_t name = strcspn(line, " ");
+    return name == 0 ? NULL : line + name;
 }
 
-static void name_of(uint64_t key, char name[NAME_BYTES])
+typedef struct free_pages {
+    uint64_t all;
+    uint64_t large;
+    uint64_t largest;
+} free_pages_t;
+
+static bool add_zone(const char *line, uint64_t page_size, free_pages_t *pages)
 {
-    snprintf(name, NAME_BYTES, "%s%016llx", prefix, (unsigned long long)key);
-}
-
-/* ---- Keys -------------------------------------------------------------------------------------------------------- */
-
-static uint64_t hash_needs(uint64_t hash, const weir_needs_t *needs)
-{
-    const uint64_t numbers[] = {needs->minimum_memory_bytes, needs->maximum_memory_bytes, needs->wasm_bytes,
-        needs->memories, needs->tables, needs->table_elements, needs->core_instances, needs->concurrency};
-    return weir_hash(hash, numbers, sizeof numbers);
-}
-
-uint64_t weir_memory_key(const weir_facts_t *facts, const weir_choose_options_t *options)
-{
-    static const char versions[] = WEIR_VERSION " " WASMTIME_VERSION;
-    uint64_t hash = weir_hash(WEIR_HASH_START, versions, sizeof versions);
-    hash = weir_hash_number(hash, FORMAT);
-    hash = weir_hash_number(hash, sizeof(weir_decision_t));
-    hash = weir_hash_number(hash, weir_facts_fingerprint(facts));
-    hash = weir_hash_number(hash, options->strategy);
-    hash = hash_needs(hash, &options->needs);
-    for (size_t i = 0; i < options->guest_count; i++) {
-        hash = hash_needs(hash, &options->guests[i]);
-    }
-    return hash;
-}
-
-/* ---- Reading ----------------------------------------------------------------------------------------------------- */
-
-static bool is_cost(double value)
-{
-    return isfinite(value) && value >= 0;
-}
-
-static bool is_verdict(const weir_verdict_t *verdict)
-{
-    bool whole = memchr(verdict->call, '\0', sizeof verdict->call) != NULL &&
-                 memchr(verdict->message, '\0', sizeof verdict->message) != NULL;
-    if (!whole || verdict->outcome > WEIR_OUTCOME_SYSTEM || verdict->limit > WEIR_LIMIT_EMULATION ||
-        verdict->variant_count > WEIR_VARIANTS_MAX || !is_cost(verdict->instance_microseconds) ||
-        !is_cost(verdict->engine_milliseconds)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < verdict->variant_count; i++) {
-        if (!is_cost(verdict->variants[i].instance_microseconds)) {
+    unsigned order = 0;
+    line = skip_zone(line);
+    for (; line != NULL && line[strspn(line, " ")] != '\0'; order++) {
+        uint64_t blocks;
+        line += strspn(line, " ");
+        if (order >= ORDERS_MAX || !weir_procfs_take_number(&line, &blocks) || (*line != ' ' && *line != '\0') ||
+            blocks > memory_max >> order) {
+            return false;
+        }
+        uint64_t block = UINT64_C(1) << order;
+        pages->all += blocks * block;
+        pages->large += block * page_size >= large_block ? blocks * block : 0;
+        pages->largest = blocks > 0 && block > pages->largest ? block : pages->largest;
+        if (pages->all > memory_max / page_size) {
             return false;
         }
     }
+    return order > 0;
+}
+
+bool weir_free_blocks_parse(weir_lines_t *lines, uint64_t page_size, weir_free_blocks_t *ret_blocks)
+{
+    free_pages_t pages = {0, 0, 0};
+    weir_line_t line;
+    if (page_size < 4096 || page_size > memory_max >> ORDERS_MAX) {
+        return false;
+    }
+    while (weir_lines_next(lines, &line)) {
+        if (line.cut || memchr(line.text, '\0', line.length) != NULL || !add_zone(line.text, page_size, &pages)) {
+            return false;
+        }
+    }
+    if (lines->failed || pages.all == 0) {
+        return false;
+    }
+    *ret_blocks = (weir_free_blocks_t){
+        .largest_bytes = pages.largest * page_size,
+        .large_share = pages.large * 10000 / pages.all, /* at most 2^44 pages: no overflow */
+    };
     return true;
 }
 
-static bool is_rung(const weir_rung_t *rung)
+bool weir_huge_pages_parse(const char *text, weir_huge_pages_t *ret_state)
 {
-    return rung->tier >= WEIR_TIER_STANDARD && rung->tier <= WEIR_TIER_ONDEMAND && rung->slots >= 1;
-}
-
-static bool is_decided(const weir_decided_t *decided)
-{
-    if (decided->count == 0 || decided->count > WEIR_LADDER_MAX || decided->index >= decided->count) {
-        return false;
-    }
-    for (size_t i = 0; i < decided->count; i++) {
-        if (!is_rung(&decided->ladder[i].rung) || !is_verdict(&decided->ladder[i].verdict)) {
-            return false;
+    static const struct {
+        const char *word;
+        weir_huge_pages_t state;
+    } states[] = {
+        {"[always] madvise never\n", WEIR_HUGE_PAGES_ALWAYS},
+        {"always [madvise] never\n", WEIR_HUGE_PAGES_MADVISE},
+        {"always madvise [never]\n", WEIR_HUGE_PAGES_NEVER},
+    };
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(text, states[i].word) == 0) {
+            *ret_state = states[i].state;
+            return true;
         }
     }
-    return decided->ladder[decided->index].verdict.outcome == WEIR_OUTCOME_PASSED;
-}
-
-bool weir_decision_is_plausible(const weir_decision_t *decision)
-{
-    if (decision->strategy > WEIR_STRATEGY_ANY_POOL || decision->tuned_count > WEIR_VARIANTS_MAX ||
-        (decision->tuned_fingerprint != 0 && decision->tuned >= decision->tuned_count) ||
-        decision->apart_count > WEIR_GUESTS_MAX) {
-        return false;
-    }
-    for (uint32_t i = 0; i < decision->tuned_count; i++) {
-        if (!is_cost(decision->tuned_variants[i].instance_microseconds)) {
-            return false;
-        }
-    }
-    return is_decided(&decision->pool) && (decision->apart_count == 0 || is_decided(&decision->rest));
-}
-
-static bool read_exactly(int descriptor, void *bytes, size_t size)
-{
-    return read(descriptor, bytes, size) == (ssize_t)size;
-}
-
-static uint64_t checksum_of(const weir_decision_t *decision, const void *code, size_t code_size)
-{
-    return weir_hash(weir_hash(WEIR_HASH_START, decision, sizeof *decision), code, code_size);
-}
-
-static bool read_file(int file, uint64_t key, weir_decision_t *decision, void **ret_code, size_t *ret_code_size)
-{
-    header_t header;
-    if (!read_exactly(file, &header, sizeof header) || memcmp(header.magic, magic, sizeof magic) != 0 ||
-        header.format != FORMAT || header.decision_bytes != sizeof *decision || header.key != key ||
-        header.code_bytes > WEIR_CODE_BYTES_MOST || !read_exactly(file, decision, sizeof *decision)) {
-        return false;
-    }
-    size_t size = (size_t)header.code_bytes;
-    void *code = malloc(size == 0 ? 1 : size);
-    bool good = code != NULL && read_exactly(file, code, size) &&
-                checksum_of(decision, code, size) == header.checksum && weir_decision_is_plausible(decision);
-    if (!good || size == 0) {
-        free(code);
-        code = NULL;
-    }
-    if (good) {
-        *ret_code = code;
-        *ret_code_size = size;
-    }
-    return good;
-}
-
-bool weir_memory_load(
-    const char *directory, uint64_t key, weir_decision_t *ret_decision, void **ret_code, size_t *ret_code_size)
-{
-    char name[NAME_BYTES];
-    int folder = open_directory(directory);
-    if (folder < 0) {
-        return false;
-    }
-    name_of(key, name);
-    /* Not blocking, so that a pipe in its place is refused instead of waited for. */
-    int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    close(folder);
-    if (file < 0) {
-        return false;
-    }
-    weir_decision_t *decision = malloc(sizeof *decision);
-    bool good =
-        decision != NULL && is_private(file, S_IFREG) && read_file(file, key, decision, ret_code, ret_code_size);
-    close(file);
-    if (good) {
-        *ret_decision = *decision;
-    }
-    free(decision);
-    return good;
-}
-
-/* ---- Writing ----------------------------------------------------------------------------------------------------- */
-
-/* One in, one out: the oldest goes when there are many. */
-static void forget_oldest(int folder)
-{
-    char oldest[256] = "";
-    struct timespec oldest_time = {0, 0};
-    unsigned count = 0;
-    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    if (directory == NULL) {
-        if (copy >= 0) {
-            close(copy);
-        }
-        return;
-    }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        struct stat status;
-        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0 ||
-            fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-            continue;
-        }
-        bool older = status.st_mtim.tv_sec < oldest_time.tv_sec ||
-                     (status.st_mtim.tv_sec == oldest_time.tv_sec && status.st_mtim.tv_nsec < oldest_time.tv_nsec);
-        if (count++ == 0 || older) {
-            oldest_time = status.st_mtim;
-            snprintf(oldest, sizeof oldest, "%s", entry->d_name);
-        }
-    }
-    closedir(directory);
-    if (count > FILES_MOST) {
-        unlinkat(folder, oldest, 0);
-    }
-}
-
-static bool write_exactly(int descriptor, const void *bytes, size_t size)
-{
-    return write(descriptor, bytes, size) == (ssize_t)size;
-}
-
-static bool write_file(int folder, uint64_t key, const weir_decision_t *decision, const void *code, size_t code_size)
-{
-    char name[NAME_BYTES];
-    char temporary[NAME_BYTES + 32];
-    header_t header = {.format = FORMAT,
-        .decision_bytes = sizeof *decision,
-        .key = key,
-        .code_bytes = code_size,
-        .checksum = checksum_of(decision, code, code_size)};
-    memcpy(header.magic, magic, sizeof magic);
-    name_of(key, name);
-    snprintf(temporary, sizeof temporary, "%s.%ld", name, (long)getpid());
-    int file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0 && errno == EEXIST && unlinkat(folder, temporary, 0) == 0) {
-        file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    }
-    if (file < 0) {
-        return false;
-    }
-    bool good = write_exactly(file, &header, sizeof header) && write_exactly(file, decision, sizeof *decision) &&
-                write_exactly(file, code, code_size);
-    good = close(file) == 0 && good;
-    good = good && renameat(folder, temporary, folder, name) == 0;
-    if (!good) {
-        unlinkat(folder, temporary, 0);
-    }
-    return good;
-}
-
-const char *weir_memory_save(
-    const char *directory, uint64_t key, const weir_decision_t *decision, const void *code, size_t code_size)
-{
-    int folder = open_directory(directory);
-    if (folder == -1 && make_directory(directory)) {
-        folder = open_directory(directory);
-    }
-    if (folder < 0) {
-        return folder == -2 ? "it belongs to another user, or others may write it" : "it cannot be opened or made";
-    }
-    bool good = write_file(folder, key, decision, code, code_size);
-    if (good) {
-        forget_oldest(folder);
-    }
-    close(folder);
-    return good ? NULL : "it cannot be written";
+    return false;
 }

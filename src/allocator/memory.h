@@ -1,41 +1,41 @@
 /*
- * memory.h: decisions that are remembered from one start to the next, in a directory that belongs to this user alone.
- * What is there is not trusted: it is taken only when the directory and the file belong to this user, nobody else may
- * write them, and the content is whole and plausible.
+ * memory.h: the machine's memory: how much there is, how it is committed, how its free part is spread.
  */
 #ifndef WEIR_ALLOCATOR_MEMORY_H
 #define WEIR_ALLOCATOR_MEMORY_H
 
-#include "allocator/choice.h"
+#include "allocator/lines.h"
+#include "weir/allocator.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+/* What /proc/meminfo says. Bytes. */
+typedef struct weir_memory {
+    weir_fact_t total;
+    weir_fact_t available;
+    weir_fact_t swap_total;
+    weir_fact_t swap_free;
+    weir_fact_t commit_limit;
+    weir_fact_t commit_used;
+} weir_memory_t;
+
+/* Read /proc/meminfo below `root`. What cannot be read, understood or believed is WEIR_UNKNOWN. Allocates nothing. */
+void weir_memory_read(const char *root, weir_memory_t *ret_memory);
+
+/* The same from a text. */
+void weir_memory_parse(const char *text, weir_memory_t *ret_memory);
+
+/* How free memory is spread. */
+typedef struct weir_free_blocks {
+    uint64_t largest_bytes; /* the largest free block */
+    uint64_t large_share;   /* of free memory that lies in blocks of at least 2 MiB, in hundredths of a percent */
+} weir_free_blocks_t;
 
 /*
- * The directory that an option names: NULL stands for $XDG_CACHE_HOME/weir or ~/.cache/weir. Returns a string to be
- * freed with free(3); NULL when there is none, or nothing is to be remembered ("").
+ * Read the lines of /proc/buddyinfo to their end: "Node 0, zone Normal" and the numbers of free blocks of 1, 2, 4, ...
+ * pages. False, with the result untouched, when a line is something else or nothing is free.
  */
-char *weir_memory_directory(const char *option);
+bool weir_free_blocks_parse(weir_lines_t *lines, uint64_t page_size, weir_free_blocks_t *ret_blocks);
 
-/* What a decision depends on, as one number: facts that last, options, versions. */
-uint64_t weir_memory_key(const weir_facts_t *facts, const weir_choose_options_t *options);
-
-/*
- * Read the decision for a key, and the code that its trial compiled: `*ret_code` is to be freed with free(3); NULL when
- * there is none. Returns false, and leaves the results untouched, when there is no decision that may be trusted.
- */
-bool weir_memory_load(
-    const char *directory, uint64_t key, weir_decision_t *ret_decision, void **ret_code, size_t *ret_code_size);
-
-/*
- * Write a decision, in place of what is there, whole or not at all; the directory is made when it is missing. Returns
- * NULL, or why it did not work, as a constant string.
- */
-const char *weir_memory_save(
-    const char *directory, uint64_t key, const weir_decision_t *decision, const void *code, size_t code_size);
-
-/* Whether a decision makes sense: nothing in it goes beyond what the code that uses it expects. */
-bool weir_decision_is_plausible(const weir_decision_t *decision);
+/* The word in brackets of "always [madvise] never". False, with the result untouched, for anything else. */
+bool weir_huge_pages_parse(const char *text, weir_huge_pages_t *ret_state);
 
 #endif

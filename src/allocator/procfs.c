@@ -11,22 +11,24 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAPS_LINES_MAX = 4 << 20 };
-
 static bool path_join(char *buffer, size_t size, const char *root, const char *path)
 {
     int length = snprintf(buffer, size, "%s%s", root, path);
     return length > 0 && (size_t)length < size;
 }
 
-bool weir_procfs_read(const char *root, const char *path, char *buffer, size_t size)
+int weir_procfs_open(const char *root, const char *path)
 {
     char full[PATH_MAX];
-    if (size == 0 || !path_join(full, sizeof full, root, path)) {
-        return false;
+    if (!path_join(full, sizeof full, root, path)) {
+        return -1;
     }
-    /* O_NONBLOCK: a FIFO in the place of a file must not hold the program up. */
-    int descriptor = open(full, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return open(full, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+bool weir_procfs_read_bytes(const char *root, const char *path, char *buffer, size_t size, size_t *ret_length)
+{
+    int descriptor = size == 0 ? -1 : weir_procfs_open(root, path);
     if (descriptor < 0) {
         return false;
     }
@@ -48,11 +50,30 @@ bool weir_procfs_read(const char *root, const char *path, char *buffer, size_t s
         return false;
     }
     buffer[used] = '\0';
-    return memchr(buffer, '\0', used) == NULL;
+    *ret_length = used;
+    return true;
 }
 
-/* Decimal digits at `*text`, which is moved behind them. */
-static bool take_number(const char **text, uint64_t *ret_value)
+bool weir_procfs_read(const char *root, const char *path, char *buffer, size_t size)
+{
+    size_t length;
+    return weir_procfs_read_bytes(root, path, buffer, size, &length) && memchr(buffer, '\0', length) == NULL;
+}
+
+int weir_procfs_exists(const char *root, const char *path)
+{
+    char full[PATH_MAX];
+    if (!path_join(full, sizeof full, root, path)) {
+        return -1;
+    }
+    /* Not faccessat, for which the C library may use a call that older seccomp filters refuse. */
+    if (access(full, F_OK) == 0) {
+        return 1;
+    }
+    return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+}
+
+bool weir_procfs_take_number(const char **text, uint64_t *ret_value)
 {
     const char *at = *text;
     uint64_t value = 0;
@@ -75,7 +96,7 @@ bool weir_procfs_number(const char *text, uint64_t *ret_value)
 {
     uint64_t value;
     text += strspn(text, " \t\n");
-    if (!take_number(&text, &value)) {
+    if (!weir_procfs_take_number(&text, &value)) {
         return false;
     }
     if (text[strspn(text, " \t\n")] != '\0') {
@@ -85,8 +106,7 @@ bool weir_procfs_number(const char *text, uint64_t *ret_value)
     return true;
 }
 
-/* What follows `name` and `separator` on the line that begins with them, or NULL. */
-static const char *line_value(const char *text, const char *name, char separator)
+const char *weir_procfs_line(const char *text, const char *name, char separator)
 {
     size_t length = strlen(name);
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
@@ -101,12 +121,12 @@ static const char *line_value(const char *text, const char *name, char separator
 bool weir_procfs_kibibytes(const char *text, const char *name, uint64_t *ret_bytes)
 {
     uint64_t value;
-    const char *at = line_value(text, name, ':');
+    const char *at = weir_procfs_line(text, name, ':');
     if (at == NULL) {
         return false;
     }
     at += strspn(at, " \t");
-    if (!take_number(&at, &value) || value > UINT64_MAX / 1024) {
+    if (!weir_procfs_take_number(&at, &value) || value > UINT64_MAX / 1024) {
         return false;
     }
     if (strncmp(at, " kB", 3) != 0 || (at[3] != '\n' && at[3] != '\0')) {
@@ -119,80 +139,15 @@ bool weir_procfs_kibibytes(const char *text, const char *name, uint64_t *ret_byt
 bool weir_procfs_statistic(const char *text, const char *name, uint64_t *ret_value)
 {
     uint64_t value;
-    const char *at = line_value(text, name, ' ');
-    if (at == NULL || !take_number(&at, &value) || (*at != '\n' && *at != '\0')) {
+    const char *at = weir_procfs_line(text, name, ' ');
+    if (at == NULL || !weir_procfs_take_number(&at, &value) || (*at != '\n' && *at != '\0')) {
         return false;
     }
     *ret_value = value;
     return true;
 }
 
-/* "55ff24ba0000-55ff24ba1000 r--p ...": the second address. */
-static bool maps_line_end(const char *line, uint64_t *ret_end)
-{
-    uint64_t address[2] = {0, 0};
-    for (unsigned i = 0; i < 2; i++) {
-        unsigned digits = 0;
-        for (; isxdigit((unsigned char)*line); line++, digits++) {
-            unsigned char byte = (unsigned char)*line;
-            unsigned digit = (unsigned)(isdigit(byte) ? byte - '0' : tolower(byte) - 'a' + 10);
-            address[i] = address[i] << 4 | digit;
-        }
-        if (digits == 0 || digits > 16 || *line != (i == 0 ? '-' : ' ')) {
-            return false;
-        }
-        line++;
-    }
-    *ret_end = address[1];
-    return address[0] < address[1];
-}
-
-static bool maps_parse(FILE *file, weir_procfs_maps_t *maps)
-{
-    char line[512];
-    bool begins = true; /* a line longer than the buffer comes in parts, and only its first counts */
-    while (fgets(line, sizeof line, file) != NULL) {
-        size_t length = strlen(line);
-        bool ends = length > 0 && line[length - 1] == '\n';
-        uint64_t end;
-        if (begins) {
-            if (!maps_line_end(line, &end) || ++maps->count > MAPS_LINES_MAX) {
-                return false;
-            }
-            if (ends && length > 8 && strcmp(line + length - 8, "[stack]\n") == 0) {
-                maps->stack_end = end;
-            }
-        }
-        begins = ends;
-    }
-    return !ferror(file) && maps->count > 0;
-}
-
-bool weir_procfs_maps_read(const char *root, const char *path, weir_procfs_maps_t *ret_maps)
-{
-    char full[PATH_MAX];
-    weir_procfs_maps_t maps = {0, 0};
-    if (!path_join(full, sizeof full, root, path)) {
-        return false;
-    }
-    int descriptor = open(full, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (descriptor < 0) {
-        return false;
-    }
-    FILE *file = fdopen(descriptor, "r");
-    if (file == NULL) {
-        close(descriptor);
-        return false;
-    }
-    bool understood = maps_parse(file, &maps);
-    fclose(file);
-    if (understood) {
-        *ret_maps = maps;
-    }
-    return understood;
-}
-
-static bool link_read(const char *root, const char *path, char *buffer, size_t size)
+bool weir_procfs_link(const char *root, const char *path, char *buffer, size_t size)
 {
     char full[PATH_MAX];
     if (!path_join(full, sizeof full, root, path)) {
@@ -210,7 +165,7 @@ bool weir_procfs_same_link(const char *root, const char *first, const char *seco
 {
     char one[PATH_MAX];
     char other[PATH_MAX];
-    if (!link_read(root, first, one, sizeof one) || !link_read(root, second, other, sizeof other)) {
+    if (!weir_procfs_link(root, first, one, sizeof one) || !weir_procfs_link(root, second, other, sizeof other)) {
         return false;
     }
     *ret_same = strcmp(one, other) == 0;

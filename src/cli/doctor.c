@@ -79,18 +79,42 @@ static json_t *json_number(uint64_t value)
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
+/* A fact's value: a number, a word, a list of words. */
+static json_t *json_value(const weir_facts_t *facts, const weir_fact_name_t *name)
+{
+    const weir_fact_t *fact = weir_fact_get(facts, name);
+    if (fact->knowledge != WEIR_KNOWN) {
+        return json_null();
+    }
+    if (name->unit == WEIR_FACT_WORD || name->unit == WEIR_FACT_TEXT) {
+        return json_string(weir_fact_word(facts, name));
+    }
+    if (name->unit != WEIR_FACT_SET) {
+        return json_number(fact->value);
+    }
+    json_t *words = json_array();
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *word = (fact->value >> bit & 1) != 0 ? weir_processor_flag_name(bit) : NULL;
+        if (word != NULL) {
+            json_array_append_new(words, json_string(word));
+        }
+    }
+    return words;
+}
+
 static json_t *json_facts(const weir_facts_t *facts)
 {
-    static const char *const units[] = {"count", "bytes", "flag"};
     size_t count;
     const weir_fact_name_t *names = weir_fact_names(&count);
     json_t *object = json_object();
     for (size_t i = 0; i < count; i++) {
         const weir_fact_t *fact = weir_fact_get(facts, &names[i]);
-        bool known = fact->knowledge == WEIR_KNOWN;
-        json_object_set_new(object, names[i].name,
-            json_pack("{s:s, s:o, s:s, s:s}", "knowledge", knowledge_name(fact->knowledge), "value",
-                known ? json_number(fact->value) : json_null(), "unit", units[names[i].unit], "source", fact->source));
+        json_t *described = json_pack("{s:s, s:o, s:s, s:s}", "knowledge", knowledge_name(fact->knowledge), "value",
+            json_value(facts, &names[i]), "unit", weir_fact_unit_name(names[i].unit), "source", fact->source);
+        if (fact == &facts->hypervisor && facts->hypervisor_signature[0] != '\0') {
+            json_object_set_new(described, "signature", json_string(facts->hypervisor_signature));
+        }
+        json_object_set_new(object, names[i].name, described);
     }
     return object;
 }
@@ -173,24 +197,69 @@ static int print_json(const weir_choice_t *choice, weir_strategy_t strategy)
 
 /* ---- Text -------------------------------------------------------------------------------------------------------- */
 
+enum { FACT_COLUMN = 40, FACT_WIDTH = 76 };
+
+/* A value that is too long for its column goes on lines of its own. */
+static void print_long(const char *meaning, const char *value, const char *source)
+{
+    printf("  %-*s %12s   %s\n", FACT_COLUMN, meaning, "", source);
+    while (*value != '\0') {
+        size_t length = strlen(value);
+        if (length > FACT_WIDTH) {
+            for (length = FACT_WIDTH; length > 0 && value[length] != ' '; length--) {
+            }
+            length = length == 0 ? FACT_WIDTH : length;
+        }
+        printf("      %.*s\n", (int)length, value);
+        value += length;
+        value += strspn(value, " ");
+    }
+}
+
+static void print_fact(const weir_facts_t *facts, const weir_fact_name_t *name)
+{
+    char value[512];
+    const weir_fact_t *fact = weir_fact_get(facts, name);
+    weir_fact_text(facts, name, value, sizeof value);
+    if (strlen(value) > 24) {
+        print_long(name->meaning, value, fact->source);
+    } else {
+        printf("  %-*s %12s   %s\n", FACT_COLUMN, name->meaning, value, fact->source);
+    }
+}
+
+/* What somebody who sees those figures would otherwise worry about. */
+static void print_fragmentation(const weir_facts_t *facts)
+{
+    const weir_fact_t *huge = &facts->huge_pages;
+    if (facts->free_large_share.knowledge != WEIR_KNOWN) {
+        return;
+    }
+    const char *here = "";
+    if (huge->knowledge == WEIR_KNOWN && huge->value == WEIR_HUGE_PAGES_NEVER) {
+        here = ", which are off here";
+    } else if (huge->knowledge == WEIR_KNOWN && huge->value == WEIR_HUGE_PAGES_MADVISE) {
+        here = ", which are made here only where a program asks for them";
+    }
+    printf("  How free memory is spread does not matter for ordinary pages, which weir is content with:\n"
+           "  blocks of 2 MiB are for transparent huge pages%s.\n",
+        here);
+}
+
 static void print_facts(const weir_facts_t *facts)
 {
     size_t count;
     const weir_fact_name_t *names = weir_fact_names(&count);
-    printf("This machine\n");
-    for (size_t i = 0; i < count; i++) {
-        const weir_fact_t *fact = weir_fact_get(facts, &names[i]);
-        char value[32];
-        if (fact->knowledge != WEIR_KNOWN) {
-            snprintf(value, sizeof value, "%s", knowledge_name(fact->knowledge));
-        } else if (names[i].unit == WEIR_FACT_BYTES) {
-            snprintf(value, sizeof value, "%s", weir_size_text(fact->value).text);
-        } else if (names[i].unit == WEIR_FACT_FLAG) {
-            snprintf(value, sizeof value, "%s", fact->value != 0 ? "yes" : "no");
-        } else {
-            snprintf(value, sizeof value, "%" PRIu64, fact->value);
+    for (unsigned group = 0; group < WEIR_FACT_GROUPS; group++) {
+        printf("%s%s\n", group == 0 ? "" : "\n", weir_fact_group_name((weir_fact_group_t)group));
+        for (size_t i = 0; i < count; i++) {
+            if (names[i].group == (weir_fact_group_t)group) {
+                print_fact(facts, &names[i]);
+            }
         }
-        printf("  %-40s %12s   %s\n", names[i].meaning, value, fact->source);
+        if (group == WEIR_FACTS_MEMORY) {
+            print_fragmentation(facts);
+        }
     }
 }
 

@@ -312,16 +312,23 @@ static bool table_limit(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
     return true;
 }
 
-static bool table_executable(bool *ret_granted)
+static void table_features(weir_features_t *ret_features)
 {
-    *ret_granted = table_facts->executable_memory.value == 1;
-    return true;
+    *ret_features = (weir_features_t){{WEIR_GRANT_UNKNOWN}};
+    ret_features->grants[WEIR_FEATURE_EXECUTABLE_MEMORY] =
+        table_facts->executable_memory.value == 1 ? WEIR_GRANT_YES : WEIR_GRANT_NO;
 }
 
 static weir_choice_t *choose(
     const weir_facts_t *facts, weir_strategy_t strategy, const rule_t *rules, weir_status_t expected)
 {
-    const weir_machine_t machine = {"/nonexistent", table_processors, table_page_size, table_limit, table_executable};
+    const weir_machine_t machine = {
+        .root = "/nonexistent",
+        .processors = table_processors,
+        .page_size = table_page_size,
+        .resource_limit = table_limit,
+        .try_features = table_features,
+    };
     world_t world = {.rules = rules, .trial_takes = 20};
     const weir_tester_t tester = {stand_in, stand_in_clock, &world};
     weir_choose_options_t options;

@@ -490,7 +490,7 @@ static const weir_facts_t *this_machine(void)
 {
     static weir_facts_t facts;
     if (facts.size == 0) {
-        weir_facts_read(weir_machine_real(), &facts);
+        weir_facts_read_all(weir_machine_real(), &facts);
     }
     return &facts;
 }
@@ -626,7 +626,7 @@ static void a_limit_on_address_space_is_named(void **state)
     tight = before;
     tight.rlim_cur = usage.address_space.value + 200 * MIB; /* 4 slots take 256 MiB */
     assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
-    weir_facts_read(weir_machine_real(), &facts);
+    weir_facts_read_all(weir_machine_real(), &facts);
     weir_trial_run(&facts, &plan, &verdict);
     plan.reserve_address = 500 * MIB;
     weir_verdict_t reserved;

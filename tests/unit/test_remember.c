@@ -1,7 +1,7 @@
 /*
- * test_memory.c: what is remembered of a decision, and what is not believed.
+ * test_remember.c: what is remembered of a decision, and what is not believed.
  */
-#include "allocator/memory.h"
+#include "allocator/remember.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,219 @@
+/*
+ * fact_names.c: the facts by name: for reports, and for the fingerprint.
+ */
+#include "allocator/facts.h"
+#include "allocator/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FACT(name) #name, offsetof(weir_facts_t, name)
+
+enum { CHANGES = false, STABLE = true };
+
+static const weir_fact_name_t fact_names[] = {
+    {FACT(processors), WEIR_FACT_COUNT, WEIR_FACTS_PROCESSOR, STABLE, "processors that this process may use"},
+    {FACT(page_size), WEIR_FACT_BYTES, WEIR_FACTS_PROCESSOR, STABLE, "page size"},
+    {FACT(memory_total), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "memory"},
+    {FACT(memory_available), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "memory available"},
+    {FACT(commit_limit), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "commit limit (binds in mode 2)"},
+    {FACT(commit_used), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "committed"},
+    {FACT(commit_reserve), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "commit kept by the kernel (in mode 2)"},
+    {FACT(overcommit_mode), WEIR_FACT_COUNT, WEIR_FACTS_MEMORY, STABLE, "overcommit mode"},
+    {FACT(address_space_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "address space limit"},
+    {FACT(address_space_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, "address space in use"},
+    {FACT(data_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "data limit"},
+    {FACT(data_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, "data in use"},
+    {FACT(address_bits), WEIR_FACT_COUNT, WEIR_FACTS_PROCESSOR, STABLE, "bits of a user-space address"},
+    {FACT(cgroup_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "control group's memory limit"},
+    {FACT(cgroup_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, "control group's memory in use"},
+    {FACT(mappings_limit), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, STABLE, "mappings a process may have"},
+    {FACT(mappings_used), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES, "mappings in use"},
+    {FACT(executable_memory), WEIR_FACT_FLAG, WEIR_FACTS_LIMITS, CHANGES, "executable memory"},
+    {FACT(emulated), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, "user-mode emulator (qemu-user)"},
+    {FACT(swap_total), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "swap"},
+    {FACT(swap_free), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "swap free"},
+    {FACT(overcommit_ratio), WEIR_FACT_PERCENT, WEIR_FACTS_MEMORY, STABLE, "memory that may be committed (in mode 2)"},
+    {FACT(overcommit_bytes), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "the same in bytes (0: the share counts)"},
+    {FACT(memory_lock_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "locked memory limit"},
+    {FACT(cgroup_kills_group), WEIR_FACT_FLAG, WEIR_FACTS_LIMITS, STABLE, "out of memory ends the whole group"},
+    {FACT(stall_some), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES, "time some task waited for memory (10 s)"},
+    {FACT(stall_full), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES, "time all tasks waited for memory (10 s)"},
+    {FACT(cgroup_stall_some), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_LIMITS, CHANGES, "group: some task waited (10 s)"},
+    {FACT(cgroup_stall_full), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_LIMITS, CHANGES, "group: all tasks waited (10 s)"},
+    {FACT(free_block_largest), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "largest free block"},
+    {FACT(free_large_share), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES,
+        "free memory in blocks of 2 MiB or more"},
+    {FACT(huge_pages), WEIR_FACT_WORD, WEIR_FACTS_KERNEL, STABLE, "transparent huge pages"},
+    {FACT(kernel_release), WEIR_FACT_TEXT, WEIR_FACTS_KERNEL, STABLE, "kernel"},
+    {FACT(pagemap_scan), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "finds written pages (PAGEMAP_SCAN)"},
+    {FACT(process_madvise), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "takes pages back in batches"},
+    {FACT(protection_keys), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "protection keys"},
+    {FACT(memory_files), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "files in memory (copy-on-write images)"},
+    {FACT(processor_flags), WEIR_FACT_SET, WEIR_FACTS_PROCESSOR, STABLE, "processor can"},
+    {FACT(hypervisor), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, "hypervisor"},
+    {FACT(container), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, "container"},
+    {FACT(gvisor), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, "gVisor"},
+    {FACT(wsl), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, "Windows Subsystem for Linux"},
+    {FACT(android), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, "Android"},
+};
+
+const weir_fact_name_t *weir_fact_names(size_t *ret_count)
+{
+    *ret_count = sizeof fact_names / sizeof fact_names[0];
+    return fact_names;
+}
+
+const weir_fact_t *weir_fact_get(const weir_facts_t *facts, const weir_fact_name_t *name)
+{
+    return (const weir_fact_t *)(const void *)((const char *)facts + name->offset);
+}
+
+const char *weir_fact_unit_name(weir_fact_unit_t unit)
+{
+    switch (unit) {
+    case WEIR_FACT_COUNT:
+        return "count";
+    case WEIR_FACT_BYTES:
+        return "bytes";
+    case WEIR_FACT_FLAG:
+        return "flag";
+    case WEIR_FACT_PERCENT:
+        return "percent";
+    case WEIR_FACT_HUNDREDTHS:
+        return "hundredths of a percent";
+    case WEIR_FACT_WORD:
+        return "word";
+    case WEIR_FACT_SET:
+        return "set";
+    case WEIR_FACT_TEXT:
+        return "text";
+    }
+    return "unknown";
+}
+
+const char *weir_fact_group_name(weir_fact_group_t group)
+{
+    switch (group) {
+    case WEIR_FACTS_MEMORY:
+        return "Memory";
+    case WEIR_FACTS_LIMITS:
+        return "Limits";
+    case WEIR_FACTS_KERNEL:
+        return "Kernel";
+    case WEIR_FACTS_PROCESSOR:
+        return "Processor";
+    case WEIR_FACTS_PLACE:
+        return "Where it runs";
+    case WEIR_FACT_GROUPS:
+        break;
+    }
+    return "";
+}
+
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
+
+const char *weir_fact_word(const weir_facts_t *facts, const weir_fact_name_t *name)
+{
+    const weir_fact_t *fact = weir_fact_get(facts, name);
+    if (fact->knowledge != WEIR_KNOWN) {
+        return "";
+    }
+    if (fact == &facts->huge_pages) {
+        return weir_huge_pages_name(fact->value);
+    }
+    if (fact == &facts->hypervisor) {
+        return weir_hypervisor_name(fact->value);
+    }
+    if (fact == &facts->container) {
+        return weir_container_name(fact->value);
+    }
+    if (fact == &facts->wsl) {
+        return weir_wsl_name(fact->value);
+    }
+    return fact == &facts->kernel_release ? facts->kernel_name : "";
+}
+
+static void append_set(uint64_t value, char *buffer, size_t size)
+{
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *word = weir_processor_flag_name(bit);
+        if ((value >> bit & 1) != 0 && word != NULL) {
+            weir_text_append(buffer, size, "%s%s", buffer[0] == '\0' ? "" : " ", word);
+        }
+    }
+}
+
+void weir_fact_text(const weir_facts_t *facts, const weir_fact_name_t *name, char *buffer, size_t size)
+{
+    const weir_fact_t *fact = weir_fact_get(facts, name);
+    buffer[0] = '\0';
+    if (fact->knowledge != WEIR_KNOWN) {
+        weir_text_append(buffer, size, "%s", fact->knowledge == WEIR_UNLIMITED ? "unlimited" : "unknown");
+        return;
+    }
+    switch (name->unit) {
+    case WEIR_FACT_COUNT:
+        weir_text_append(buffer, size, "%" PRIu64, fact->value);
+        break;
+    case WEIR_FACT_BYTES:
+        weir_text_append(buffer, size, "%s", weir_size_text(fact->value).text);
+        break;
+    case WEIR_FACT_FLAG:
+        weir_text_append(buffer, size, "%s", fact->value != 0 ? "yes" : "no");
+        break;
+    case WEIR_FACT_PERCENT:
+        weir_text_append(buffer, size, "%" PRIu64 " %%", fact->value);
+        break;
+    case WEIR_FACT_HUNDREDTHS:
+        weir_text_append(buffer, size, "%" PRIu64 ".%02u %%", fact->value / 100, (unsigned)(fact->value % 100));
+        break;
+    case WEIR_FACT_SET:
+        append_set(fact->value, buffer, size);
+        break;
+    case WEIR_FACT_WORD:
+    case WEIR_FACT_TEXT:
+        weir_text_append(buffer, size, "%s", weir_fact_word(facts, name));
+        if (fact == &facts->hypervisor && facts->hypervisor_signature[0] != '\0' &&
+            fact->value == WEIR_HYPERVISOR_OTHER) {
+            weir_text_append(buffer, size, " (%s)", facts->hypervisor_signature);
+        }
+        break;
+    }
+}
+
+/* ---- Fingerprint ------------------------------------------------------------------------------------------------- */
+
+/* FNV-1a (draft-eastlake-fnv) */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
+{
+    const unsigned char *byte = bytes;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ byte[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static uint64_t mix_number(uint64_t hash, uint64_t number)
+{
+    return mix(hash, &number, sizeof number);
+}
+
+uint64_t weir_facts_fingerprint(const weir_facts_t *facts)
+{
+    static const uint64_t step = UINT64_C(64) << 20;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < sizeof fact_names / sizeof fact_names[0]; i++) {
+        const weir_fact_t *fact = weir_fact_get(facts, &fact_names[i]);
+        bool coarse = fact == &facts->memory_total || fact == &facts->swap_total || fact == &facts->commit_limit;
+        if (fact_names[i].stable) {
+            hash = mix_number(hash, fact->knowledge);
+            hash = mix_number(hash, coarse ? fact->value / step : fact->value);
+        }
+    }
+    /* With their ends, so that a byte of one cannot be taken for a byte of the other. */
+    hash = mix(hash, facts->kernel_name, strnlen(facts->kernel_name, sizeof facts->kernel_name - 1) + 1);
+    return mix(hash, facts->hypervisor_signature,
+        strnlen(facts->hypervisor_signature, sizeof facts->hypervisor_signature - 1) + 1);
+}
