@@ -18,6 +18,8 @@ const char weir_help[] =
     "Commands:\n"
     "  up [APP]    serve an application: a spin.toml, its directory or a .wasm file\n"
     "  doctor      say what this machine allows, what was tried, what was chosen and what would help\n"
+    "  bench allocator\n"
+    "              time the choice against a fixed grid of configurations, and say what it costs more than the best\n"
     "\n"
     "Options:\n"
     "  --help      print this, or with a command, what it can do\n"

@@ -1,6 +1,7 @@
 /*
  * main.c: the program: which command was given.
  */
+#include "cli/bench.h"
 #include "cli/doctor.h"
 #include "cli/help.h"
 #include "cli/up.h"
@@ -18,6 +19,9 @@ int main(int argc, char **argv)
     if (strcmp(command, "doctor") == 0) {
         return weir_doctor_main(argc - 1, argv + 1);
     }
+    if (strcmp(command, "bench") == 0) {
+        return weir_bench_main(argc - 1, argv + 1);
+    }
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0) {
         return weir_help_print(weir_help);
     }
@@ -28,7 +32,8 @@ int main(int argc, char **argv)
         weir_log(WEIR_LOG_ERROR,
             "no command was given; 'weir up' serves the application in this directory, 'weir --help' says more");
     } else {
-        weir_log(WEIR_LOG_ERROR, "there is no command '%s'; there are up and doctor, and 'weir --help'", command);
+        weir_log(
+            WEIR_LOG_ERROR, "there is no command '%s'; there are up, doctor and bench, and 'weir --help'", command);
     }
     return 2;
 }
