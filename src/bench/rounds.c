@@ -93,6 +93,9 @@ static void time_cell(race_t *race, size_t index)
     weir_plan_t plan;
     weir_plan_make(rounds->facts, rounds->needs, rounds->budgets, &cell->rung, WEIR_DEPTH_FULL, 0, &plan);
     plan.hold = plan.threads;
+    /* The process of the trial is the program here: what is kept back for that is its own, for malloc's arenas too. */
+    plan.reserve_address = 0;
+    plan.reserve_commit = 0;
     plan.code = weir_codes_file(rounds->codes, &cell->rung);
     double began = now(race);
     rounds->tester->trial(rounds->tester->context, rounds->facts, &plan, &verdict);
