@@ -5,9 +5,9 @@
 
 #include "allocator/child.h"
 #include "allocator/configure.h"
-#include "allocator/remember.h"
 #include "allocator/placement.h"
 #include "allocator/process.h"
+#include "allocator/remember.h"
 #include "allocator/report.h"
 #include "allocator/timing.h"
 #include "allocator/trial.h"

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* cmocka.h wants the others before it. */
@@ -319,8 +320,8 @@ static void table_features(weir_features_t *ret_features)
         table_facts->executable_memory.value == 1 ? WEIR_GRANT_YES : WEIR_GRANT_NO;
 }
 
-static weir_choice_t *choose(
-    const weir_facts_t *facts, weir_strategy_t strategy, const rule_t *rules, weir_status_t expected)
+static weir_choice_t *choose_for(const weir_facts_t *facts, const weir_choose_options_t *options, const rule_t *rules,
+    weir_status_t expected, unsigned *ret_trials)
 {
     const weir_machine_t machine = {
         .root = "/nonexistent",
@@ -331,15 +332,108 @@ static weir_choice_t *choose(
     };
     world_t world = {.rules = rules, .trial_takes = 20};
     const weir_tester_t tester = {stand_in, stand_in_clock, &world};
-    weir_choose_options_t options;
     weir_choice_t *choice = NULL;
+    table_facts = facts;
+    assert_int_equal(weir_allocator_choose_with(&machine, &tester, options, &choice), expected);
+    assert_non_null(choice);
+    if (ret_trials != NULL) {
+        *ret_trials = world.trials;
+    }
+    return choice;
+}
+
+static weir_choice_t *choose(
+    const weir_facts_t *facts, weir_strategy_t strategy, const rule_t *rules, weir_status_t expected)
+{
+    weir_choose_options_t options;
     weir_choose_options_init(&options);
     options.strategy = strategy;
     options.cache_directory = "";
-    table_facts = facts;
-    assert_int_equal(weir_allocator_choose_with(&machine, &tester, &options, &choice), expected);
-    assert_non_null(choice);
-    return choice;
+    return choose_for(facts, &options, rules, expected, NULL);
+}
+
+/* ---- Placed apart, and remembered -------------------------------------------------------------------------------- */
+
+static const rule_t everything_passes[] = {{0, 0, 0, 0, PASS, 10, 0}};
+
+static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool(void **state)
+{
+    const weir_needs_t guests[] = {{.minimum_memory_bytes = MIB, .memories = 1},
+        {.minimum_memory_bytes = 600 * MIB, .memories = 1}, {.minimum_memory_bytes = 2 * MIB, .memories = 1}};
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    (void)state;
+    facts.address_space_limit = known(4 * GIB);
+    weir_choose_options_init(&options);
+    options.cache_directory = "";
+    options.guests = guests;
+    options.guest_count = 3;
+    weir_choice_t *choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+    assert_false(weir_choice_is_apart(choice, 0));
+    assert_true(weir_choice_is_apart(choice, 1));
+    assert_false(weir_choice_is_apart(choice, 2));
+    assert_false(weir_choice_is_apart(choice, 3));
+    assert_false(weir_choice_is_apart(choice, SIZE_MAX));
+    const weir_rung_t *apart = weir_choice_rung_apart(choice);
+    assert_non_null(apart);
+    assert_int_equal(apart->tier, ONDEMAND);
+    assert_true(apart->slots >= 1);
+    assert_int_not_equal(weir_choice_rung(choice)->tier, ONDEMAND);
+    assert_true(weir_choice_rung(choice)->slots >= 16);
+    wasm_config_t *config = wasm_config_new();
+    assert_int_equal(weir_choice_configure_apart(choice, config), WEIR_OK);
+    wasm_config_delete(config);
+    weir_choice_free(choice);
+
+    /* With guests that are alike there is nobody apart, and no engine for such. */
+    options.guest_count = 1;
+    choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+    assert_null(weir_choice_rung_apart(choice));
+    config = wasm_config_new();
+    assert_int_equal(weir_choice_configure_apart(choice, config), WEIR_ERROR_INVALID);
+    wasm_config_delete(config);
+    weir_choice_free(choice);
+}
+
+static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **state)
+{
+    char directory[] = "/tmp/weir-choice-XXXXXX";
+    char command[64];
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    unsigned trials = 0;
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    weir_choose_options_init(&options);
+    options.cache_directory = directory;
+    weir_choice_t *first = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
+    assert_false(weir_choice_is_remembered(first));
+    assert_true(trials > 1);
+    weir_choice_t *second = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
+    assert_true(weir_choice_is_remembered(second));
+    assert_int_equal(trials, 1);
+    assert_memory_equal(weir_choice_rung(first), weir_choice_rung(second), sizeof(weir_rung_t));
+    weir_choice_free(second);
+
+    /* What does not work any more is decided anew, and that is remembered then. */
+    static const rule_t no_standard[] = {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
+    weir_choice_t *third = choose_for(&facts, &options, no_standard, WEIR_OK, &trials);
+    assert_false(weir_choice_is_remembered(third));
+    assert_int_equal(weir_choice_rung(third)->tier, COMPACT);
+    weir_choice_free(third);
+    third = choose_for(&facts, &options, no_standard, WEIR_OK, &trials);
+    assert_true(weir_choice_is_remembered(third));
+    assert_int_equal(weir_choice_rung(third)->tier, COMPACT);
+    weir_choice_free(third);
+
+    /* And so is what was decided for another machine. */
+    facts.address_space_limit = known(8 * GIB);
+    third = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
+    assert_false(weir_choice_is_remembered(third));
+    weir_choice_free(third);
+    weir_choice_free(first);
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    assert_int_equal(system(command), 0);
 }
 
 static void assert_says(const char *text, const char *words)
@@ -582,6 +676,8 @@ int main(void)
         cmocka_unit_test(one_disturbed_trial_does_not_cost_the_preferred_rung_its_place),
         cmocka_unit_test(what_works_once_and_not_twice_is_not_taken),
         cmocka_unit_test(deciding_ends_when_enough_time_is_spent),
+        cmocka_unit_test(a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool),
+        cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
         cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
         cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
