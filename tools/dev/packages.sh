@@ -69,6 +69,10 @@ need_to_test() {
     need_command g++ g++
     need_command mandoc mandoc
     need_command wrk wrk
+    if [[ $machine == x86_64 ]]; then
+        need_command qemu-system-x86_64 qemu-system-x86
+        need_command busybox busybox-static
+    fi
     if [[ $machine != aarch64 ]]; then
         need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
         [[ -e /usr/aarch64-linux-gnu/include/stdio.h ]] || need "aarch64's stdio.h" libc6-dev-arm64-cross
