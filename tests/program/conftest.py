@@ -7,12 +7,14 @@ examples), WEIR_TEST_GUESTS (built test guests).
 import os
 import platform
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from environments import Environments
+from environments_here import compile_helper
 from harness import Component, Program, Server, write_application
+from virtual_machine import Unavailable
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
@@ -228,22 +230,20 @@ def qemu_user():
 @pytest.fixture(scope="session")
 def deny_exec(tmp_path_factory):
     """A launcher under which no memory can be made executable, as with systemd's MemoryDenyWriteExecute."""
-    program = tmp_path_factory.mktemp("helpers") / "deny_exec"
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    assert compiler, "a C compiler is needed: weir was built with one"
-    subprocess.run(
-        [
-            compiler,
-            "-std=c17",
-            "-D_GNU_SOURCE",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-O1",
-            "-o",
-            program,
-            TESTS / "helpers" / "deny_exec.c",
-        ],
-        check=True,
-    )
-    return program
+    return compile_helper("deny_exec", tmp_path_factory.mktemp("helpers"))
+
+
+@pytest.fixture(scope="session")
+def environments(hello):
+    """All of them, with examples/hello in place as `hello`."""
+    with Environments(path_from_environment("WEIR"), {"hello": hello}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def environment(request, environments):
+    """The one that the test is parametrized with (indirectly); skipped, with the reason, where it cannot be had."""
+    try:
+        return environments[request.param]
+    except Unavailable as reason:
+        pytest.skip(str(reason))
