@@ -34,6 +34,9 @@ static void adopt(weir_loop_t *loop, const weir_arrival_t *arrival)
     loop->arrived = false;
     enum MHD_Result added = MHD_add_connection(
         loop->daemon, arrival->descriptor, (const struct sockaddr *)&arrival->address, arrival->address_size);
+    if (added != MHD_YES) {
+        weir_log(WEIR_LOG_ERROR, "a new connection was closed: %s", strerror(errno));
+    }
     if (added != MHD_YES && !loop->arrived) {
         /* It failed before it told of the connection, so it will not tell of its end. */
         atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);

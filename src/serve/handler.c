@@ -300,7 +300,12 @@ enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *han
     (void)handle;
     (void)url;
     weir_connection_t *connection = *request_context;
-    if (connection == NULL || connection->cut) {
+    if (connection == NULL) {
+        /* There was no memory to keep the connection, or the request's line. */
+        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
+        return MHD_NO;
+    }
+    if (connection->cut) {
         return MHD_NO;
     }
     if (waits(connection)) {

@@ -5,6 +5,7 @@
  */
 #include "serve/request.h"
 
+#include "observe/log.h"
 #include "serve/admission.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
@@ -126,6 +127,7 @@ void weir_request_examine(weir_connection_t *connection)
 {
     connection->head_only = strcmp(connection->method, "HEAD") == 0;
     if (!gather_fields(connection)) {
+        weir_log(WEIR_LOG_ERROR, "a request was answered with 500: out of memory");
         connection->answer = (weir_answer_t){.status = 500};
         return;
     }
