@@ -27,8 +27,13 @@ typedef struct watch {
     size_t received; /* at most size + 1: one byte too many is as wrong as one too few */
     char text[400];  /* of the complaints, as they came */
     size_t text_length;
+    unsigned refused; /* reads that were refused although there was something to read, one after another */
+    int read_error;   /* why the report could not be read, or 0 */
     double deadline;
 } watch_t;
+
+/* So often a read may say "not now" of what poll(2) called readable. */
+enum { REFUSED_READS = 100 };
 
 double weir_clock_milliseconds(void)
 {
@@ -111,10 +116,12 @@ static void drain(watch_t *watch, int *descriptor)
 {
     char buffer[512];
     ssize_t got = read(*descriptor, buffer, sizeof buffer);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
+    if (got < 0 && (errno == EINTR || errno == EAGAIN) && ++watch->refused < REFUSED_READS) {
         return;
     }
+    watch->refused = 0;
     if (got <= 0) {
+        watch->read_error = got < 0 && descriptor == &watch->report ? errno : watch->read_error;
         close_if_open(descriptor);
         return;
     }
@@ -198,6 +205,10 @@ static void judge(const watch_t *watch, int reaped, bool late, int status, weir_
         result->end = watch->received == watch->size ? WEIR_CHILD_REPORTED : WEIR_CHILD_SYSTEM;
         result->error_number = result->end == WEIR_CHILD_SYSTEM ? ECHILD : 0;
         result->call = "waitpid";
+    } else if (watch->read_error != 0) {
+        result->end = WEIR_CHILD_SYSTEM;
+        result->error_number = watch->read_error;
+        result->call = "read";
     } else if (WIFSIGNALED(status)) {
         result->end = WEIR_CHILD_SIGNAL;
         result->detail = WTERMSIG(status);
