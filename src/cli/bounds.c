@@ -9,6 +9,8 @@ enum {
     OTHER_DESCRIPTORS = 64,       /* epolls, standard streams, files that are open for a moment */
     CONNECTION_BYTES = 96 * 1024, /* a connection's memory in the server, and what belongs to it */
     CONNECTIONS_PART = 16,        /* of the address space, for connections */
+    FEWEST_DESCRIPTORS = 16,      /* of the process: standard streams, the listener, timers, files that are read */
+    LOOP_DESCRIPTORS = 4,         /* two epolls, an eventfd, a file that is opened for a moment */
 };
 
 static uint64_t least(uint64_t left, uint64_t right)
@@ -23,4 +25,9 @@ uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space)
     uint64_t by_space = address_space / CONNECTIONS_PART / CONNECTION_BYTES;
     uint64_t connections = least(least(by_descriptors, by_space), MOST_CONNECTIONS);
     return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
+}
+
+uint64_t weir_bounds_descriptors(unsigned loops)
+{
+    return FEWEST_DESCRIPTORS + (uint64_t)LOOP_DESCRIPTORS * loops + FEWEST_CONNECTIONS;
 }

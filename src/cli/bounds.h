@@ -12,4 +12,10 @@
  */
 uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space);
 
+/*
+ * The fewest descriptors that a server with so many loops can do with. With fewer it might start, and then find none
+ * for a connection or for an instance's memory.
+ */
+uint64_t weir_bounds_descriptors(unsigned loops);
+
 #endif

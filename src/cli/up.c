@@ -17,6 +17,7 @@
 #include "serve/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,6 +308,14 @@ static int run(up_t *up)
         return fail(EXIT_INPUT, message);
     }
     uint64_t descriptors = raise_descriptors();
+    uint64_t fewest = weir_bounds_descriptors(count_processors());
+    if (descriptors < fewest) {
+        weir_log(WEIR_LOG_ERROR,
+            "the limit on open files is %" PRIu64 ", and %" PRIu64
+            " is the least to serve with here; raise it (ulimit -n, LimitNOFILE= in a systemd unit)",
+            descriptors, fewest);
+        return EXIT_FAILED;
+    }
     int status = prepare_engine(up);
     if (status != EXIT_FINE) {
         return status;
