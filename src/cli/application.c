@@ -46,8 +46,8 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
     size_t count = application.manifest.component_count;
     application.files = calloc(count + 1, sizeof(*application.files));
     application.codes = calloc(count + 1, sizeof(weir_guest_code_t *));
-    application.guests = calloc(count + 1, sizeof(weir_guest_t *));
-    if (application.files == NULL || application.codes == NULL || application.guests == NULL ||
+    application.apart = calloc(count + 1, sizeof(*application.apart));
+    if (application.files == NULL || application.codes == NULL || application.apart == NULL ||
         !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
         !load_files(&application, ret_message)) {
         weir_application_free(&application);
@@ -86,6 +86,29 @@ bool weir_application_fits(const weir_application_t *application, char **ret_mes
     return true;
 }
 
+weir_needs_t *weir_application_guest_needs(const weir_application_t *application, size_t *ret_count)
+{
+    size_t count = 0;
+    weir_needs_t *needs = calloc(application->manifest.component_count + 1, sizeof(*needs));
+    for (size_t i = 0; needs != NULL && i < application->manifest.component_count; i++) {
+        if (application->files[i].bytes != NULL) {
+            weir_guest_file_add_needs(&application->files[i], &needs[count]);
+            count++;
+        }
+    }
+    *ret_count = count;
+    return needs;
+}
+
+void weir_application_place(weir_application_t *application, const weir_choice_t *choice)
+{
+    size_t guest = 0;
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        application->apart[i] = application->codes[i] != NULL && weir_choice_is_apart(choice, guest);
+        guest += application->codes[i] != NULL ? 1 : 0;
+    }
+}
+
 wasm_config_t *weir_application_config_new(void)
 {
     wasm_config_t *config = wasm_config_new();
@@ -111,7 +134,8 @@ bool weir_application_compile(const weir_application_t *application, const wasm_
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         const weir_guest_code_t *code = application->codes[i];
-        if (code != NULL && !weir_guest_code_is_there(code) && !compile(application, i, engine, ret_message)) {
+        if (code != NULL && !application->apart[i] && !weir_guest_code_is_there(code) &&
+            !compile(application, i, engine, ret_message)) {
             return false;
         }
     }
@@ -138,12 +162,14 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
 }
 
 bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
-    weir_guest_output_t output, weir_guest_t **guests, char **ret_message)
+    const wasm_engine_t *apart, weir_guest_output_t output, weir_guest_t **guests, char **ret_message)
 {
     size_t count = application->manifest.component_count;
     memset(guests, 0, count * sizeof(guests[0]));
     for (size_t i = 0; i < count; i++) {
-        if (application->codes[i] != NULL && !make_guest(application, i, engine, output, &guests[i], ret_message)) {
+        const wasm_engine_t *its_engine = application->apart[i] ? apart : engine;
+        if (application->codes[i] != NULL && its_engine != NULL &&
+            !make_guest(application, i, its_engine, output, &guests[i], ret_message)) {
             while (i-- > 0) {
                 weir_guest_free(guests[i]);
                 guests[i] = NULL;
@@ -154,23 +180,16 @@ bool weir_application_link(const weir_application_t *application, const wasm_eng
     return true;
 }
 
-bool weir_application_make_guests(weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
+void weir_application_free_files(weir_application_t *application)
 {
-    if (!weir_application_link(application, engine, WEIR_GUEST_OUTPUT_LOGGED, application->guests, ret_message)) {
-        return false;
-    }
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         weir_guest_file_free(&application->files[i]);
     }
-    return true;
 }
 
 void weir_application_free(weir_application_t *application)
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {
-        if (application->guests != NULL) {
-            weir_guest_free(application->guests[i]);
-        }
         if (application->files != NULL) {
             weir_guest_file_free(&application->files[i]);
         }
@@ -179,7 +198,7 @@ void weir_application_free(weir_application_t *application)
         }
     }
     free(application->codes);
-    free(application->guests);
+    free(application->apart);
     free(application->files);
     weir_routes_free(application->routes);
     weir_manifest_free(&application->manifest);

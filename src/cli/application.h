@@ -15,11 +15,11 @@ typedef struct weir_application {
     weir_manifest_t manifest;
     weir_routes_t *routes;
     /* Each has one a component; empty or NULL for those that no trigger uses. */
-    weir_guest_file_t *files; /* empty also once the guests have been made */
+    weir_guest_file_t *files; /* empty also once they were let go of */
     weir_guest_code_t **codes;
-    weir_guest_t **guests;     /* NULL also until they have been made */
+    bool *apart;        /* it is placed in an engine of its own */
     uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
-    int standard_error;        /* what standard error was before a trial's child was given another one, or -1 */
+    int standard_error; /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*
@@ -29,7 +29,7 @@ typedef struct weir_application {
  */
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message);
 
-/* What its guests ask of an instance's slot. */
+/* What its guests ask of an instance's slot, all of them together. */
 weir_needs_t weir_application_needs(const weir_application_t *application);
 
 /*
@@ -38,25 +38,36 @@ weir_needs_t weir_application_needs(const weir_application_t *application);
  */
 bool weir_application_fits(const weir_application_t *application, char **ret_message);
 
+/*
+ * What each guest asks of an instance's slot, in the order of the components, those left out that no trigger uses.
+ * Returns an array to be freed with free(3), or NULL when memory ran out.
+ */
+weir_needs_t *weir_application_guest_needs(const weir_application_t *application, size_t *ret_count);
+
+/* Take over where a choice, which was made for these needs, places each guest. */
+void weir_application_place(weir_application_t *application, const weir_choice_t *choice);
+
 /* A configuration for engines of its guests, complete but for the allocator's choice. NULL: memory ran out. */
 wasm_config_t *weir_application_config_new(void);
 
 /*
- * Compile the code that is not there yet, for engines like this one; after a second it says so on standard error. On
- * failure returns false and stores a message, as weir_application_load does. It uses threads.
+ * Compile the code that is not there yet, for engines like this one, but for guests that are placed apart; after a
+ * second it says so on standard error. On failure returns false and stores a message, as weir_application_load does. It
+ * uses threads.
  */
 bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
 
 /*
- * Make a guest for an engine of every component that a trigger uses, at its place in `guests`; the other places are set
- * to NULL. Code that is not there, or does not suit, is compiled. On failure frees those that it has made, and returns
- * false and a message. The application must outlive the guests.
+ * Make a guest of every component that a trigger uses, at its place in `guests`; the other places are set to NULL.
+ * Those that are placed apart are made for `apart`, the others for `engine`; where `apart` is NULL they are left out.
+ * Code that is not there, or does not suit, is compiled. On failure frees those that it has made, and returns false and
+ * a message. The application must outlive the guests.
  */
 bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
-    weir_guest_output_t output, weir_guest_t **guests, char **ret_message);
+    const wasm_engine_t *apart, weir_guest_output_t output, weir_guest_t **guests, char **ret_message);
 
-/* Make its own guests likewise, and let go of their files. */
-bool weir_application_make_guests(weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
+/* Let go of its files: from now on guests are made from the code that is there. */
+void weir_application_free_files(weir_application_t *application);
 
 /* Free what it owns, and zero it. */
 void weir_application_free(weir_application_t *application);

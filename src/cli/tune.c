@@ -171,7 +171,7 @@ static wasmtime_error_t *fill(prepared_t *prepared, wasm_engine_t *engine)
     }
     char *message = NULL;
     if (!weir_application_compile(application, engine, &message) ||
-        !weir_application_link(application, engine, WEIR_GUEST_OUTPUT_DISCARDED, prepared->guests, &message)) {
+        !weir_application_link(application, engine, NULL, WEIR_GUEST_OUTPUT_DISCARDED, prepared->guests, &message)) {
         wasmtime_error_t *error = wasmtime_error_new(message != NULL ? message : "memory ran out");
         free(message);
         return error;

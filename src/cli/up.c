@@ -8,6 +8,7 @@
 #include "cli/bounds.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/serving.h"
 #include "cli/signals.h"
 #include "cli/strategy.h"
 #include "cli/tune.h"
@@ -42,7 +43,7 @@ typedef struct up {
     weir_application_t application;
     weir_listener_t listener;
     weir_choice_t *choice;
-    wasm_engine_t *engine;
+    weir_engines_t engines; /* until the server has them */
     weir_server_t *server;
 } up_t;
 
@@ -128,12 +129,14 @@ static int choose(up_t *up)
     weir_choose_options_t options;
     weir_choose_options_init(&options);
     options.strategy = up->strategy;
-    options.needs = weir_application_needs(&up->application);
     options.needs.concurrency = up->options.max_concurrency;
     options.needs.maximum_memory_bytes = up->options.max_instance_memory_bytes;
+    weir_needs_t *guests = weir_application_guest_needs(&up->application, &options.guest_count);
+    options.guests = options.guest_count > 0 ? guests : NULL;
     weir_choice_free(up->choice);
     up->choice = NULL;
-    weir_status_t status = weir_allocator_choose(&options, &up->choice);
+    weir_status_t status = guests == NULL ? WEIR_ERROR_MEMORY : weir_allocator_choose(&options, &up->choice);
+    free(guests);
     if (status == WEIR_ERROR_UNAVAILABLE) {
         return refuse_choice(up);
     }
@@ -143,25 +146,8 @@ static int choose(up_t *up)
         return EXIT_FAILED;
     }
     weir_choice_prepare_process(up->choice);
+    weir_application_place(&up->application, up->choice);
     return EXIT_FINE;
-}
-
-/* Make the engine of the choice. `ret_refusal` says why it was refused. */
-static bool make_engine(up_t *up, weir_shown_bytes_t *ret_refusal)
-{
-    wasm_config_t *config = weir_application_config_new();
-    if (config == NULL || weir_choice_configure(up->choice, config) != WEIR_OK) {
-        if (config != NULL) {
-            wasm_config_delete(config);
-        }
-        snprintf(ret_refusal->text, sizeof(ret_refusal->text), "out of memory");
-        return false;
-    }
-    wasmtime_error_t *error = weir_engine_new(config, &up->engine, NULL);
-    if (error != NULL) {
-        *ret_refusal = weir_show_error(error);
-    }
-    return error == NULL;
 }
 
 /* Choose and make the engine. What passed its trial can be refused a moment later: then choose once more. */
@@ -174,7 +160,7 @@ static int prepare_engine(up_t *up)
         }
         weir_application_tune(&up->application, up->choice, !up->options.no_trial_requests);
         weir_shown_bytes_t refusal;
-        if (make_engine(up, &refusal)) {
+        if (weir_engines_make(up->choice, &up->engines, &refusal)) {
             return EXIT_FINE;
         }
         weir_log(attempt == 0 ? WEIR_LOG_WARNING : WEIR_LOG_ERROR,
@@ -187,37 +173,8 @@ static int prepare_engine(up_t *up)
 
 /* ---- Serving ----------------------------------------------------------------------------------------------------- */
 
-/* What requests are served with: the engine and the guests, which are its own from now on. */
-static weir_generation_t *make_generation(up_t *up, uint32_t calls)
-{
-    weir_application_t *application = &up->application;
-    size_t count = application->manifest.component_count;
-    weir_generation_engine_t engine = {up->engine, calls};
-    weir_generation_guest_t *guests = calloc(count + 1, sizeof(*guests));
-    if (guests == NULL) {
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        guests[i].guest = application->guests[i];
-    }
-    weir_generation_parts_t parts = {
-        .routes = application->routes, .engines = &engine, .engine_count = 1, .guests = guests, .guest_count = count};
-    weir_generation_t *generation = weir_generation_new(&parts);
-    free(guests);
-    if (generation != NULL) {
-        up->engine = NULL;
-        memset(application->guests, 0, count * sizeof(*application->guests));
-    }
-    return generation;
-}
-
 static int start(up_t *up, uint64_t descriptors)
 {
-    const weir_rung_t *rung = weir_choice_rung(up->choice);
-    uint32_t calls = rung->slots == 0 ? 1 : rung->slots;
-    if (up->options.max_concurrency > 0 && up->options.max_concurrency < calls) {
-        calls = up->options.max_concurrency;
-    }
     weir_server_settings_t settings = {
         .application_name = up->application.manifest.name,
         .application_version = up->application.manifest.version,
@@ -228,10 +185,12 @@ static int start(up_t *up, uint64_t descriptors)
         .drain_timeout_milliseconds = up->options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
     };
     char *message;
-    weir_generation_t *generation = make_generation(up, calls);
+    weir_generation_t *generation =
+        weir_serving_make(&up->application, up->choice, &up->engines, up->options.max_concurrency, &message);
     if (generation == NULL) {
-        return fail(EXIT_FAILED, NULL);
+        return fail(EXIT_INPUT, message);
     }
+    weir_application_free_files(&up->application);
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
     }
@@ -320,9 +279,6 @@ static int run(up_t *up)
     if (status != EXIT_FINE) {
         return status;
     }
-    if (!weir_application_make_guests(&up->application, up->engine, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
     weir_signals_serving();
     status = start(up, descriptors);
     if (status != EXIT_FINE) {
@@ -362,9 +318,7 @@ int weir_up_main(int argc, char **argv)
     int status = run(&up);
     weir_listener_close(&up.listener);
     weir_application_free(&up.application);
-    if (up.engine != NULL) {
-        wasm_engine_delete(up.engine);
-    }
+    weir_engines_free(&up.engines);
     weir_choice_free(up.choice);
     free(up.strategy_warning);
     return status;

@@ -323,7 +323,10 @@ static int link_for_another_kind(int descriptor, void *context)
     if (weir_engine_new(config, &engine, NULL) != NULL)
         return 1;
     char *message = NULL;
-    char made = weir_application_make_guests(application, engine, &message) ? 'y' : 'n';
+    weir_guest_t *guests[8];
+    assert_true(application->manifest.component_count <= 8);
+    bool linked = weir_application_link(application, engine, NULL, WEIR_GUEST_OUTPUT_LOGGED, guests, &message);
+    char made = linked ? 'y' : 'n';
     free(message);
     return write(descriptor, &made, 1) == 1 ? 0 : 1;
 }
@@ -391,7 +394,9 @@ static int prepare_fails(int descriptor, void *context)
     wasmtime_error_message(error, &text);
     snprintf(messages[0], sizeof messages[0], "%.*s", (int)text.size, text.data);
     char *message = NULL;
-    if (weir_application_make_guests(application, engine, &message))
+    weir_guest_t *guests[8];
+    assert_true(application->manifest.component_count <= 8);
+    if (weir_application_link(application, engine, NULL, WEIR_GUEST_OUTPUT_LOGGED, guests, &message))
         return 2;
     snprintf(messages[1], sizeof messages[1], "%s", message);
     return write(descriptor, messages, sizeof messages) == sizeof messages ? 0 : 3;
