@@ -17,9 +17,9 @@ typedef struct weir_application {
     /* Each has one a component; empty or NULL for those that no trigger uses. */
     weir_guest_file_t *files; /* empty also once they were let go of */
     weir_guest_code_t **codes;
-    bool *apart;        /* it is placed in an engine of its own */
+    bool *apart;               /* it is placed in an engine of its own */
     uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
-    int standard_error; /* what standard error was before a trial's child was given another one, or -1 */
+    int standard_error;        /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*

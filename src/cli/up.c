@@ -4,6 +4,7 @@
  */
 #include "cli/up.h"
 
+#include "cli/adapt.h"
 #include "cli/application.h"
 #include "cli/bounds.h"
 #include "cli/help.h"
@@ -43,6 +44,8 @@ typedef struct up {
     weir_application_t application;
     weir_listener_t listener;
     weir_choice_t *choice;
+    weir_trial_server_t *trial_server; /* or NULL, as the next one */
+    weir_adapt_t *adapt;
     weir_engines_t engines; /* until the server has them */
     weir_server_t *server;
 } up_t;
@@ -175,6 +178,11 @@ static int prepare_engine(up_t *up)
 
 static int start(up_t *up, uint64_t descriptors)
 {
+    weir_adapt_settings_t adapting = {.application = &up->application,
+        .choice = up->choice,
+        .trial_server = up->trial_server,
+        .max_concurrency = up->options.max_concurrency};
+    up->adapt = up->trial_server == NULL ? NULL : weir_adapt_new(&adapting);
     weir_server_settings_t settings = {
         .application_name = up->application.manifest.name,
         .application_version = up->application.manifest.version,
@@ -183,6 +191,8 @@ static int start(up_t *up, uint64_t descriptors)
         .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
         .request_timeout_milliseconds = up->options.request_timeout_milliseconds,
         .drain_timeout_milliseconds = up->options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
+        .refused = up->adapt == NULL ? NULL : weir_adapt_refused,
+        .context = up->adapt,
     };
     char *message;
     weir_generation_t *generation =
@@ -193,6 +203,10 @@ static int start(up_t *up, uint64_t descriptors)
     weir_application_free_files(&up->application);
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
+    }
+    if (up->adapt == NULL || !weir_adapt_start(up->adapt, up->server)) {
+        weir_log(WEIR_LOG_WARNING, "the allocator stays as it is when memory gets short: no %s could be had for that",
+            up->trial_server == NULL ? "process" : "thread");
     }
     return EXIT_FINE;
 }
@@ -256,6 +270,9 @@ static int run(up_t *up)
         return fail(EXIT_INPUT, message);
     }
     up->strategy_warning = message;
+    if (weir_trial_server_start(&up->trial_server) != WEIR_OK) {
+        up->trial_server = NULL; /* which is told of when all is ready */
+    }
     if (!weir_application_load(up->options.application, &up->application, &message)) {
         return fail(EXIT_INPUT, message);
     }
@@ -286,6 +303,9 @@ static int run(up_t *up)
     }
     announce(up);
     weir_signals_wait();
+    if (up->adapt != NULL) {
+        weir_adapt_stop(up->adapt);
+    }
     unsigned cut = weir_server_stop(up->server);
     if (cut > 0) {
         weir_log(WEIR_LOG_WARNING, "%u requests had no answer yet when the time to stop was over, and were cut", cut);
@@ -319,6 +339,8 @@ int weir_up_main(int argc, char **argv)
     weir_listener_close(&up.listener);
     weir_application_free(&up.application);
     weir_engines_free(&up.engines);
+    weir_adapt_free(up.adapt);
+    weir_trial_server_stop(up.trial_server);
     weir_choice_free(up.choice);
     free(up.strategy_warning);
     return status;

@@ -1,0 +1,138 @@
+"""Memory gets short while weir serves, or instances are refused: it takes less, and no request fails because of it."""
+# ctest: serial timeout=300
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import all_in_background, hello_load, load
+
+MIB = 1 << 20
+GIB = 1 << 30
+LIMIT = 256 * MIB
+
+# Takes memory until no more than so much is left below its group's limit, says so, and keeps it until its input ends.
+HOG = """
+import mmap, sys
+group, left = sys.argv[1], int(sys.argv[2])
+read = lambda name: int(open(f"{group}/{name}").read())
+pieces = []
+while read("memory.limit_in_bytes") - read("memory.usage_in_bytes") > left:
+    piece = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    piece[:] = b"x" * len(piece)
+    pieces.append(piece)
+print("full", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def group():
+    """A control group of 256 MiB, to which processes can be moved (cgroup v1)."""
+    parent = Path("/sys/fs/cgroup/memory")
+    directory = parent / f"weir-test-{os.getpid()}"
+    try:
+        directory.mkdir()
+        (directory / "memory.limit_in_bytes").write_text(str(LIMIT))
+    except OSError as error:
+        pytest.skip(f"no control group with a memory limit can be made under {parent}: {error}")
+    yield directory
+    deadline = time.monotonic() + 20
+    while (directory / "cgroup.procs").read_text().strip() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    directory.rmdir()
+
+
+def enter(group):
+    """A command that runs another one in the group."""
+    return ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+
+
+@contextlib.contextmanager
+def hog(group, left):
+    """For as long as this lasts, so little is left in the group, until somebody else gives some back."""
+    command = [*enter(group), sys.executable, "-c", HOG, str(group), str(left)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        # The kernel is to end this one rather than the server, should it come to that.
+        Path(f"/proc/{process.pid}/oom_score_adj").write_text("1000")
+        assert process.stdout.readline() == b"full\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def steady_load(server):
+    """Requests all the time; what failed is a list."""
+    failures = []
+    enough = threading.Event()
+
+    def work():
+        while not enough.is_set() and not failures:
+            failures.extend(load(server, 200, 8, hello_load))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield failures
+    finally:
+        enough.set()
+        thread.join()
+
+
+def test_a_control_group_that_is_nearly_full_takes_the_allocator_down_and_fails_no_request(weir, hello, group, serve):
+    server = serve(weir.wrapped(*enter(group)), hello)
+    with steady_load(server) as failures:
+        with hog(group, 8 * MIB):
+            found = server.stderr.wait_for(r"memory is short: (\d+) (MiB|KiB) are left below the control group's", 60)
+            assert found[2] == "KiB" or int(found[1]) < 16, found[0]
+            line = next(line for line in server.stderr.lines if "memory is short" in line)
+            assert re.search(
+                r"the allocator was reduced automatically, and requests go on: (standard|compact) pool, \d+ slots, "
+                r"nothing kept in unused ones, instead of (standard|compact) pool, \d+ slots, up to",
+                line,
+            ), line
+        # And afterwards, with what there is now.
+        assert load(server, 500, 8, hello_load) == []
+    assert failures == []
+
+
+def address_space(process):
+    return int(re.search(r"^VmSize:\s+(\d+) kB$", Path(f"/proc/{process.pid}/status").read_text(), re.M)[1]) * 1024
+
+
+def test_instances_that_the_system_refuses_are_had_later_and_no_request_fails(weir, application, serve):
+    """An address space that holds a few instances of an allocator that takes each from the system."""
+    if shutil.which("prlimit") is None:
+        pytest.skip("prlimit (util-linux) is not installed")
+    server = serve(weir, application, environment={"SPIN_ALLOCATOR": "ondemand"})
+    body = bytes(range(256)) * 4096
+
+    def ask(target):
+        if target == "/wagi/cat":
+            answer = server.request("POST", target, body=iter([b"content-type: a/b\n\n", body]), chunked=True)
+            return answer.status, answer.body == body
+        if target == "/echo/":
+            answer = server.request("POST", target, body=body)
+            return answer.status, answer.body == body
+        return server.get(target).status, True
+
+    targets = ["/wait/200", "/echo/", "/wagi/wait?100", "/wagi/cat"] * 10
+    assert {ask(target) for target in targets[:4]} == {(200, True)}  # and whatever is made once is there
+    limit = address_space(server.process) + 9 * GIB
+    subprocess.run(["prlimit", f"--as={limit}:{limit}", "--pid", str(server.process.pid)], check=True)
+    with all_in_background(ask, targets) as answers:
+        found = [answer() for answer in answers]
+    assert found == [(200, True)] * len(targets), server.log
+    server.stderr.wait_for("no instance could be had, and its request waits: .*Cannot allocate memory")
+    server.stderr.wait_for("memory is short: instances were refused")
