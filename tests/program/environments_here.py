@@ -156,8 +156,10 @@ class Native(Environment):
                 server.wait_until_serving(timeout)
                 seconds = time.monotonic() - server.started
             except Expired:
-                if server.process.poll() is None:
-                    server.stderr.wait_for_end(0)
+                # Its output has ended, so it is about to; or its time is over.
+                try:
+                    server.process.wait(max(1.0, server.started + timeout - time.monotonic()))
+                except subprocess.TimeoutExpired:
                     raise Expired(f"{self.name}: not serving after {timeout} s\n{server.log}") from None
             if seconds is not None:
                 with ThreadPoolExecutor(at_once) as pool:
