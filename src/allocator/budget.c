@@ -21,7 +21,7 @@ enum {
     MEMORY_PAGES_DEFAULT = 20, /* of 64 KiB: what small C and Rust guests begin with */
     CORE_INSTANCES_DEFAULT = 8,
     TABLE_ELEMENTS_DEFAULT = 1000,
-    MAPPINGS_RESERVED = 1024, /* for the program itself */
+    MAPPINGS_RESERVED = 1024, /* for the program itself, or half of what is there */
     MAPPINGS_PER_STACK = 2,   /* guard, stack */
     MAPPINGS_PER_MEMORY = 4,  /* before the image, image, after it, inaccessible */
 };
@@ -35,9 +35,12 @@ static const uint64_t instance_keeps = 64 * KIB;
 /* An engine by itself, and what its first instance loads. A trial has it too, beside what is kept from it. */
 static const uint64_t engine_bytes = 16 * MIB;
 
-/* With less than this beside the engine no program serves anything: weir's threads and heap take as much at the least.
+/*
+ * With less than this beside the engine no program serves anything: weir's threads and heap take as much at the least. Of
+ * writable memory it is more, since a stack's whole size counts.
  */
 static const uint64_t program_least = 4 * MIB;
+static const uint64_t program_least_writable = 10 * MIB;
 
 /* Compiling takes some multiple of the wasm file, for a while; its result stays. */
 static const uint64_t compile_factor = 8;
@@ -141,13 +144,14 @@ static void bound_commit(const weir_facts_t *facts, const weir_needs_t *needs, w
         uint64_t kept = facts->commit_reserve.knowledge == WEIR_KNOWN ? facts->commit_reserve.value : 0;
         uint64_t taken = weir_add(weir_add(facts->commit_used.value, kept), engine_bytes);
         uint64_t left = subtract(facts->commit_limit.value, taken);
+        left = left < program_least_writable ? 0 : left;
         budgets->commit_margin = least(margin, left / 2);
         tighten(&budgets->commit, left - budgets->commit_margin, facts->commit_limit.value, WEIR_LIMIT_COMMIT);
     }
     if (facts->data_limit.knowledge == WEIR_KNOWN) {
         uint64_t used = facts->data_used.knowledge == WEIR_KNOWN ? facts->data_used.value : 16 * MIB;
         uint64_t left = subtract(facts->data_limit.value, weir_add(used, engine_bytes));
-        left = left < program_least ? 0 : left;
+        left = left < program_least_writable ? 0 : left;
         uint64_t kept = least(margin + weir_facts_processors(facts) * 10 * MIB, left / 2);
         budgets->commit_margin = kept > budgets->commit_margin ? kept : budgets->commit_margin;
         tighten(&budgets->commit, left - kept, facts->data_limit.value, WEIR_LIMIT_DATA);
@@ -179,8 +183,9 @@ void weir_budgets_make(
     bound_resident(facts, needs, &budgets);
     if (facts->mappings_limit.knowledge == WEIR_KNOWN) {
         uint64_t used = facts->mappings_used.knowledge == WEIR_KNOWN ? facts->mappings_used.value : 256;
-        tighten(&budgets.mappings, subtract(facts->mappings_limit.value, weir_add(used, MAPPINGS_RESERVED)),
-            facts->mappings_limit.value, WEIR_LIMIT_MAPPINGS);
+        uint64_t left = subtract(facts->mappings_limit.value, used);
+        tighten(&budgets.mappings, left - least(MAPPINGS_RESERVED, left / 2), facts->mappings_limit.value,
+            WEIR_LIMIT_MAPPINGS);
     }
     *ret_budgets = budgets;
 }

@@ -61,7 +61,8 @@ bool weir_signals_init(void)
     sigemptyset(&action.sa_mask);
     sigemptyset(&ignore.sa_mask);
     return sem_init(&arrived, 0, 0) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
-           sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+           sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
+           sigaction(SIGXFSZ, &ignore, NULL) == 0; /* RLIMIT_FSIZE counts memfds, too: an error will do */
 }
 
 void weir_signals_serving(void)
