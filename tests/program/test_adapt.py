@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import all_in_background, hello_load, load
+from conftest import prlimit_address_space
+from harness import Component, all_in_background, hello_load, load, write_application
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -136,3 +137,71 @@ def test_instances_that_the_system_refuses_are_had_later_and_no_request_fails(we
     assert found == [(200, True)] * len(targets), server.log
     server.stderr.wait_for("no instance could be had, and its request waits: .*Cannot allocate memory")
     server.stderr.wait_for("memory is short: instances were refused")
+
+
+# ---- Placement -------------------------------------------------------------------------------------------------------
+
+
+def number(value):
+    """An unsigned number as WebAssembly writes it (LEB128)."""
+    encoded = b""
+    while value > 127:
+        encoded += bytes([value % 128 + 128])
+        value //= 128
+    return encoded + bytes([value])
+
+
+def section(kind, *items):
+    content = number(len(items)) + b"".join(items)
+    return bytes([kind]) + number(len(content)) + content
+
+
+def named(text):
+    return number(len(text)) + text.encode()
+
+
+def module_with_memory(pages, text):
+    """A WAGI module that has so much memory from the beginning, and answers with a text."""
+    answer = b"content-type: text/plain\n\n" + text.encode()
+    vector = (16).to_bytes(4, "little") + len(answer).to_bytes(4, "little")
+    fd_write = b"\x41\x01\x41\x00\x41\x01\x41\x08\x10\x00\x1a"  # fd_write(1, 0, 1, 8), and drop what it says
+    body = b"\x00" + fd_write + b"\x0b"
+    return b"\0asm\1\0\0\0" + b"".join(
+        [
+            section(1, b"\x60\x00\x00", b"\x60\x04\x7f\x7f\x7f\x7f\x01\x7f"),
+            section(2, named("wasi_snapshot_preview1") + named("fd_write") + b"\x00\x01"),
+            section(3, b"\x00"),
+            section(5, b"\x00" + number(pages)),
+            section(7, named("memory") + b"\x02\x00", named("_start") + b"\x00\x01"),
+            section(10, number(len(body)) + body),
+            section(
+                11,
+                b"\x00\x41\x00\x0b" + number(len(vector)) + vector,
+                b"\x00\x41\x10\x0b" + number(len(answer)) + answer,
+            ),
+        ]
+    )
+
+
+def test_a_guest_too_large_for_the_others_pool_is_served_beside_it(weir_checked, guest, tmp_path, serve):
+    large = tmp_path / "large.wasm"
+    large.write_bytes(module_with_memory(1400, "large"))  # 88 MiB
+    components = [
+        Component("echo", "/echo/...", guest("http_echo")),
+        Component("large", "/large", large, wagi=True),
+        Component("wait", "/wait/...", guest("http_wait")),
+    ]
+    program = weir_checked
+    if program.flavour == "release":  # AddressSanitizer needs more address space than that
+        program = prlimit_address_space(program, 2 * GIB)
+    server = serve(program, write_application(tmp_path / "application", components))
+    targets = ["/echo/", "/large", "/wait/50"] * 20
+    with all_in_background(server.get, targets) as answers:
+        for target, answer in zip(targets, answers):
+            response = answer()
+            assert response.status == 200, (target, server.log)
+            assert response.body == {"/large": b"large", "/wait/50": b"waited\n"}.get(target, b"")
+    if program is not weir_checked:
+        assert re.search(r"allocator: compact pool, \d+ slots of (\d+) MiB", server.stdout.text), server.log
+        slot = int(re.search(r"slots of (\d+) MiB", server.stdout.text)[1])
+        assert slot < 88, f"it was not placed apart, and nothing was shown\n{server.log}"
