@@ -129,7 +129,8 @@ static void answer_early(weir_connection_t *connection)
     if (weir_early_is_too_late(connection)) {
         return;
     }
-    if (connection->answer.status == 0 && connection->task->state == WEIR_EXCHANGE_FAILED) {
+    weir_task_t *task = connection->task;
+    if (connection->answer.status == 0 && task != NULL && task->state == WEIR_EXCHANGE_FAILED) {
         take_failure(connection);
     }
     if (!weir_early_start(connection)) {

@@ -50,16 +50,15 @@ static void tell_left_out(weir_notice_t kind, unsigned left_out)
 void weir_notice(weir_loop_t *loop, weir_notice_t kind, const char *format, ...)
 {
     unsigned left_out;
-    if (!may_write(loop, kind, true, &left_out)) {
-        return;
-    }
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    tell_left_out(kind, left_out);
-    weir_log(words[kind].level, "%s", text);
+    if (may_write(loop, kind, true, &left_out)) {
+        tell_left_out(kind, left_out);
+        weir_log(words[kind].level, "%s", text);
+    }
 }
 
 void weir_notice_flush(weir_loop_t *loop)
