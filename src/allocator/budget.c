@@ -36,8 +36,8 @@ static const uint64_t instance_keeps = 64 * KIB;
 static const uint64_t engine_bytes = 16 * MIB;
 
 /*
- * With less than this beside the engine no program serves anything: weir's threads and heap take as much at the least. Of
- * writable memory it is more, since a stack's whole size counts.
+ * With less than this beside the engine no program serves anything: weir's threads and heap take as much at the least.
+ * Of writable memory it is more, since a stack's whole size counts.
  */
 static const uint64_t program_least = 4 * MIB;
 static const uint64_t program_least_writable = 10 * MIB;

@@ -74,14 +74,22 @@ static bool search(const making_t *making, const weir_needs_t *needs, weir_strat
     return true;
 }
 
-/* What the pool has is not there for the guests that are placed apart. */
-static void take_from_facts(weir_facts_t *facts, const weir_decided_t *decided)
+/* What some instances have is not there for others. */
+static void take_from_facts(weir_facts_t *facts, const weir_rung_t *rung, const weir_needs_t *needs, uint32_t slots)
 {
-    weir_rung_t rung = decided->ladder[decided->index].rung;
-    weir_cost_t cost = weir_rung_cost(&rung, &decided->needs, weir_facts_page_size(facts), rung.slots);
+    weir_cost_t cost = weir_rung_cost(rung, needs, weir_facts_page_size(facts), slots);
     facts->address_space_used.value = weir_add(facts->address_space_used.value, cost.address);
     facts->commit_used.value = weir_add(facts->commit_used.value, cost.commit);
     facts->data_used.value = weir_add(facts->data_used.value, cost.commit);
+}
+
+/* The pool must leave room for the guests that are placed apart: for as many instances as there are processors. */
+static void keep_room_apart(weir_facts_t *facts, const weir_needs_t *rest)
+{
+    weir_needs_t needs;
+    weir_needs_complete(facts, rest, &needs);
+    const weir_rung_t rung = {.tier = WEIR_TIER_ONDEMAND, .stack_bytes = UINT64_C(2) << 20};
+    take_from_facts(facts, &rung, &needs, weir_facts_processors(facts));
 }
 
 static bool decide(const making_t *making)
@@ -97,10 +105,15 @@ static bool decide(const making_t *making)
     decision->strategy = making->options->strategy;
     decision->apart_count = placement->apart_count;
     memcpy(decision->apart, placement->apart, sizeof decision->apart);
+    const weir_facts_t facts = choice->facts;
+    if (placement->apart_count > 0) {
+        keep_room_apart(&choice->facts, &placement->rest);
+    }
     bool good = search(making, &placement->pool, decision->strategy, &decision->pool);
+    choice->facts = facts;
     if (good && placement->apart_count > 0 && decision->pool.index != SIZE_MAX) {
-        weir_facts_t facts = choice->facts;
-        take_from_facts(&choice->facts, &decision->pool);
+        const weir_rung_t *pool = &decision->pool.ladder[decision->pool.index].rung;
+        take_from_facts(&choice->facts, pool, &decision->pool.needs, pool->slots);
         good = search(making, &placement->rest, WEIR_STRATEGY_ONDEMAND, &decision->rest);
         choice->facts = facts;
     }
