@@ -39,8 +39,11 @@ if(WEIR_SANITIZE STREQUAL "address")
     set(sanitize -fsanitize=address,undefined -fno-sanitize-recover=all)
 elseif(WEIR_SANITIZE STREQUAL "thread")
     set(sanitize -fsanitize=thread)
+elseif(WEIR_SANITIZE STREQUAL "fuzzer")
+    # Without its main program, which the fuzzers alone have
+    set(sanitize -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
 elseif(WEIR_SANITIZE)
-    message(FATAL_ERROR "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it can be address or thread")
+    message(FATAL_ERROR "WEIR_SANITIZE is '${WEIR_SANITIZE}'; it can be address, thread or fuzzer")
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     # What distributions build with; some compilers define the first by themselves, to another value.
     target_compile_options(weir_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)

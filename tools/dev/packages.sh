@@ -61,6 +61,7 @@ need_to_build() {
 need_to_test() {
     need_to_format
     need_command clang-tidy clang-tidy
+    have_fuzzer_runtime || need "clang's run-time library for fuzzers" @fuzzer_runtime
     need_command shellcheck shellcheck
     need_header cmocka.h libcmocka-dev
     need_command "qemu-$machine" qemu-user
@@ -117,19 +118,37 @@ apt_offers() {
     [[ -n $candidate ]] && dpkg --compare-versions "$candidate" ge "$2"
 }
 
-# The package of clang's run-time library for wasm32 carries clang's version in its name.
-choose_wasm_runtime() {
+# The packages of clang's run-time libraries carry clang's version in their names: the one that is here, or that which
+# there will be.
+clang_version() {
     local version
     if command -v clang >/dev/null; then
         version=$(clang -dumpversion)
     else
         version=$(LC_ALL=C apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: *clang-\([0-9]*\)$/\1/p' | head -n 1)
     fi
-    if [[ -n $version ]]; then
-        printf 'libclang-rt-%s-dev-wasm32' "${version%%.*}"
-    else
-        printf 'libclang-rt-dev-wasm32'
-    fi
+    printf '%s' "${version%%.*}"
+}
+
+choose_wasm_runtime() {
+    local version
+    version=$(clang_version)
+    printf 'libclang-rt-%sdev-wasm32' "${version:+$version-}"
+}
+
+choose_fuzzer_runtime() {
+    local version
+    version=$(clang_version)
+    printf 'libclang-rt-%sdev' "${version:+$version-}"
+}
+
+# have_fuzzer_runtime: the library with libFuzzer's main program, wherever this clang keeps it
+have_fuzzer_runtime() {
+    local found
+    for found in "$(clang -print-resource-dir 2>/dev/null)"/lib/*/libclang_rt.fuzzer*.a; do
+        [[ -e $found ]] && return
+    done
+    return 1
 }
 
 # Pick, for every missing thing, the first of its packages that this system has. Fills `packages`; what no package here
