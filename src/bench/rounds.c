@@ -26,6 +26,9 @@ static const double close_factor = 1.25;
 /* Samples whose median is this close to their lower decile, as a part of it, need no more. */
 static const double firm_spread = 0.05;
 
+/* Of timing in a trial, in milliseconds: the shorter a batch, the more of them nothing disturbs. */
+static const double time_most = 48;
+
 typedef struct race {
     const weir_rounds_t *rounds;
     weir_cell_t *cells;
@@ -93,6 +96,7 @@ static void time_cell(race_t *race, size_t index)
     weir_plan_t plan;
     weir_plan_make(rounds->facts, rounds->needs, rounds->budgets, &cell->rung, WEIR_DEPTH_FULL, 0, &plan);
     plan.hold = plan.threads;
+    plan.time_milliseconds = plan.time_milliseconds < time_most ? plan.time_milliseconds : time_most;
     /* The process of the trial is the program here: what is kept back for that is its own, for malloc's arenas too. */
     plan.reserve_address = 0;
     plan.reserve_commit = 0;

@@ -15,7 +15,7 @@
 
 enum {
     WEIR_ROUNDS_MOST = 50,
-    WEIR_ROUNDS_FINAL = 4, /* for the best there are up to so many times the rounds more */
+    WEIR_ROUNDS_FINAL = 8, /* for the best there are up to so many times the rounds more */
     WEIR_SAMPLES_MAX = (1 + WEIR_ROUNDS_FINAL) * WEIR_ROUNDS_MOST,
 };
 
@@ -48,7 +48,7 @@ typedef struct weir_measure {
  * Time those of `count` cells that are not dropped; the first is the choice. One trial is one sample. In each round
  * every cell has one, in an order of its own; a cell that costs more than three times the best after two rounds has no
  * more. Then the choice and those that come close to the best have as many rounds again, since among many cells the
- * lowest of few samples is so by luck; and up to four times as many where the samples of the choice or of the best are
+ * lowest of few samples is so by luck; and up to eight times as many where the samples of the choice or of the best are
  * far apart, as they are on a busy machine. A cell whose trial fails is dropped with what the verdict says, when it
  * passed before only the second time. Rounds are left out where time does not suffice for a whole one.
  */

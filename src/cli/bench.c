@@ -58,14 +58,12 @@ typedef struct bench_options {
 static bool parse_rounds(const char *text, uint32_t *ret_rounds)
 {
     uint32_t number = 0;
-    const char *at = text == NULL ? "" : text;
+    const char *at = text;
     for (; *at >= '0' && *at <= '9' && number <= WEIR_ROUNDS_MOST; at++) {
         number = number * 10 + (uint32_t)(*at - '0');
     }
-    if (text == NULL || *at != '\0' || number == 0 || number > WEIR_ROUNDS_MOST) {
-        weir_log(WEIR_LOG_ERROR,
-            text == NULL ? "--rounds needs a number from 1 to %d%s" : "--rounds is a number from 1 to %d, not '%s'",
-            WEIR_ROUNDS_MOST, text == NULL ? "" : text);
+    if (*at != '\0' || number == 0 || number > WEIR_ROUNDS_MOST) {
+        weir_log(WEIR_LOG_ERROR, "--rounds is '%s'; give a number from 1 to %d", text, WEIR_ROUNDS_MOST);
         return false;
     }
     *ret_rounds = number;
@@ -82,7 +80,7 @@ static bool parse_options(int argc, char **argv, bench_options_t *ret_options)
             options.json = true;
         } else if (strcmp(argv[i], "--rounds") == 0) {
             i++;
-            if (!parse_rounds(i < argc ? argv[i] : NULL, &options.rounds)) {
+            if (!parse_rounds(i < argc ? argv[i] : "", &options.rounds)) {
                 return false;
             }
         } else if (strncmp(argv[i], rounds_is, strlen(rounds_is)) == 0) {

@@ -154,26 +154,27 @@ static void print_cell(const weir_cell_t *cell, bool chosen)
         weir_size_text(rung->slot_bytes).text, pool ? weir_size_text(rung->memory_keep_resident_bytes).text : "-");
 }
 
-static const weir_measure_t *sorted_by; /* qsort has no context; the program has one thread here */
-
-static int compare_costs(const void *first, const void *second)
+/* The cells that were timed, the cheapest first. Returns how many. */
+static size_t sort_timed(const weir_bench_result_t *result, size_t order[WEIR_GRID_CELLS])
 {
-    const weir_measure_t *a = &sorted_by[*(const size_t *)first];
-    const weir_measure_t *b = &sorted_by[*(const size_t *)second];
-    return a->microseconds < b->microseconds ? -1 : a->microseconds > b->microseconds ? 1 : 0;
+    size_t count = 0;
+    for (size_t i = 0; i < result->count; i++) {
+        if (result->cells[i].dropped[0] != '\0') {
+            continue;
+        }
+        size_t at = count++;
+        for (; at > 0 && result->measures[order[at - 1]].microseconds > result->measures[i].microseconds; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+    return count;
 }
 
 static void print_timed(const weir_bench_result_t *result)
 {
     size_t order[WEIR_GRID_CELLS];
-    size_t count = 0;
-    for (size_t i = 0; i < result->count; i++) {
-        if (result->cells[i].dropped[0] == '\0') {
-            order[count++] = i;
-        }
-    }
-    sorted_by = result->measures;
-    qsort(order, count, sizeof order[0], compare_costs);
+    size_t count = sort_timed(result, order);
     print_head();
     printf(" %10s %8s %7s %7s\n", "us", "x best", "spread", "rounds");
     for (size_t i = 0; i < count; i++) {

@@ -1,0 +1,235 @@
+"""weir bench allocator: the choice against a fixed grid, for people and as JSON; its options, limits and ends."""
+# ctest: serial timeout=900
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import prlimit_address_space
+from harness import Expired
+
+GIB = 1 << 30
+MIB = 1 << 20
+TWO_MINUTES = 120
+CELLS = 1 + 4 * 3 * 3 + 4
+
+
+def bench(program, *arguments, status=0, **options):
+    done = program.run("bench", "allocator", "--json", *arguments, **{"seconds": TWO_MINUTES, **options})
+    assert done.status == status, done
+    return json.loads(done.stdout), done  # fails when anything else stands on standard output
+
+
+def check(report):
+    """What holds for every report of a choice that was timed."""
+    assert report["version"] == 1
+    cells = report["cells"]
+    assert len(cells) == CELLS
+    assert [cell["chosen"] for cell in cells] == [True] + [False] * (CELLS - 1)
+    timed = [cell for cell in cells if "dropped" not in cell]
+    for cell in cells:
+        assert cell["kind"] == ("ondemand" if cell["tier"] == "ondemand" else "pool"), cell
+        assert cell.get("dropped", "timed"), "dropped without a reason"
+    for cell in timed:
+        assert cell["microseconds"] > 0 and cell["rounds"] >= 1 and cell["spread"] >= 0, cell
+        assert len(cell["samples"]) == cell["rounds"]
+        assert min(cell["samples"]) <= cell["microseconds"] * 1.0001 <= max(cell["samples"]) * 1.001, cell
+    choice = report["choice"]
+    for key in ("slots", "slot_bytes", "memory_keep_resident_bytes", "microseconds"):
+        assert choice[key] == cells[0][key]
+    best = min(cell["microseconds"] for cell in timed)
+    assert cells[report["best"]]["microseconds"] == best
+    assert report["regret"] == pytest.approx(choice["microseconds"] / best - 1, abs=1e-4)
+    assert report["regret"] >= 0
+    return cells
+
+
+def test_the_grid_is_the_one_that_is_promised_and_needs_no_application(weir_checked, tmp_path):
+    remembered = tmp_path / "cache"
+    report, done = bench(
+        weir_checked, "--rounds", "1", directory=tmp_path, environment={"XDG_CACHE_HOME": str(remembered)}
+    )
+    cells = check(report)
+    assert done.stderr == "", done
+    wanted = report["needs"]["concurrency"]
+    least = report["needs"]["minimum_memory_bytes"]
+    needed = max(8, 2 * report["facts"]["processors"])
+    grid = {(cell["slot_bytes"], cell["slots"]) for cell in cells[1:] if cell["kind"] == "pool"}
+    counts = [wanted, max(wanted // 4, needed), needed]
+    assert grid == {(size, count) for size in (4 * GIB, 64 * MIB, 16 * MIB, least) for count in counts}
+    kept = {cell["memory_keep_resident_bytes"] for cell in cells[1:] if cell["slot_bytes"] == 16 * MIB}
+    assert {0, 2 * MIB} < kept and len(kept) == 3
+    assert [cell["slot_bytes"] for cell in cells if cell["kind"] == "ondemand"][-4:] == [4 * GIB, 256 * MIB, 16 * MIB, 0]
+    assert not remembered.exists(), "the choice was to be made anew, and not to be remembered"
+
+
+@pytest.mark.parametrize("size", [64 * GIB, GIB, 400 * MIB], ids=lambda size: f"{size // MIB} MiB")
+def test_what_a_limit_leaves_no_room_for_is_dropped_and_names_the_limit(weir, size):
+    report, _ = bench(prlimit_address_space(weir, size), "--rounds", "1")
+    cells = check(report)
+    large = [cell for cell in cells if cell["slot_bytes"] == 4 * GIB and cell["slots"] > 100 and cell["kind"] == "pool"]
+    assert large and all("RLIMIT_AS" in cell["dropped"] for cell in large), large
+    assert any("dropped" not in cell for cell in cells[1:]), "nothing but the choice was timed"
+    assert report["facts"]["address_space_limit"] == size
+
+
+def test_under_qemu_user_it_is_done_in_two_minutes(weir, qemu_user):
+    began = time.monotonic()
+    report, _ = bench(weir.wrapped(qemu_user))
+    took = time.monotonic() - began
+    assert took < TWO_MINUTES and report["seconds"] < took
+    cells = check(report)
+    assert report["facts"]["emulated"] == 1, "the process that chose had left the emulator"
+    assert sum("dropped" not in cell for cell in cells) > 20
+    assert any("emulator" in cell.get("dropped", "") for cell in cells)
+
+
+def test_a_strategy_binds_the_choice_and_regret_tells_its_price(weir):
+    report, _ = bench(weir, "--rounds=2", environment={"SPIN_ALLOCATOR": "ondemand"})
+    cells = check(report)
+    assert report["strategy"] == "ondemand" and report["choice"]["tier"] == "ondemand"
+    assert any(cell["kind"] == "pool" and "dropped" not in cell for cell in cells)
+    assert report["regret"] > 0.5, "a pool is several times cheaper"
+
+
+def test_when_nothing_works_it_says_so_and_fails(weir):
+    limited = prlimit_address_space(weir, GIB)
+    report, done = bench(limited, status=1, environment={"SPIN_ALLOCATOR": "pooling"})
+    assert report["regret"] is None and report["choice"] is None and report["cells"] == []
+    assert "ulimit -v" in report["notice"] and "ulimit -v" in done.stderr, done
+    for_people = limited.run("bench", "allocator", environment={"SPIN_ALLOCATOR": "pooling"})
+    assert for_people.status == 1 and for_people.stdout == "" and "ulimit -v" in for_people.stderr, for_people
+
+
+def test_for_a_person_there_is_a_table_with_the_choice_marked_and_the_regret(weir):
+    done = prlimit_address_space(weir, 8 * GIB).run("bench", "allocator", "--rounds", "1", seconds=TWO_MINUTES)
+    assert done.status == 0 and done.stderr == "", done
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("  -> pool") for line in lines) == 1, done
+    assert any(re.match(r" +pool +\d+ +16 MiB +128 KiB +\d+\.\d +\d+\.\d\d +\d+ % +\d+", line) for line in lines), done
+    costs = [float(found[1]) for line in lines if (found := re.match(r".{41} +(\d+\.\d) +\d+\.\d\d +\d+ %", line))]
+    assert len(costs) > 10 and costs == sorted(costs), done
+    assert any("RLIMIT_AS (8 GiB)" in line for line in lines), done
+    assert re.match(r"Regret: \d+\.\d %", lines[-1]), done
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["bench"], "bench allocator"),
+        (["bench", "memory"], "memory"),
+        (["bench", "allocator", "allocator"], "allocator"),
+        (["bench", "allocator", "--fast"], "--fast"),
+        (["bench", "allocator", "--rounds"], "1 to 50"),
+        (["bench", "allocator", "--rounds", "0"], "'0'"),
+        (["bench", "allocator", "--rounds=51"], "'51'"),
+        (["bench", "allocator", "--rounds", "5x"], "'5x'"),
+        (["bench", "allocator", "--rounds", "99999999999999999999"], "1 to 50"),
+        (["bench", "allocator", "--rounds", ""], "1 to 50"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(weir_checked, arguments, word):
+    done = weir_checked.run(*arguments, seconds=15)
+    assert done.status == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done
+    assert word in done.stderr, done
+
+
+def test_a_wrong_environment_is_one_line_and_status_2(weir):
+    done = weir.run("bench", "allocator", environment={"SPIN_ALLOCATOR": "pool"}, seconds=15)
+    assert done.status == 2 and done.stderr.count("\n") == 1 and "SPIN_ALLOCATOR" in done.stderr, done
+
+
+@pytest.mark.parametrize("arguments", [["bench", "--help"], ["bench", "allocator", "-h"]])
+def test_help_tells_options_and_statuses(weir_checked, arguments):
+    done = weir_checked.run(*arguments, seconds=15)
+    assert done.status == 0 and done.stderr == "", done
+    for word in ("--json", "--rounds", "Regret", "Exit status"):
+        assert word in done.stdout, done
+
+
+def processes_of_session(session):
+    """Those that have not ended."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (directory / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[3]) == session and fields[0] not in "ZX":
+            found.append(int(directory.name))
+    return found
+
+
+def wait_until(condition, what, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Expired(f"{what}: not within {seconds} s")
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("phase", ["choosing", "round 1"])
+def test_a_signal_ends_it_at_once_with_its_children(weir, number, phase):
+    seen = threading.Event()
+    text = []
+
+    def read(descriptor):
+        while chunk := read_terminal(descriptor):
+            text.append(chunk)
+            if phase.encode() in b"".join(text):
+                seen.set()
+
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        weir.command("bench", "allocator", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=its,
+        env=weir.full_environment(),
+        start_new_session=True,
+    )
+    os.close(its)
+    reader = threading.Thread(target=read, args=(ours,), daemon=True)
+    reader.start()
+    try:
+        assert seen.wait(60), f"no '{phase}' on the terminal: {b''.join(text)!r}"
+        wait_until(lambda: len(processes_of_session(process.pid)) > 1, "a child")
+        process.send_signal(number)  # to it alone, not to its group as a terminal would
+        output, _ = process.communicate(timeout=5)
+        assert process.returncode == -number and output == b""
+        wait_until(lambda: not processes_of_session(process.pid), "the end of the children", 5)
+    finally:
+        process.kill()
+        process.wait()
+        reader.join(10)
+        os.close(ours)
+
+
+def read_terminal(descriptor):
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # how Linux tells that nobody has the other end any more
+        return b""
+
+
+def test_its_output_goes_to_a_full_disk_with_an_error(weir):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            prlimit_address_space(weir, 400 * MIB).command("bench", "allocator", "--rounds", "1", "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=weir.full_environment(),
+            timeout=TWO_MINUTES,
+            check=False,
+        )
+    assert done.returncode == 1, done
+    assert b"No space left" in done.stderr, done
