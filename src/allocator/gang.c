@@ -40,7 +40,7 @@ static void *run_member(void *argument)
 
 unsigned weir_gang_run(unsigned threads, weir_gang_function_t function, void *context)
 {
-    pthread_t handles[THREADS_MOST];
+    pthread_t handles[THREADS_MOST] = {0};
     member_t members[THREADS_MOST];
     weir_gang_t gang = {.function = function,
         .context = context,

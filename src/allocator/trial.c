@@ -86,9 +86,9 @@ static void judge_refusal(
 
 /* ---- Verdicts on reports ----------------------------------------------------------------------------------------- */
 
-static bool is_measured(double value, double most)
+static bool is_measured(double value)
 {
-    return isfinite(value) && value > 0 && value < most;
+    return isfinite(value) && value > 0 && value < microseconds_most;
 }
 
 static bool is_text(const char *text, size_t size)
@@ -112,7 +112,7 @@ static bool are_costs(const weir_plan_t *plan, const weir_probe_report_t *report
     bool one = plan->time_milliseconds == 0;
     for (uint32_t i = 0; i < count_costs(plan); i++) {
         double cost = report->microseconds[i];
-        if (cost != 0 && !is_measured(cost, microseconds_most)) {
+        if (cost != 0 && !is_measured(cost)) {
             return false;
         }
         one = one || cost != 0;
@@ -130,7 +130,7 @@ static bool is_report(const weir_plan_t *plan, const weir_probe_report_t *report
     }
     switch ((weir_outcome_t)report->outcome) {
     case WEIR_OUTCOME_PASSED:
-        return is_measured(report->engine_milliseconds, microseconds_most) && are_costs(plan, report);
+        return is_measured(report->engine_milliseconds) && are_costs(plan, report);
     case WEIR_OUTCOME_REFUSED:
     case WEIR_OUTCOME_CONTENTS:
     case WEIR_OUTCOME_SYSTEM:

@@ -27,7 +27,8 @@ char *weir_fault_strndup(const char *text, size_t size);
 int weir_fault_vasprintf(char **ret_text, const char *format, va_list arguments);
 int weir_fault_asprintf(char **ret_text, const char *format, ...);
 
-extern const char __executable_start[]; /* the linker's: addresses in a report are counted from here */
+/* The linker makes this name; addresses in a report are counted from here. NOLINTNEXTLINE(cert-dcl37-c) */
+extern const char __executable_start[];
 
 static atomic_ulong asked;
 static unsigned long first; /* 0: none is refused */

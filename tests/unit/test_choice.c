@@ -19,6 +19,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "temporary.h"
+
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
@@ -398,7 +400,6 @@ static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_po
 static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **state)
 {
     char directory[] = "/tmp/weir-choice-XXXXXX";
-    char command[64];
     weir_facts_t facts = generous();
     weir_choose_options_t options;
     unsigned trials = 0;
@@ -432,8 +433,7 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     assert_false(weir_choice_is_remembered(third));
     weir_choice_free(third);
     weir_choice_free(first);
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(temporary_remove(directory), 0);
 }
 
 static void assert_says(const char *text, const char *words)

@@ -22,6 +22,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "temporary.h"
+
 enum { PATIENT = 30000, SHORT = 500 };
 
 /* A guest that writes 3 MiB from the start of its memory, each page once. */
@@ -228,7 +230,6 @@ static void a_setting_that_does_not_work_is_left_out(void **state)
 static void what_was_timed_before_is_only_prepared(void **state)
 {
     char directory[] = "/tmp/weir-workload-XXXXXX";
-    char command[64];
     (void)state;
     assert_non_null(mkdtemp(directory));
     weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, directory);
@@ -251,8 +252,7 @@ static void what_was_timed_before_is_only_prepared(void **state)
     assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
     assert_true(atomic_load(work.cycles) > 0);
     weir_choice_free(choice);
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(temporary_remove(directory), 0);
 }
 
 static void what_cannot_be_tuned_is_refused(void **state)
