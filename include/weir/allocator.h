@@ -108,7 +108,6 @@ typedef enum weir_processor_flag {
     WEIR_X86_ERMS = 20,    /* fast string stores: how pages are cleared */
     WEIR_X86_PKU = 21,     /* protection keys, in the processor */
     WEIR_X86_OSPKE = 22,   /* and switched on by the kernel */
-    WEIR_X86_LA57 = 23,    /* 57 bits of virtual address */
     WEIR_ARM_ASIMD = 32,   /* Advanced SIMD */
     WEIR_ARM_ATOMICS = 33, /* LSE */
     WEIR_ARM_FP16 = 34,

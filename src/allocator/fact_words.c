@@ -76,7 +76,6 @@ const char *weir_processor_flag_name(unsigned bit)
         [WEIR_X86_ERMS] = "erms",
         [WEIR_X86_PKU] = "pku",
         [WEIR_X86_OSPKE] = "ospke",
-        [WEIR_X86_LA57] = "la57",
         [WEIR_ARM_ASIMD] = "asimd",
         [WEIR_ARM_ATOMICS] = "atomics",
         [WEIR_ARM_FP16] = "asimdhp",

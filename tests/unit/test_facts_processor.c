@@ -65,7 +65,7 @@ static void flags_count_only_where_their_registers_are_kept(void **state)
         {7, 1, {UINT32_MAX, 0, 0, 0}},
     };
     const uint64_t plain = 0x3ff & ~(UINT64_C(1) << WEIR_X86_FMA);
-    const uint64_t rest = UINT64_C(0xf) << WEIR_X86_ERMS;
+    const uint64_t rest = UINT64_C(7) << WEIR_X86_ERMS;
     const uint64_t avx = UINT64_C(0xf) << WEIR_X86_FMA;
     const uint64_t avx512 = UINT64_C(0x7f) << WEIR_X86_AVX512F;
     (void)state;
@@ -120,7 +120,7 @@ static void every_flag_has_a_name_of_its_own(void **state)
             assert_true(other == NULL || strcmp(name, other) != 0);
         }
     }
-    assert_int_equal(named, 24 + 10);
+    assert_int_equal(named, 23 + 10);
     assert_null(weir_processor_flag_name(64));
     assert_null(weir_processor_flag_name(UINT32_MAX));
 }
