@@ -6,6 +6,7 @@
 #include "allocator/facts.h"
 #include "allocator/text.h"
 #include "cli/help.h"
+#include "cli/json_text.h"
 #include "cli/strategy.h"
 #include "observe/log.h"
 #include "weir/allocator.h"
@@ -175,6 +176,7 @@ static int print_json(const weir_choice_t *choice, weir_strategy_t strategy)
 {
     size_t count;
     const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
+    weir_json_begin();
     json_t *steps = json_array();
     for (size_t i = 0; i < count; i++) {
         json_array_append_new(steps, json_result(&ladder[i], weir_choice_needs(choice)));
@@ -184,13 +186,12 @@ static int print_json(const weir_choice_t *choice, weir_strategy_t strategy)
         json_needs(weir_choice_needs(choice)), "ladder", steps, "choice", json_choice(choice, ladder), "advice",
         weir_choice_advice(choice), "summary", weir_choice_summary(choice), "notice", weir_choice_notice(choice),
         "milliseconds", weir_choice_milliseconds(choice));
-    char *text = document == NULL ? NULL : json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    json_decref(document);
+    char *text = weir_json_text(document);
     if (text == NULL) {
-        weir_log(WEIR_LOG_ERROR, "the report could not be made: out of memory");
+        errno = ENOMEM;
         return 1;
     }
-    int written = puts(text);
+    int written = fputs(text, stdout);
     free(text);
     return written < 0 ? 1 : 0;
 }
@@ -313,7 +314,7 @@ static int report(const weir_choice_t *choice, const doctor_options_t *options, 
 {
     int status = options->json ? print_json(choice, strategy) : print_text(choice);
     if (fflush(stdout) != 0 || status != 0) {
-        weir_log(WEIR_LOG_ERROR, "cannot write to standard output: %s", strerror(errno));
+        weir_log(WEIR_LOG_ERROR, "cannot write the report to standard output: %s", strerror(errno));
         return 1;
     }
     return weir_choice_rung(choice) == NULL ? 1 : 0;

@@ -29,6 +29,19 @@ static void tick(void *context)
     weir_keeper_tick(context);
 }
 
+/* The text of a document, or NULL. json_dumps (2.14) leaves a hole where its buffer could not grow. */
+static char *text_of(const json_t *document)
+{
+    size_t size = json_dumpb(document, NULL, 0, JSON_INDENT(2));
+    char *text = size == 0 ? NULL : malloc(size + 1);
+    if (text == NULL || json_dumpb(document, text, size, JSON_INDENT(2)) != size) {
+        free(text);
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
+}
+
 /* What /.well-known/spin/info answers, as Spin's: pretty JSON, and no key for what is not there. */
 static char *describe_application(const weir_server_settings_t *settings)
 {
@@ -37,7 +50,7 @@ static char *describe_application(const weir_server_settings_t *settings)
     if (settings->application_version != NULL) {
         failed |= json_object_set_new(info, "version", json_string(settings->application_version));
     }
-    char *text = failed == 0 ? json_dumps(info, JSON_INDENT(2)) : NULL;
+    char *text = failed == 0 ? text_of(info) : NULL;
     json_decref(info);
     return text;
 }
