@@ -175,12 +175,51 @@ static bool remember(const making_t *making)
     return choice->remembered;
 }
 
+/*
+ * Whether a failure will be there the next time, too: it is the module's contents, or a limit that is part of the key.
+ * Any other may have passed by then, and must not cost this machine its better choice for good.
+ */
+static bool is_lasting(const weir_verdict_t *verdict)
+{
+    switch (verdict->outcome) {
+    case WEIR_OUTCOME_NOT_TRIED:
+    case WEIR_OUTCOME_PASSED:
+    case WEIR_OUTCOME_CONTENTS:
+        return true;
+    case WEIR_OUTCOME_REFUSED:
+        return verdict->limit == WEIR_LIMIT_ADDRESS_SPACE || verdict->limit == WEIR_LIMIT_DATA ||
+               verdict->limit == WEIR_LIMIT_MAPPINGS || verdict->limit == WEIR_LIMIT_EXECUTABLE;
+    case WEIR_OUTCOME_DEADLINE:
+    case WEIR_OUTCOME_SIGNAL:
+    case WEIR_OUTCOME_EXIT:
+    case WEIR_OUTCOME_REPORT:
+    case WEIR_OUTCOME_SYSTEM:
+        break;
+    }
+    return false;
+}
+
+static bool all_lasts(const weir_decided_t *decided)
+{
+    for (size_t i = 0; i < decided->count; i++) {
+        if (!is_lasting(&decided->ladder[i].verdict)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void weir_choice_keep(weir_choice_t *choice)
 {
     void *code = NULL;
     size_t size = 0;
     const weir_decided_t *pool = &choice->decision.pool;
     if (choice->memory_directory == NULL || !works(&choice->decision)) {
+        return;
+    }
+    if (!all_lasts(pool) || !all_lasts(&choice->decision.rest)) {
+        snprintf(choice->memory_note, sizeof choice->memory_note,
+            "a trial failed for a reason that may have passed at the next start");
         return;
     }
     weir_codes_read(&choice->codes, &pool->ladder[pool->index].rung, &code, &size);

@@ -56,6 +56,16 @@ def make_program(flavour, directory):
     return Program(path, flavour, environment=environment, reports=reports)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_their_own(tmp_path_factory):
+    """What programs remember of this machine in a test is no business of the user's, nor the other way round."""
+    with pytest.MonkeyPatch.context() as patch:
+        users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir"
+        patch.setenv("WEIR_TEST_CACHE", os.environ.get("WEIR_TEST_CACHE", str(users)))  # where kernels are
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def weir(tmp_path):
     """The program as it is released."""

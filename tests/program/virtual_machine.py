@@ -136,7 +136,8 @@ def find_kernel():
         if not Path(named).is_file():
             raise Unavailable(f"WEIR_TEST_KERNEL names {named}, which is no file")
         return Path(named)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir" / "kernel"
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir"
+    cache = Path(os.environ.get("WEIR_TEST_CACHE", users)) / "kernel"
     found = sorted(cache.glob("????????????????/vmlinuz"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise Unavailable(

@@ -417,7 +417,8 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     weir_choice_free(second);
 
     /* What does not work any more is decided anew, and that is remembered then. */
-    static const rule_t no_standard[] = {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
+    static const rule_t no_standard[] = {
+        {STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_ADDRESS_SPACE}, {0, 0, 0, 0, PASS, 10, 0}};
     weir_choice_t *third = choose_for(&facts, &options, no_standard, WEIR_OK, &trials);
     assert_false(weir_choice_is_remembered(third));
     assert_int_equal(weir_choice_rung(third)->tier, COMPACT);
@@ -427,7 +428,16 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     assert_int_equal(weir_choice_rung(third)->tier, COMPACT);
     weir_choice_free(third);
 
-    /* And so is what was decided for another machine. */
+    /* But not what may have been an accident. */
+    static const rule_t accident[] = {{COMPACT, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
+    third = choose_for(&facts, &options, accident, WEIR_OK, &trials);
+    assert_false(weir_choice_is_remembered(third));
+    weir_choice_free(third);
+    third = choose_for(&facts, &options, accident, WEIR_OK, &trials);
+    assert_false(weir_choice_is_remembered(third));
+    weir_choice_free(third);
+
+    /* And another machine is another matter. */
     facts.address_space_limit = known(8 * GIB);
     third = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
     assert_false(weir_choice_is_remembered(third));
