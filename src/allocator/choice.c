@@ -167,9 +167,17 @@ static bool remember(const making_t *making)
         weir_codes_write(&choice->codes, rung, code, size);
     }
     free(code);
-    /* It runs code, so that need not be tried by itself. */
-    choice->facts.executable_memory.knowledge = WEIR_KNOWN;
-    choice->facts.executable_memory.value = rung->pulley ? 0 : 1;
+    if (rung->pulley) {
+        /* It would work, but no better than need be, where native code may run by now. */
+        weir_facts_read_executable(making->machine, &choice->facts);
+        if (!weir_fact_is(choice->facts.executable_memory, 0)) {
+            return false;
+        }
+    } else {
+        /* It runs native code, so that need not be tried by itself. */
+        choice->facts.executable_memory.knowledge = WEIR_KNOWN;
+        choice->facts.executable_memory.value = 1;
+    }
     choice->remembered =
         prove_again(making, pool) && (choice->decision.apart_count == 0 || prove_again(making, &choice->decision.rest));
     return choice->remembered;

@@ -437,6 +437,22 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     assert_false(weir_choice_is_remembered(third));
     weir_choice_free(third);
 
+    /* What was interpreted where native code was refused is not, where it may run. */
+    facts.executable_memory = known(0);
+    facts.address_space_limit = known(70 * GIB);
+    third = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
+    assert_true(weir_choice_rung(third)->pulley);
+    weir_choice_free(third);
+    third = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
+    assert_true(weir_choice_is_remembered(third));
+    assert_true(weir_choice_rung(third)->pulley);
+    weir_choice_free(third);
+    facts.executable_memory = known(1);
+    third = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
+    assert_false(weir_choice_is_remembered(third));
+    assert_false(weir_choice_rung(third)->pulley);
+    weir_choice_free(third);
+
     /* And another machine is another matter. */
     facts.address_space_limit = known(8 * GIB);
     third = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
