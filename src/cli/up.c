@@ -201,6 +201,7 @@ static int start(up_t *up, uint64_t descriptors)
         return fail(EXIT_INPUT, message);
     }
     weir_application_free_files(&up->application);
+    weir_signals_serving(); /* until now, while it may have compiled, there was nothing to finish */
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
     }
@@ -296,7 +297,6 @@ static int run(up_t *up)
     if (status != EXIT_FINE) {
         return status;
     }
-    weir_signals_serving();
     status = start(up, descriptors);
     if (status != EXIT_FINE) {
         return status;
