@@ -74,6 +74,6 @@ int main(void)
     wasm_byte_vec_delete(&wasm);
     wasmtime_module_delete(module);
     wasmtime_store_delete(store);
-    wasm_engine_delete(engine);
+    weir_engine_delete(engine);
     return 0;
 }

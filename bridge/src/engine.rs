@@ -1,6 +1,6 @@
 //! Engines that say no instead of ending the process, and the pool's knobs and figures that the C API leaves out.
 
-use crate::ffi::{guard, guard_result};
+use crate::ffi::{drop_guarded, guard, guard_result};
 use std::ffi::c_int;
 use wasmtime_c_api::wasmtime::{Config, Enabled, Engine, Error, PoolingAllocationConfig};
 use wasmtime_c_api::{wasm_config_t, wasm_engine_t, wasmtime_error_t, wasmtime_pooling_allocation_config_t};
@@ -42,6 +42,13 @@ pub unsafe extern "C" fn weir_engine_new(
             }
         }
     })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_engine_delete(own_engine: *mut wasm_engine_t) {
+    if !own_engine.is_null() {
+        drop_guarded(unsafe { Box::from_raw(own_engine.cast::<Engine>()) });
+    }
 }
 
 /// The errno that an error goes back to, or 0. Wasmtime reports it as `std::io::Error` in some places and as rustix's

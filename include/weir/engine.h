@@ -21,11 +21,17 @@ extern "C" {
  * Create an engine, as wasm_engine_new_with_config does, but return the refusal instead of ending the process.
  *
  * Takes ownership of `config` in every case. On success returns NULL and stores an engine to be deleted with
- * wasm_engine_delete. On failure returns an error to be deleted with wasmtime_error_delete, leaves `*ret_engine`
- * untouched, and stores the errno of the system call that was refused, or 0 when none was, in `*ret_errno`
- * (which may be NULL). Any thread.
+ * weir_engine_delete or wasm_engine_delete. On failure returns an error to be deleted with wasmtime_error_delete,
+ * leaves `*ret_engine` untouched, and stores the errno of the system call that was refused, or 0 when none was, in
+ * `*ret_errno` (which may be NULL). Any thread.
  */
 wasmtime_error_t *weir_engine_new(wasm_config_t *take_config, wasm_engine_t **ret_engine, int *ret_errno);
+
+/*
+ * Delete an engine, as wasm_engine_delete does, but contain what Wasmtime panics with when the system refuses to take
+ * memory back: the process goes on, and that memory is lost to it. NULL is allowed. Any thread.
+ */
+void weir_engine_delete(wasm_engine_t *own_engine);
 
 #ifdef __cplusplus
 }

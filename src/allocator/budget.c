@@ -39,8 +39,8 @@ static const uint64_t engine_bytes = 16 * MIB;
  * With less than this beside the engine no program serves anything: weir's threads and heap take as much at the least.
  * Of writable memory it is more, since a stack's whole size counts.
  */
-static const uint64_t program_least = 4 * MIB;
-static const uint64_t program_least_writable = 10 * MIB;
+static const uint64_t program_least = 10 * MIB;
+static const uint64_t program_least_writable = 12 * MIB;
 
 /* Compiling takes some multiple of the wasm file, for a while; its result stays. */
 static const uint64_t compile_factor = 8;
@@ -108,17 +108,18 @@ static void bound_address(
     const weir_facts_t *facts, const weir_needs_t *needs, bool generous_emulation, weir_budgets_t *budgets)
 {
     uint64_t processors = weir_facts_processors(facts);
+    uint64_t compiling = weir_multiply(needs->wasm_bytes, compile_factor);
     if (facts->address_space_limit.knowledge == WEIR_KNOWN) {
         uint64_t limit = facts->address_space_limit.value;
         /* Usage that is not known is taken for what this program has at its start. */
         uint64_t used = facts->address_space_used.knowledge == WEIR_KNOWN ? facts->address_space_used.value : 64 * MIB;
         uint64_t left = subtract(limit, weir_add(used, engine_bytes));
-        left = left < program_least ? 0 : left;
+        left = left < weir_add(program_least, compiling) ? 0 : left;
         budgets->arenas = (unsigned)least(limit / GIB, 8 * processors);
         budgets->arenas = budgets->arenas == 0 ? 1 : budgets->arenas;
         /* The heap and the code; for each processor a loop's stack and a compiling thread's; the arenas. */
-        uint64_t margin = 64 * MIB + weir_multiply(needs->wasm_bytes, compile_factor) + processors * 10 * MIB +
-                          (budgets->arenas - 1) * arena_bytes + (budgets->arenas > 1 ? arena_bytes : 0);
+        uint64_t margin = weir_add(64 * MIB, compiling) + processors * 10 * MIB + (budgets->arenas - 1) * arena_bytes +
+                          (budgets->arenas > 1 ? arena_bytes : 0);
         budgets->address_margin = least(margin, left / 2);
         if (budgets->arenas == 8 * processors) {
             budgets->arenas = 0; /* that is glibc's own limit */
@@ -138,20 +139,21 @@ static void bound_address(
 
 static void bound_commit(const weir_facts_t *facts, const weir_needs_t *needs, weir_budgets_t *budgets)
 {
-    uint64_t margin = 48 * MIB + weir_multiply(needs->wasm_bytes, compile_factor);
+    uint64_t compiling = weir_multiply(needs->wasm_bytes, compile_factor);
+    uint64_t margin = weir_add(48 * MIB, compiling);
     if (weir_fact_is(facts->overcommit_mode, 2) && facts->commit_limit.knowledge == WEIR_KNOWN &&
         facts->commit_used.knowledge == WEIR_KNOWN) {
         uint64_t kept = facts->commit_reserve.knowledge == WEIR_KNOWN ? facts->commit_reserve.value : 0;
         uint64_t taken = weir_add(weir_add(facts->commit_used.value, kept), engine_bytes);
         uint64_t left = subtract(facts->commit_limit.value, taken);
-        left = left < program_least_writable ? 0 : left;
+        left = left < weir_add(program_least_writable, compiling) ? 0 : left;
         budgets->commit_margin = least(margin, left / 2);
         tighten(&budgets->commit, left - budgets->commit_margin, facts->commit_limit.value, WEIR_LIMIT_COMMIT);
     }
     if (facts->data_limit.knowledge == WEIR_KNOWN) {
         uint64_t used = facts->data_used.knowledge == WEIR_KNOWN ? facts->data_used.value : 16 * MIB;
         uint64_t left = subtract(facts->data_limit.value, weir_add(used, engine_bytes));
-        left = left < program_least_writable ? 0 : left;
+        left = left < weir_add(program_least_writable, compiling) ? 0 : left;
         uint64_t kept = least(margin + weir_facts_processors(facts) * 10 * MIB, left / 2);
         budgets->commit_margin = kept > budgets->commit_margin ? kept : budgets->commit_margin;
         tighten(&budgets->commit, left - kept, facts->data_limit.value, WEIR_LIMIT_DATA);

@@ -20,6 +20,7 @@ static const double doubtful = 3;
 /* Once something works, no trial is begun that would last beyond so many milliseconds; more where trials take long. */
 static const double enough_milliseconds = 200;
 static const double enough_milliseconds_slow = 4000;
+static const double enough_milliseconds_failing = 30000;
 static const double slow_trial_milliseconds = 400;
 
 typedef struct search {
@@ -65,7 +66,8 @@ static double elapsed(const search_t *search)
 static bool time_is_up(const search_t *search, unsigned trials)
 {
     double enough = is_slow(search) ? enough_milliseconds_slow : enough_milliseconds;
-    return search->works && elapsed(search) + trials * search->longest > enough;
+    /* Also when nothing works there is an end to it: trials that hang last until their deadline, each of them. */
+    return elapsed(search) + trials * search->longest > (search->works ? enough : enough_milliseconds_failing);
 }
 
 /* Try a rung with all settings of its knobs that are worth it, and set the best. */
@@ -106,7 +108,8 @@ static const char *needless(const search_t *search, const weir_step_t *step, boo
         return "a pool works";
     }
     if (time_is_up(search, 1)) {
-        return "the time for deciding is used up, and something works";
+        return search->works ? "the time for deciding is used up, and something works"
+                             : "the time for deciding is used up";
     }
     return NULL;
 }

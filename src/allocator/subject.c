@@ -103,7 +103,7 @@ void weir_subject_free(weir_subject_t *subject)
         wasmtime_module_delete(subject->module);
     }
     if (subject->engine != NULL) {
-        wasm_engine_delete(subject->engine);
+        weir_engine_delete(subject->engine);
     }
     *subject = (weir_subject_t){.trouble = subject->trouble};
 }

@@ -77,7 +77,7 @@ static bool make_setting(const tuning_t *tuning, uint32_t index, uint32_t thread
         if (error == NULL) {
             return true;
         }
-        wasm_engine_delete(setting->engine);
+        weir_engine_delete(setting->engine);
     }
     wasmtime_error_delete(error);
     return false;

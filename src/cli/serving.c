@@ -44,10 +44,10 @@ bool weir_engines_make(const weir_choice_t *choice, weir_engines_t *ret_engines,
 void weir_engines_free(weir_engines_t *engines)
 {
     if (engines->pool != NULL) {
-        wasm_engine_delete(engines->pool);
+        weir_engine_delete(engines->pool);
     }
     if (engines->apart != NULL) {
-        wasm_engine_delete(engines->apart);
+        weir_engine_delete(engines->apart);
     }
     *engines = (weir_engines_t){NULL, NULL};
 }

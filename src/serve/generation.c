@@ -80,7 +80,7 @@ void weir_generation_free(weir_generation_t *own_generation)
         weir_guest_free(parts->guests[i].guest);
     }
     for (size_t i = 0; i < parts->engine_count; i++) {
-        wasm_engine_delete(parts->engines[i].engine);
+        weir_engine_delete(parts->engines[i].engine);
     }
     if (parts->release != NULL) {
         parts->release(parts->context);
