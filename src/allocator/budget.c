@@ -118,8 +118,9 @@ static void bound_address(
         budgets->arenas = (unsigned)least(limit / GIB, 8 * processors);
         budgets->arenas = budgets->arenas == 0 ? 1 : budgets->arenas;
         /* The heap and the code; for each processor a loop's stack and a compiling thread's; the arenas. */
-        uint64_t margin = weir_add(64 * MIB, compiling) + processors * 10 * MIB + (budgets->arenas - 1) * arena_bytes +
-                          (budgets->arenas > 1 ? arena_bytes : 0);
+        uint64_t arenas = budgets->arenas > 1 ? budgets->arenas * arena_bytes : 0;
+        uint64_t margin = weir_add(64 * MIB, compiling) + processors * 10 * MIB + arenas;
+        budgets->address_arenas = least(arenas, left / 2);
         budgets->address_margin = least(margin, left / 2);
         if (budgets->arenas == 8 * processors) {
             budgets->arenas = 0; /* that is glibc's own limit */

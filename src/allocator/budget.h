@@ -28,6 +28,7 @@ typedef struct weir_budgets {
     weir_budget_t resident;  /* memory that is touched */
     weir_budget_t mappings;  /* count */
     uint64_t address_margin; /* kept back for the program's own heap, stacks and code; 0 where nothing bounds it */
+    uint64_t address_arenas; /* the part of that which is for malloc's arenas */
     uint64_t commit_margin;
     unsigned arenas; /* malloc arenas that the plan has room for; 0: as many as malloc likes */
 } weir_budgets_t;

@@ -67,7 +67,10 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
                              : tight ? 2000
                                      : (emulated ? 500 : 60),
         .time_milliseconds = quick ? 0 : (emulated ? 150 : 24),
-        .reserve_address = kept_back(&budgets->address, budgets->address_margin, WEIR_LIMIT_ADDRESS_SPACE),
+        /* But for the arenas, which a trial needs as the program does: without them an instance costs many times more.
+         */
+        .reserve_address =
+            kept_back(&budgets->address, budgets->address_margin - budgets->address_arenas, WEIR_LIMIT_ADDRESS_SPACE),
         .reserve_commit = budgets->commit.bounded ? budgets->commit_margin : 0,
         .arenas = budgets->arenas,
         .deadline = deadline != 0 ? deadline : (emulated ? DEADLINE_EMULATED : DEADLINE_NATIVE),

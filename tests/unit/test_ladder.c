@@ -221,7 +221,7 @@ static const first_case_t first_cases[] = {
         WEIR_TIER_STANDARD, 64, 180, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_NONE},
     {"a control group of 256 MiB, 1000 wanted", cgroup_256_mib, {.concurrency = 1000}, WEIR_STRATEGY_AUTO,
         WEIR_TIER_STANDARD, 64, 180, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_CGROUP},
-    {"few mappings", few_mappings, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD, 32, 160, 4 * GIB, 4 * GIB, false,
+    {"few mappings", few_mappings, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD, 32, 165, 4 * GIB, 4 * GIB, false,
         WEIR_LIMIT_MAPPINGS},
     {"no executable memory", no_code, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD, 1000, 1000, 4 * GIB, 4 * GIB, true,
         WEIR_LIMIT_NONE},
