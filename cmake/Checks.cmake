@@ -95,3 +95,14 @@ if(WEIR_CHECK_SHELLCHECK)
 else()
     weir_add_missing_tool(shellcheck shellcheck)
 endif()
+
+# ---- Translations ----------------------------------------------------------------------------------------------------
+
+# The template has every message of the sources, and every catalogue has every message of the template.
+find_program(WEIR_CHECK_XGETTEXT xgettext)
+if(WEIR_CHECK_XGETTEXT)
+    add_test(NAME source/translations COMMAND ${CMAKE_SOURCE_DIR}/po/update --check)
+    set_tests_properties(source/translations PROPERTIES LABELS source TIMEOUT 120)
+else()
+    weir_add_missing_tool(translations xgettext)
+endif()

@@ -497,6 +497,21 @@ const char *weir_processor_flag_name(unsigned bit);
 /* "RLIMIT_AS", "the commit limit", ...: a constant string to be used within a sentence; "" for WEIR_LIMIT_NONE. */
 const char *weir_limit_name(weir_limit_t limit);
 
+/* ---- Language ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Set the language of what is said of choices that are made or tuned from then on: summary, reason, notice and advice.
+ * It is English until this is called, whatever the environment says, so that a program which knows one language is not
+ * mixed with another. NULL: the one that LC_ALL, LC_MESSAGES or LANG names, with LANGUAGE as gettext(3) has it, or
+ * English; no locale need be installed for that, and setlocale(3) is not called. Otherwise "en" or "zh_CN": returns
+ * false, and changes nothing, for a language that there is not. Names and verdicts' messages are English always. Any
+ * thread.
+ */
+bool weir_language_set(const char *language);
+
+/* The language in use: "en" or "zh_CN". A constant string. */
+const char *weir_language(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,6 +10,7 @@
 #include "allocator/remember.h"
 #include "allocator/report.h"
 #include "allocator/timing.h"
+#include "allocator/translate.h"
 #include "allocator/trial.h"
 #include "allocator/trial_server.h"
 
@@ -226,8 +227,8 @@ void weir_choice_keep(weir_choice_t *choice)
         return;
     }
     if (!all_lasts(pool) || !all_lasts(&choice->decision.rest)) {
-        snprintf(choice->memory_note, sizeof choice->memory_note,
-            "a trial failed for a reason that may have passed at the next start");
+        snprintf(choice->memory_note, sizeof choice->memory_note, "%s",
+            WEIR_TRANSLATABLE("a trial failed for a reason that may have passed at the next start"));
         return;
     }
     weir_codes_read(&choice->codes, &pool->ladder[pool->index].rung, &code, &size);

@@ -45,10 +45,10 @@ struct weir_choice {
     uint64_t memory_key;
     char memory_note[160]; /* why it could not be remembered; "" when it could, or was not to be */
     weir_codes_t codes;    /* what the trials compiled, for what comes after */
-    char summary[256];
-    char reason[320];
-    char notice[2048];
-    char advice[512];
+    char summary[512];     /* in any language: a character may take three bytes */
+    char reason[1024];
+    char notice[4096];
+    char advice[1024];
 };
 
 /* weir_allocator_choose for another machine and other trials. */

@@ -3,6 +3,7 @@
  */
 #include "allocator/facts.h"
 #include "allocator/text.h"
+#include "allocator/translate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,50 +14,66 @@
 enum { CHANGES = false, STABLE = true };
 
 static const weir_fact_name_t fact_names[] = {
-    {FACT(processors), WEIR_FACT_COUNT, WEIR_FACTS_PROCESSOR, STABLE, "processors that this process may use"},
-    {FACT(page_size), WEIR_FACT_BYTES, WEIR_FACTS_PROCESSOR, STABLE, "page size"},
-    {FACT(memory_total), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "memory"},
-    {FACT(memory_available), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "memory available"},
-    {FACT(commit_limit), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "commit limit (binds in mode 2)"},
-    {FACT(commit_used), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "committed"},
-    {FACT(commit_reserve), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "commit kept by the kernel (in mode 2)"},
-    {FACT(overcommit_mode), WEIR_FACT_COUNT, WEIR_FACTS_MEMORY, STABLE, "overcommit mode"},
-    {FACT(address_space_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "address space limit"},
-    {FACT(address_space_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, "address space in use"},
-    {FACT(data_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "data limit"},
-    {FACT(data_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, "data in use"},
-    {FACT(address_bits), WEIR_FACT_COUNT, WEIR_FACTS_PROCESSOR, STABLE, "bits of a user-space address"},
-    {FACT(cgroup_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "control group's memory limit"},
-    {FACT(cgroup_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, "control group's memory in use"},
-    {FACT(mappings_limit), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, STABLE, "mappings a process may have"},
-    {FACT(mappings_used), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES, "mappings in use"},
-    {FACT(executable_memory), WEIR_FACT_FLAG, WEIR_FACTS_LIMITS, CHANGES, "executable memory"},
-    {FACT(emulated), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, "user-mode emulator (qemu-user)"},
-    {FACT(swap_total), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "swap"},
-    {FACT(swap_free), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "swap free"},
-    {FACT(overcommit_ratio), WEIR_FACT_PERCENT, WEIR_FACTS_MEMORY, STABLE, "memory that may be committed (in mode 2)"},
-    {FACT(overcommit_bytes), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, "the same in bytes (0: the share counts)"},
-    {FACT(memory_lock_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, "locked memory limit"},
-    {FACT(cgroup_kills_group), WEIR_FACT_FLAG, WEIR_FACTS_LIMITS, STABLE, "out of memory ends the whole group"},
-    {FACT(stall_some), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES, "time some task waited for memory (10 s)"},
-    {FACT(stall_full), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES, "time all tasks waited for memory (10 s)"},
-    {FACT(cgroup_stall_some), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_LIMITS, CHANGES, "group: some task waited (10 s)"},
-    {FACT(cgroup_stall_full), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_LIMITS, CHANGES, "group: all tasks waited (10 s)"},
-    {FACT(free_block_largest), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, "largest free block"},
+    {FACT(processors), WEIR_FACT_COUNT, WEIR_FACTS_PROCESSOR, STABLE,
+        WEIR_TRANSLATABLE("processors that this process may use")},
+    {FACT(page_size), WEIR_FACT_BYTES, WEIR_FACTS_PROCESSOR, STABLE, WEIR_TRANSLATABLE("page size")},
+    {FACT(memory_total), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, WEIR_TRANSLATABLE("memory")},
+    {FACT(memory_available), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, WEIR_TRANSLATABLE("memory available")},
+    {FACT(commit_limit), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE,
+        WEIR_TRANSLATABLE("commit limit (binds in mode 2)")},
+    {FACT(commit_used), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, WEIR_TRANSLATABLE("committed")},
+    {FACT(commit_reserve), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE,
+        WEIR_TRANSLATABLE("commit kept by the kernel (in mode 2)")},
+    {FACT(overcommit_mode), WEIR_FACT_COUNT, WEIR_FACTS_MEMORY, STABLE, WEIR_TRANSLATABLE("overcommit mode")},
+    {FACT(address_space_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, WEIR_TRANSLATABLE("address space limit")},
+    {FACT(address_space_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, WEIR_TRANSLATABLE("address space in use")},
+    {FACT(data_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, WEIR_TRANSLATABLE("data limit")},
+    {FACT(data_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, WEIR_TRANSLATABLE("data in use")},
+    {FACT(address_bits), WEIR_FACT_COUNT, WEIR_FACTS_PROCESSOR, STABLE,
+        WEIR_TRANSLATABLE("bits of a user-space address")},
+    {FACT(cgroup_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, WEIR_TRANSLATABLE("control group's memory limit")},
+    {FACT(cgroup_used), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("control group's memory in use")},
+    {FACT(mappings_limit), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, STABLE,
+        WEIR_TRANSLATABLE("mappings a process may have")},
+    {FACT(mappings_used), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES, WEIR_TRANSLATABLE("mappings in use")},
+    {FACT(executable_memory), WEIR_FACT_FLAG, WEIR_FACTS_LIMITS, CHANGES, WEIR_TRANSLATABLE("executable memory")},
+    {FACT(emulated), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("user-mode emulator (qemu-user)")},
+    {FACT(swap_total), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE, WEIR_TRANSLATABLE("swap")},
+    {FACT(swap_free), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, WEIR_TRANSLATABLE("swap free")},
+    {FACT(overcommit_ratio), WEIR_FACT_PERCENT, WEIR_FACTS_MEMORY, STABLE,
+        WEIR_TRANSLATABLE("memory that may be committed (in mode 2)")},
+    {FACT(overcommit_bytes), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, STABLE,
+        WEIR_TRANSLATABLE("the same in bytes (0: the share counts)")},
+    {FACT(memory_lock_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, WEIR_TRANSLATABLE("locked memory limit")},
+    {FACT(cgroup_kills_group), WEIR_FACT_FLAG, WEIR_FACTS_LIMITS, STABLE,
+        WEIR_TRANSLATABLE("out of memory ends the whole group")},
+    {FACT(stall_some), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES,
+        WEIR_TRANSLATABLE("time some task waited for memory (10 s)")},
+    {FACT(stall_full), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES,
+        WEIR_TRANSLATABLE("time all tasks waited for memory (10 s)")},
+    {FACT(cgroup_stall_some), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("group: some task waited (10 s)")},
+    {FACT(cgroup_stall_full), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("group: all tasks waited (10 s)")},
+    {FACT(free_block_largest), WEIR_FACT_BYTES, WEIR_FACTS_MEMORY, CHANGES, WEIR_TRANSLATABLE("largest free block")},
     {FACT(free_large_share), WEIR_FACT_HUNDREDTHS, WEIR_FACTS_MEMORY, CHANGES,
-        "free memory in blocks of 2 MiB or more"},
-    {FACT(huge_pages), WEIR_FACT_WORD, WEIR_FACTS_KERNEL, STABLE, "transparent huge pages"},
-    {FACT(kernel_release), WEIR_FACT_TEXT, WEIR_FACTS_KERNEL, STABLE, "kernel"},
-    {FACT(pagemap_scan), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "finds written pages (PAGEMAP_SCAN)"},
-    {FACT(process_madvise), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "takes pages back in batches"},
-    {FACT(protection_keys), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "protection keys"},
-    {FACT(memory_files), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, "files in memory (copy-on-write images)"},
-    {FACT(processor_flags), WEIR_FACT_SET, WEIR_FACTS_PROCESSOR, STABLE, "processor can"},
-    {FACT(hypervisor), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, "hypervisor"},
-    {FACT(container), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, "container"},
-    {FACT(gvisor), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, "gVisor"},
-    {FACT(wsl), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, "Windows Subsystem for Linux"},
-    {FACT(android), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, "Android"},
+        WEIR_TRANSLATABLE("free memory in blocks of 2 MiB or more")},
+    {FACT(huge_pages), WEIR_FACT_WORD, WEIR_FACTS_KERNEL, STABLE, WEIR_TRANSLATABLE("transparent huge pages")},
+    {FACT(kernel_release), WEIR_FACT_TEXT, WEIR_FACTS_KERNEL, STABLE, WEIR_TRANSLATABLE("kernel")},
+    {FACT(pagemap_scan), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES,
+        WEIR_TRANSLATABLE("finds written pages (PAGEMAP_SCAN)")},
+    {FACT(process_madvise), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES,
+        WEIR_TRANSLATABLE("takes pages back in batches")},
+    {FACT(protection_keys), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES, WEIR_TRANSLATABLE("protection keys")},
+    {FACT(memory_files), WEIR_FACT_FLAG, WEIR_FACTS_KERNEL, CHANGES,
+        WEIR_TRANSLATABLE("files in memory (copy-on-write images)")},
+    {FACT(processor_flags), WEIR_FACT_SET, WEIR_FACTS_PROCESSOR, STABLE, WEIR_TRANSLATABLE("processor can")},
+    {FACT(hypervisor), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("hypervisor")},
+    {FACT(container), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("container")},
+    {FACT(gvisor), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("gVisor")},
+    {FACT(wsl), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("Windows Subsystem for Linux")},
+    {FACT(android), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("Android")},
 };
 
 const weir_fact_name_t *weir_fact_names(size_t *ret_count)
@@ -97,15 +114,15 @@ const char *weir_fact_group_name(weir_fact_group_t group)
 {
     switch (group) {
     case WEIR_FACTS_MEMORY:
-        return "Memory";
+        return WEIR_TRANSLATABLE("Memory");
     case WEIR_FACTS_LIMITS:
-        return "Limits";
+        return WEIR_TRANSLATABLE("Limits");
     case WEIR_FACTS_KERNEL:
-        return "Kernel";
+        return WEIR_TRANSLATABLE("Kernel");
     case WEIR_FACTS_PROCESSOR:
-        return "Processor";
+        return WEIR_TRANSLATABLE("Processor");
     case WEIR_FACTS_PLACE:
-        return "Where it runs";
+        return WEIR_TRANSLATABLE("Where it runs");
     case WEIR_FACT_GROUPS:
         break;
     }
@@ -150,7 +167,8 @@ void weir_fact_text(const weir_facts_t *facts, const weir_fact_name_t *name, cha
     const weir_fact_t *fact = weir_fact_get(facts, name);
     buffer[0] = '\0';
     if (fact->knowledge != WEIR_KNOWN) {
-        weir_text_append(buffer, size, "%s", fact->knowledge == WEIR_UNLIMITED ? "unlimited" : "unknown");
+        weir_text_append(buffer, size, "%s",
+            fact->knowledge == WEIR_UNLIMITED ? WEIR_TRANSLATABLE("unlimited") : WEIR_TRANSLATABLE("unknown"));
         return;
     }
     switch (name->unit) {
@@ -161,7 +179,7 @@ void weir_fact_text(const weir_facts_t *facts, const weir_fact_name_t *name, cha
         weir_text_append(buffer, size, "%s", weir_size_text(fact->value).text);
         break;
     case WEIR_FACT_FLAG:
-        weir_text_append(buffer, size, "%s", fact->value != 0 ? "yes" : "no");
+        weir_text_append(buffer, size, "%s", fact->value != 0 ? WEIR_TRANSLATABLE("yes") : WEIR_TRANSLATABLE("no"));
         break;
     case WEIR_FACT_PERCENT:
         weir_text_append(buffer, size, "%" PRIu64 " %%", fact->value);

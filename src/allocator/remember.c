@@ -7,6 +7,7 @@
 #include "allocator/remember.h"
 
 #include "allocator/hash.h"
+#include "allocator/translate.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -310,12 +311,13 @@ const char *weir_memory_save(
         folder = open_directory(directory);
     }
     if (folder < 0) {
-        return folder == -2 ? "it belongs to another user, or others may write it" : "it cannot be opened or made";
+        return folder == -2 ? WEIR_TRANSLATABLE("it belongs to another user, or others may write it")
+                            : WEIR_TRANSLATABLE("it cannot be opened or made");
     }
     bool good = write_file(folder, key, decision, code, code_size);
     if (good) {
         forget_oldest(folder);
     }
     close(folder);
-    return good ? NULL : "it cannot be written";
+    return good ? NULL : WEIR_TRANSLATABLE("it cannot be written");
 }

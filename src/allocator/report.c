@@ -3,134 +3,57 @@
  */
 #include "allocator/report.h"
 
-#include "allocator/refusal.h"
+#include "allocator/phrases.h"
+#include "allocator/plan.h"
 #include "allocator/text.h"
+#include "allocator/translate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* ---- What stands in the way -------------------------------------------------------------------------------------- */
+/* ---- What is worth saying ---------------------------------------------------------------------------------------- */
 
-/* The first result that would have been all that was wanted. */
-static const weir_trial_result_t *wanted_result(const weir_choice_t *choice)
+static const weir_trial_result_t *chosen_result(const weir_choice_t *choice)
 {
-    for (size_t i = 0; i < choice->decision.pool.count; i++) {
-        if (weir_rung_is_full(
-                &choice->decision.pool.ladder[i].rung, &choice->decision.pool.needs, choice->decision.strategy)) {
-            return &choice->decision.pool.ladder[i];
+    return &choice->decision.pool.ladder[choice->decision.pool.index];
+}
+
+const weir_trial_result_t *weir_report_wanted(const weir_choice_t *choice)
+{
+    const weir_decided_t *pool = &choice->decision.pool;
+    for (size_t i = 0; i < pool->count; i++) {
+        if (weir_rung_is_full(&pool->ladder[i].rung, &pool->needs, choice->decision.strategy)) {
+            return &pool->ladder[i];
         }
     }
     return NULL;
 }
 
-/* The result that shows what refused: what was wanted when it was tried or ruled out, else the first that failed. */
-static const weir_trial_result_t *obstacle(const weir_choice_t *choice)
+const weir_trial_result_t *weir_report_obstacle(const weir_choice_t *choice)
 {
-    const weir_trial_result_t *wanted = wanted_result(choice);
+    const weir_decided_t *pool = &choice->decision.pool;
+    const weir_trial_result_t *wanted = weir_report_wanted(choice);
     if (wanted != NULL && wanted->verdict.limit != WEIR_LIMIT_NONE) {
         return wanted;
     }
-    for (size_t i = 0; i < choice->decision.pool.count; i++) {
-        if (choice->decision.pool.ladder[i].verdict.limit != WEIR_LIMIT_NONE) {
-            return &choice->decision.pool.ladder[i];
+    for (size_t i = 0; i < pool->count; i++) {
+        if (pool->ladder[i].verdict.limit != WEIR_LIMIT_NONE) {
+            return &pool->ladder[i];
         }
     }
     return NULL;
 }
 
-static bool is_interpreted(const weir_choice_t *choice)
+const weir_trial_result_t *weir_report_runner_up(const weir_choice_t *choice, bool other_tier)
 {
-    return weir_fact_is(choice->facts.executable_memory, 0);
-}
-
-/* The limit that a person must change for the choice to be better. */
-static weir_limit_t deciding_limit(const weir_choice_t *choice)
-{
-    const weir_trial_result_t *result = obstacle(choice);
-    if (is_interpreted(choice)) {
-        return WEIR_LIMIT_EXECUTABLE;
-    }
-    return result == NULL ? WEIR_LIMIT_UNKNOWN : result->verdict.limit;
-}
-
-/* ---- The remedy -------------------------------------------------------------------------------------------------- */
-
-static const char *remedy(weir_limit_t limit)
-{
-    switch (limit) {
-    case WEIR_LIMIT_ADDRESS_SPACE:
-        return "Raise the limit on address space (it limits reservations, not memory in use): ulimit -v unlimited, or "
-               "LimitAS=infinity in a systemd unit.";
-    case WEIR_LIMIT_ADDRESS_BITS:
-        return "Use a kernel with larger virtual addresses (on ARM64 CONFIG_ARM64_VA_BITS=48).";
-    case WEIR_LIMIT_COMMIT:
-        return "Set vm.overcommit_memory=1 (sysctl -w vm.overcommit_memory=1), on the host, not inside a container.";
-    case WEIR_LIMIT_DATA:
-        return "Raise the limit on data: ulimit -d unlimited, or LimitDATA=infinity in a systemd unit.";
-    case WEIR_LIMIT_CGROUP:
-        return "Raise the memory limit of the container or unit: docker run --memory, resources.limits.memory in "
-               "Kubernetes, MemoryMax= in a systemd unit.";
-    case WEIR_LIMIT_MEMORY:
-        return "Free memory, or add some.";
-    case WEIR_LIMIT_MAPPINGS:
-        return "Raise the number of mappings that a process may have (sysctl -w vm.max_map_count=262144), on the host, "
-               "not inside a container.";
-    case WEIR_LIMIT_EXECUTABLE:
-        return "Let the program make memory executable: a seccomp filter, SELinux (execmem, deny_execmem) or "
-               "MemoryDenyWriteExecute= in a systemd unit forbids it.";
-    case WEIR_LIMIT_EMULATION:
-        return "Run it natively: use a program or a container image built for this machine's processor.";
-    case WEIR_LIMIT_NONE:
-    case WEIR_LIMIT_UNKNOWN:
-        break;
-    }
-    return "";
-}
-
-/* ---- Why --------------------------------------------------------------------------------------------------------- */
-
-/* A verdict's message begins with "not tried: " where arithmetic spoke. */
-static const char *without_prefix(const char *message)
-{
-    static const char prefix[] = "not tried: ";
-    return strncmp(message, prefix, sizeof prefix - 1) == 0 ? message + sizeof prefix - 1 : message;
-}
-
-/* A rung with its article: "the standard pool, 1000 slots of 4 GiB". */
-static void write_rung(const weir_rung_t *rung, char *buffer, size_t size)
-{
-    char text[128];
-    weir_text_append(buffer, size, "%s%s", rung->tier == WEIR_TIER_ONDEMAND ? "allocation " : "the ",
-        weir_rung_text(rung, text, sizeof text));
-}
-
-static void write_why(const weir_choice_t *choice, char *buffer, size_t size)
-{
-    const weir_trial_result_t *result = obstacle(choice);
-    if (is_interpreted(choice)) {
-        weir_text_append(buffer, size, "executable memory is refused here, so code is interpreted");
-        if (result != NULL) {
-            weir_text_append(buffer, size, "; ");
-        }
-    }
-    if (result != NULL) {
-        write_rung(&result->rung, buffer, size);
-        weir_text_append(buffer, size, ": %s", without_prefix(result->verdict.message));
-    } else if (!is_interpreted(choice)) {
-        weir_text_append(buffer, size, "native code did not work");
-    }
-}
-
-/* ---- Cost -------------------------------------------------------------------------------------------------------- */
-
-/* The cheapest rung of another tier that was measured, to compare with. */
-static const weir_trial_result_t *comparison(const weir_choice_t *choice)
-{
+    const weir_decided_t *pool = &choice->decision.pool;
     const weir_trial_result_t *best = NULL;
-    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
-    for (size_t i = 0; i < choice->decision.pool.count; i++) {
-        const weir_trial_result_t *result = &choice->decision.pool.ladder[i];
-        bool comparable = result->verdict.outcome == WEIR_OUTCOME_PASSED && result->rung.tier != chosen->rung.tier;
+    for (size_t i = 0; i < pool->count; i++) {
+        const weir_trial_result_t *result = &pool->ladder[i];
+        bool same_tier = pool->index != SIZE_MAX && result->rung.tier == pool->ladder[pool->index].rung.tier;
+        bool comparable =
+            i != pool->index && result->verdict.outcome == WEIR_OUTCOME_PASSED && !(other_tier && same_tier);
         if (comparable &&
             (best == NULL || result->verdict.instance_microseconds < best->verdict.instance_microseconds)) {
             best = result;
@@ -139,79 +62,192 @@ static const weir_trial_result_t *comparison(const weir_choice_t *choice)
     return best;
 }
 
-static void write_cost(const weir_choice_t *choice, char *buffer, size_t size)
+/* Nothing works for the guests that share the pool, or for those beside it. */
+static bool is_unavailable(const weir_choice_t *choice)
 {
-    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
-    const weir_trial_result_t *wanted = wanted_result(choice);
-    const weir_trial_result_t *other = comparison(choice);
-    weir_text_append(buffer, size, "a new instance takes %.1f us here", chosen->verdict.instance_microseconds);
-    if (other != NULL) {
-        weir_text_append(buffer, size, ", and %.1f us with ", other->verdict.instance_microseconds);
-        write_rung(&other->rung, buffer, size);
+    return weir_choice_rung(choice) == NULL;
+}
+
+static bool is_interpreted(const weir_choice_t *choice)
+{
+    return weir_fact_is(choice->facts.executable_memory, 0);
+}
+
+weir_limit_t weir_report_limit(const weir_choice_t *choice)
+{
+    const weir_trial_result_t *result = weir_report_obstacle(choice);
+    if (is_interpreted(choice)) {
+        return WEIR_LIMIT_EXECUTABLE;
     }
-    if (wanted == NULL || wanted->verdict.outcome != WEIR_OUTCOME_PASSED) {
-        weir_text_append(buffer, size, "; what was wanted could not be measured");
+    return result == NULL ? WEIR_LIMIT_UNKNOWN : result->verdict.limit;
+}
+
+uint32_t weir_report_variant(const weir_choice_t *choice)
+{
+    const weir_trial_result_t *chosen = chosen_result(choice);
+    weir_knobs_t knobs = weir_rung_knobs(&chosen->rung);
+    for (uint32_t i = 0; i < chosen->verdict.variant_count; i++) {
+        if (weir_knobs_are_equal(&chosen->verdict.variants[i].knobs, &knobs)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+double weir_report_cost(const weir_choice_t *choice)
+{
+    const weir_verdict_t *verdict = &chosen_result(choice)->verdict;
+    uint32_t variant = weir_report_variant(choice);
+    double cost = variant == UINT32_MAX ? 0 : verdict->variants[variant].instance_microseconds;
+    return cost > 0 ? cost : verdict->instance_microseconds;
+}
+
+bool weir_report_joined_pool(const weir_choice_t *choice, weir_rung_t *ret_rung)
+{
+    const weir_decision_t *decision = &choice->decision;
+    bool found = false;
+    weir_ladder_t *ladder = decision->apart_count == 0 ? NULL : malloc(sizeof *ladder);
+    if (ladder == NULL) {
+        return false;
+    }
+    weir_needs_t needs = weir_needs_join(&decision->pool.needs, &decision->rest.needs);
+    needs.concurrency = decision->pool.needs.concurrency;
+    weir_ladder_make(&choice->facts, &needs, decision->strategy, ladder);
+    for (size_t i = 0; i < ladder->count && !found; i++) {
+        const weir_step_t *step = &ladder->steps[i];
+        if (step->possible && step->result.rung.tier != WEIR_TIER_ONDEMAND) {
+            *ret_rung = step->result.rung;
+            found = true;
+        }
+    }
+    free(ladder);
+    return found;
+}
+
+/* ---- The summary and the reason ---------------------------------------------------------------------------------- */
+
+static void append_how(weir_choice_t *choice)
+{
+    const weir_decision_t *decision = &choice->decision;
+    char *text = choice->summary;
+    size_t size = sizeof choice->summary;
+    if (decision->strategy != WEIR_STRATEGY_AUTO) {
+        weir_text_append(text, size, weir_translate("asked for: %s; "), weir_strategy_name(decision->strategy));
+    }
+    if (choice->remembered) {
+        weir_text_append(
+            text, size, weir_translate("as decided before, proved again in %.0f ms"), choice->milliseconds);
+    } else if (decision->pool.trials == 1) {
+        weir_text_append(text, size, weir_translate("chosen by trial in %.0f ms"), choice->milliseconds);
+    } else {
+        weir_text_append(text, size, weir_translate("chosen among %u by trial in %.0f ms"), decision->pool.trials,
+            choice->milliseconds);
     }
 }
 
-/* ---- The texts --------------------------------------------------------------------------------------------------- */
-
 static void write_summary(weir_choice_t *choice)
 {
-    char rung[128];
+    const weir_decision_t *decision = &choice->decision;
+    char rung[WEIR_PHRASE_MAX];
+    char *text = choice->summary;
     size_t size = sizeof choice->summary;
-    if (choice->decision.pool.index == SIZE_MAX) {
-        snprintf(choice->summary, size, "allocator: none works (asked for: %s; %u tried in %.0f ms)",
-            weir_strategy_name(choice->decision.strategy), choice->decision.pool.trials, choice->milliseconds);
+    if (is_unavailable(choice)) {
+        snprintf(text, size, weir_translate("allocator: none works (asked for: %s; %u tried in %.0f ms)"),
+            weir_strategy_name(decision->strategy), decision->pool.trials, choice->milliseconds);
         return;
     }
-    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
-    weir_rung_text(&chosen->rung, rung, sizeof rung);
-    snprintf(choice->summary, size, "allocator: %s (measured: %.1f us per instance; ", rung,
-        chosen->verdict.instance_microseconds);
-    if (choice->decision.strategy != WEIR_STRATEGY_AUTO) {
-        weir_text_append(choice->summary, size, "asked for: %s; ", weir_strategy_name(choice->decision.strategy));
+    weir_phrase_rung(&chosen_result(choice)->rung, rung, sizeof rung);
+    snprintf(
+        text, size, weir_translate("allocator: %s (measured: %.1f us per instance"), rung, weir_report_cost(choice));
+    if (decision->tuned_count > 0) {
+        weir_text_append(text, size, weir_translate(", %.1f us to run its own components"),
+            decision->tuned_variants[decision->tuned].instance_microseconds);
     }
-    weir_text_append(choice->summary, size, "chosen among %u by trial in %.0f ms)", choice->decision.pool.trials,
-        choice->milliseconds);
+    weir_text_append(text, size, "%s", weir_translate("; "));
+    append_how(choice);
+    weir_text_append(text, size, "%s", weir_translate(")"));
+}
+
+/* Whether all others were tried, or cannot be had. */
+static bool is_all_there_is(const weir_choice_t *choice)
+{
+    const weir_decided_t *pool = &choice->decision.pool;
+    for (size_t i = 0; i < pool->count; i++) {
+        const weir_verdict_t *verdict = &pool->ladder[i].verdict;
+        if (verdict->outcome == WEIR_OUTCOME_NOT_TRIED && verdict->limit == WEIR_LIMIT_NONE) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void write_reason(weir_choice_t *choice)
 {
+    char rung[WEIR_PHRASE_MAX];
+    char knobs_text[WEIR_PHRASE_MAX];
     size_t size = sizeof choice->reason;
-    if (choice->decision.pool.index == SIZE_MAX) {
-        snprintf(choice->reason, size, "nothing that was asked for works here");
+    if (is_unavailable(choice)) {
+        snprintf(choice->reason, size, "%s", weir_translate("nothing that was asked for works here"));
         return;
     }
-    const weir_trial_result_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index];
-    const weir_trial_result_t *other = NULL;
-    for (size_t i = 0; i < choice->decision.pool.count; i++) {
-        const weir_trial_result_t *result = &choice->decision.pool.ladder[i];
-        bool passed = i != choice->decision.pool.index && result->verdict.outcome == WEIR_OUTCOME_PASSED;
-        if (passed && (other == NULL || result->verdict.instance_microseconds < other->verdict.instance_microseconds)) {
-            other = result;
-        }
-    }
+    const weir_verdict_t *verdict = &chosen_result(choice)->verdict;
+    const weir_trial_result_t *other = weir_report_runner_up(choice, false);
     if (other == NULL) {
-        snprintf(choice->reason, size, "the only one that was found to work");
+        snprintf(choice->reason, size, "%s",
+            is_all_there_is(choice)
+                ? weir_translate("the only one that works")
+                : weir_translate("the first that works in the order of preference; no other had to be tried"));
         return;
     }
-    char rung[128];
-    weir_rung_text(&other->rung, rung, sizeof rung);
-    const char *why = chosen->verdict.instance_microseconds < other->verdict.instance_microseconds
-                          ? "the cheapest that works"
-                          : "as cheap as any within noise, and preferred";
-    snprintf(choice->reason, size, "%s: %.1f us per instance; next is %s, %s kept, at %.1f us", why,
-        chosen->verdict.instance_microseconds, rung, weir_size_text(other->rung.memory_keep_resident_bytes).text,
-        other->verdict.instance_microseconds);
+    weir_knobs_t knobs = weir_rung_knobs(&other->rung);
+    weir_phrase_rung(&other->rung, rung, sizeof rung);
+    weir_phrase_knobs(&knobs, knobs_text, sizeof knobs_text);
+    double cost = verdict->instance_microseconds;
+    double other_cost = other->verdict.instance_microseconds;
+    if (cost < other_cost) {
+        snprintf(choice->reason, size,
+            weir_translate("the cheapest that works: %.1f us per instance; the runner-up is %s (%s) at %.1f us"), cost,
+            rung, knobs_text, other_cost);
+    } else {
+        snprintf(choice->reason, size,
+            weir_translate("as cheap as any within noise, and preferred: %.1f us per instance; the runner-up is %s "
+                           "(%s) at %.1f us"),
+            cost, rung, knobs_text, other_cost);
+    }
+}
+
+/* ---- The notice -------------------------------------------------------------------------------------------------- */
+
+/* Why it is not what was wanted: a clause. */
+static void append_why(weir_choice_t *choice)
+{
+    const weir_trial_result_t *result = weir_report_obstacle(choice);
+    char *text = choice->notice;
+    size_t size = sizeof choice->notice;
+    char phrase[WEIR_PHRASE_MAX];
+    if (is_interpreted(choice)) {
+        weir_text_append(text, size, "%s", weir_translate("executable memory is refused here, so code is interpreted"));
+        return;
+    }
+    if (result == NULL) {
+        weir_text_append(text, size, "%s", weir_translate("native code did not work"));
+        return;
+    }
+    if (result != weir_report_wanted(choice)) {
+        weir_text_append(
+            text, size, weir_translate("%s cannot be had: "), weir_phrase_rung(&result->rung, phrase, sizeof phrase));
+    }
+    weir_text_append(text, size, "%s",
+        weir_phrase_obstacle(
+            &choice->facts, &choice->decision.pool.needs, choice->decision.strategy, result, phrase, sizeof phrase));
 }
 
 /* The last rung that was really tried: native where there is one, since interpreting is for other troubles. */
-static const weir_trial_result_t *last_tried(const weir_choice_t *choice)
+static const weir_trial_result_t *last_tried(const weir_decided_t *decided)
 {
     const weir_trial_result_t *last = NULL;
-    for (size_t i = 0; i < choice->decision.pool.count; i++) {
-        const weir_trial_result_t *result = &choice->decision.pool.ladder[i];
+    for (size_t i = 0; i < decided->count; i++) {
+        const weir_trial_result_t *result = &decided->ladder[i];
         bool tried = result->verdict.outcome != WEIR_OUTCOME_NOT_TRIED;
         if (tried && (last == NULL || last->rung.pulley || !result->rung.pulley)) {
             last = result;
@@ -222,57 +258,91 @@ static const weir_trial_result_t *last_tried(const weir_choice_t *choice)
 
 static void write_unavailable(weir_choice_t *choice)
 {
+    char *text = choice->notice;
     size_t size = sizeof choice->notice;
-    if (choice->decision.strategy == WEIR_STRATEGY_AUTO) {
-        snprintf(choice->notice, size, "No allocation strategy works on this machine.\nWhy: ");
+    char rung[WEIR_PHRASE_MAX];
+    char phrase[WEIR_PHRASE_MAX];
+    const weir_decided_t *pool = &choice->decision.pool;
+    const weir_decided_t *decided = pool->index == SIZE_MAX ? pool : &choice->decision.rest;
+    const weir_trial_result_t *last = last_tried(decided);
+    if (decided != pool) {
+        weir_text_append(text, size, "%s",
+            weir_translate("There is a pool, but nothing beside it for the components that do not fit its slots."));
     } else {
-        snprintf(choice->notice, size,
-            "The allocation strategy that was asked for (%s) cannot be had on this machine, and is not replaced by "
-            "another.\nWhy: ",
-            weir_strategy_name(choice->decision.strategy));
+        if (choice->decision.strategy == WEIR_STRATEGY_AUTO) {
+            weir_text_append(text, size, "%s", weir_translate("No allocation strategy works on this machine: "));
+        } else {
+            weir_text_append(text, size,
+                weir_translate("The allocation strategy that was asked for (%s) cannot be had on this machine, and is "
+                               "not replaced by another: "),
+                weir_strategy_name(choice->decision.strategy));
+        }
+        append_why(choice);
+        weir_text_append(text, size, "%s", weir_translate("."));
     }
-    write_why(choice, choice->notice, size);
-    const weir_trial_result_t *last = last_tried(choice);
-    if (last != NULL && last != obstacle(choice)) {
-        weir_text_append(choice->notice, size, ".\nThe least that was tried: ");
-        write_rung(&last->rung, choice->notice, size);
-        weir_text_append(choice->notice, size, ": %s", last->verdict.message);
+    if (last != NULL && last != weir_report_obstacle(choice)) {
+        weir_phrase_rung(&last->rung, rung, sizeof rung);
+        weir_phrase_obstacle(&choice->facts, &decided->needs, choice->decision.strategy, last, phrase, sizeof phrase);
+        weir_text_append(text, size, weir_translate("\nThe least that was tried is %s: %s."), rung, phrase);
     }
-    weir_text_append(choice->notice, size, ".");
 }
 
-static void write_fallback(weir_choice_t *choice)
+/* What was done, instead of what, and why. */
+static void append_deed(weir_choice_t *choice)
 {
-    char rung[128];
+    char *text = choice->notice;
     size_t size = sizeof choice->notice;
-    const weir_rung_t *chosen = &choice->decision.pool.ladder[choice->decision.pool.index].rung;
-    const weir_trial_result_t *full = wanted_result(choice);
-    weir_rung_text(chosen, rung, sizeof rung);
-    bool disabled = chosen->tier == WEIR_TIER_ONDEMAND && choice->decision.strategy != WEIR_STRATEGY_ONDEMAND;
-    snprintf(choice->notice, size, "%s automatically: %s",
-        disabled                             ? "The pooling allocator was disabled"
-        : chosen->tier == WEIR_TIER_ONDEMAND ? "Allocation on demand was reduced"
-                                             : "The pooling allocator was reduced",
-        rung);
-    if (full != NULL) {
-        weir_text_append(choice->notice, size, ", instead of ");
-        write_rung(&full->rung, choice->notice, size);
-    } else if (is_interpreted(choice)) {
-        weir_text_append(choice->notice, size, ", instead of native code");
+    char phrase[WEIR_PHRASE_MAX];
+    const weir_rung_t *chosen = &chosen_result(choice)->rung;
+    const weir_trial_result_t *wanted = weir_report_wanted(choice);
+    weir_phrase_rung(chosen, phrase, sizeof phrase);
+    if (chosen->tier != WEIR_TIER_ONDEMAND) {
+        weir_text_append(text, size, weir_translate("The pooling allocator was reduced automatically: %s"), phrase);
+    } else if (choice->decision.strategy == WEIR_STRATEGY_ONDEMAND) {
+        weir_text_append(text, size, weir_translate("Allocation on demand was reduced automatically: %s"), phrase);
+    } else {
+        weir_text_append(text, size, weir_translate("The pooling allocator was disabled automatically: %s"), phrase);
     }
-    weir_text_append(choice->notice, size, ".\nWhy: ");
-    write_why(choice, choice->notice, size);
-    weir_text_append(choice->notice, size,
-        ".\nThis is normal and changes no behaviour within its bounds: at most %u request%s at a time, others wait",
-        chosen->slots, chosen->slots == 1 ? "" : "s");
+    if (wanted != NULL) {
+        weir_text_append(
+            text, size, weir_translate(". Wanted: %s"), weir_phrase_rung(&wanted->rung, phrase, sizeof phrase));
+    } else {
+        weir_text_append(text, size, "%s", weir_translate(". Wanted: native code"));
+    }
+    weir_text_append(text, size, "%s", weir_translate("; "));
+    append_why(choice);
+    weir_text_append(text, size, "%s", weir_translate("."));
+}
+
+/* What it means, and what it costs. */
+static void append_meaning(weir_choice_t *choice)
+{
+    char *text = choice->notice;
+    size_t size = sizeof choice->notice;
+    char phrase[WEIR_PHRASE_MAX];
+    const weir_rung_t *chosen = &chosen_result(choice)->rung;
+    const weir_trial_result_t *wanted = weir_report_wanted(choice);
+    const weir_trial_result_t *other = weir_report_runner_up(choice, true);
+    weir_text_append(text, size,
+        weir_translate_count("\nThis is normal and changes no behaviour within its bounds: at most %u request at a "
+                             "time, others wait",
+            "\nThis is normal and changes no behaviour within its bounds: at most %u requests at a time, others wait",
+            chosen->slots),
+        chosen->slots);
     if (chosen->tier == WEIR_TIER_COMPACT) {
-        weir_text_append(choice->notice, size,
-            "; and a memory grows to %s at most (more when fewer requests at a time are wanted)",
+        weir_text_append(text, size,
+            weir_translate(", and a memory grows to %s at most (more when fewer at a time are wanted)"),
             weir_size_text(chosen->slot_bytes).text);
     }
-    weir_text_append(choice->notice, size, ".\nCost: ");
-    write_cost(choice, choice->notice, size);
-    weir_text_append(choice->notice, size, ".");
+    weir_text_append(text, size, weir_translate(". A new instance takes %.1f us"), weir_report_cost(choice));
+    if (other != NULL) {
+        weir_text_append(text, size, weir_translate(", against %.1f us with %s"), other->verdict.instance_microseconds,
+            weir_phrase_rung(&other->rung, phrase, sizeof phrase));
+    }
+    if (wanted == NULL || wanted->verdict.outcome != WEIR_OUTCOME_PASSED) {
+        weir_text_append(text, size, "%s", weir_translate("; what was wanted could not be measured here"));
+    }
+    weir_text_append(text, size, "%s", weir_translate("."));
 }
 
 void weir_report_write(weir_choice_t *choice)
@@ -284,13 +354,14 @@ void weir_report_write(weir_choice_t *choice)
     if (!weir_choice_is_reduced(choice)) {
         return;
     }
-    if (choice->decision.pool.index == SIZE_MAX) {
+    if (is_unavailable(choice)) {
         write_unavailable(choice);
     } else {
-        write_fallback(choice);
+        append_deed(choice);
+        append_meaning(choice);
     }
-    snprintf(choice->advice, sizeof choice->advice, "%s", remedy(deciding_limit(choice)));
+    snprintf(choice->advice, sizeof choice->advice, "%s", weir_phrase_remedy(weir_report_limit(choice)));
     if (choice->advice[0] != '\0') {
-        weir_text_append(choice->notice, sizeof choice->notice, "\nRemedy: %s", choice->advice);
+        weir_text_append(choice->notice, sizeof choice->notice, weir_translate("\nRemedy: %s"), choice->advice);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * report.h: what is said of a choice.
+ * report.h: what is said of a choice, and what in it is worth saying.
  */
 #ifndef WEIR_ALLOCATOR_REPORT_H
 #define WEIR_ALLOCATOR_REPORT_H
@@ -8,5 +8,31 @@
 
 /* Write the summary, the reason, the notice and the advice of a choice that has everything else. */
 void weir_report_write(weir_choice_t *choice);
+
+/* The result in the ladder that would have been all that was wanted: native code, for AUTO and POOLING the standard
+ * pool with all its slots. NULL when there is none. */
+const weir_trial_result_t *weir_report_wanted(const weir_choice_t *choice);
+
+/* The result that shows what stands in the way of it: a refusal, or what arithmetic ruled out. NULL: nothing does. */
+const weir_trial_result_t *weir_report_obstacle(const weir_choice_t *choice);
+
+/* The cheapest that was measured beside the choice; of another tier, if `other_tier`. NULL: nothing else was. */
+const weir_trial_result_t *weir_report_runner_up(const weir_choice_t *choice, bool other_tier);
+
+/* The limit that a person must change for the choice to be better. */
+weir_limit_t weir_report_limit(const weir_choice_t *choice);
+
+/* Which of the settings that its trial timed the choice has; UINT32_MAX when it has one that only the tuning timed. The
+ * choice must have a rung, as for the next. */
+uint32_t weir_report_variant(const weir_choice_t *choice);
+
+/* Microseconds that an instance costs with the choice, by its trial. */
+double weir_report_cost(const weir_choice_t *choice);
+
+/*
+ * The pool that there would be if the guests that are placed apart shared it: by arithmetic, untried. False when there
+ * are no such guests, or there would be none.
+ */
+bool weir_report_joined_pool(const weir_choice_t *choice, weir_rung_t *ret_rung);
 
 #endif

@@ -29,6 +29,24 @@ weir_size_text_t weir_size_text(uint64_t bytes)
     return result;
 }
 
+/* What was cut within a character (UTF-8, RFC 3629) is cut before it. */
+static void cut_to_character(char *buffer, size_t size)
+{
+    size_t end = strnlen(buffer, size);
+    size_t start = end;
+    while (start > 0 && ((unsigned char)buffer[start - 1] & 0xc0) == 0x80) {
+        start--;
+    }
+    if (start > 0 && (unsigned char)buffer[start - 1] >= 0xc0) {
+        start--;
+        unsigned char lead = (unsigned char)buffer[start];
+        size_t whole = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (start + whole > end) {
+            buffer[start] = '\0';
+        }
+    }
+}
+
 bool weir_text_append(char *buffer, size_t size, const char *format, ...)
 {
     size_t used = size == 0 ? 0 : strnlen(buffer, size);
@@ -39,7 +57,11 @@ bool weir_text_append(char *buffer, size_t size, const char *format, ...)
     va_start(arguments, format);
     int written = vsnprintf(buffer + used, size - used, format, arguments);
     va_end(arguments);
-    return written >= 0 && (size_t)written < size - used;
+    if (written >= 0 && (size_t)written < size - used) {
+        return true;
+    }
+    cut_to_character(buffer, size);
+    return false;
 }
 
 void weir_text_one_line(char *buffer, size_t size, const char *from, size_t length)

@@ -17,7 +17,8 @@ typedef struct weir_size_text {
 weir_size_text_t weir_size_text(uint64_t bytes);
 
 /*
- * Append to a terminated text in a buffer of `size` bytes, as snprintf does. Returns false when it was cut.
+ * Append to a terminated text in a buffer of `size` bytes, as snprintf does. Returns false when it was cut, which it is
+ * between characters of UTF-8.
  * A buffer of size 0 is left alone.
  */
 bool weir_text_append(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));

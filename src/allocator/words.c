@@ -1,6 +1,7 @@
 /*
  * words.c: the names of tiers, strategies, outcomes and limits, and the strategy that a word stands for.
  */
+#include "allocator/translate.h"
 #include "weir/allocator.h"
 
 #include <string.h>
@@ -9,9 +10,9 @@ const char *weir_tier_name(weir_tier_t tier)
 {
     switch (tier) {
     case WEIR_TIER_STANDARD:
-        return "standard";
+        return WEIR_TRANSLATABLE("standard");
     case WEIR_TIER_COMPACT:
-        return "compact";
+        return WEIR_TRANSLATABLE("compact");
     case WEIR_TIER_ONDEMAND:
         return "ondemand";
     }

@@ -20,10 +20,10 @@ typedef struct weir_fresh {
     weir_facts_t facts;
     double milliseconds;          /* to decide */
     double instance_microseconds; /* as its own trial had it */
-    char summary[256];
-    char reason[320];
-    char notice[2048];
-    char advice[512];
+    char summary[512];            /* as long as a choice's own, as are the next three */
+    char reason[1024];
+    char notice[4096];
+    char advice[1024];
 } weir_fresh_t;
 
 /*

@@ -3,6 +3,7 @@
  */
 #include "cli/adapt.h"
 
+#include "allocator/translate.h"
 #include "cli/memory_reading.h"
 #include "cli/pressure_policy.h"
 #include "cli/serving.h"
@@ -119,14 +120,16 @@ static words_t rung_in_words(const weir_rung_t *rung)
 {
     words_t words;
     if (rung->tier == WEIR_TIER_ONDEMAND) {
-        snprintf(words.text, sizeof(words.text), "no pool, %u instances at once", (unsigned)rung->slots);
+        snprintf(
+            words.text, sizeof(words.text), weir_translate("no pool, %u instances at once"), (unsigned)rung->slots);
     } else if (rung->memory_keep_resident_bytes == 0) {
-        snprintf(words.text, sizeof(words.text), "%s pool, %u slots, nothing kept in unused ones",
-            weir_tier_name(rung->tier), (unsigned)rung->slots);
+        snprintf(words.text, sizeof(words.text), weir_translate("%s pool, %u slots, nothing kept in unused ones"),
+            weir_translate(weir_tier_name(rung->tier)), (unsigned)rung->slots);
     } else {
-        snprintf(words.text, sizeof(words.text), "%s pool, %u slots, up to %s kept in each of %u unused ones",
-            weir_tier_name(rung->tier), (unsigned)rung->slots, bytes_in_words(rung->memory_keep_resident_bytes).text,
-            (unsigned)rung->warm_slots);
+        snprintf(words.text, sizeof(words.text),
+            weir_translate("%s pool, %u slots, up to %s kept in each of %u unused ones"),
+            weir_translate(weir_tier_name(rung->tier)), (unsigned)rung->slots,
+            bytes_in_words(rung->memory_keep_resident_bytes).text, (unsigned)rung->warm_slots);
     }
     return words;
 }
@@ -142,24 +145,26 @@ static words_t cause_in_words(weir_adapt_t *adapt, const weir_pressure_verdict_t
     switch (verdict->cause) {
     case WEIR_CAUSE_REFUSAL:
         pthread_mutex_lock(&adapt->lock);
-        snprintf(text, size, "instances were refused (%llu), the last of component %s",
+        snprintf(text, size, weir_translate("instances were refused (%llu), the last of component %s"),
             (unsigned long long)verdict->value, adapt->refused);
         pthread_mutex_unlock(&adapt->lock);
         break;
     case WEIR_CAUSE_GROUP_LEFT:
-        snprintf(
-            text, size, "%s are left below the control group's memory limit, and %s should be", value.text, bound.text);
+        snprintf(text, size, weir_translate("%s are left below the control group's memory limit, and %s should be"),
+            value.text, bound.text);
         break;
     case WEIR_CAUSE_AVAILABLE:
-        snprintf(text, size, "%s of this machine's memory are available, and %s should be", value.text, bound.text);
+        snprintf(text, size, weir_translate("%s of this machine's memory are available, and %s should be"), value.text,
+            bound.text);
         break;
     case WEIR_CAUSE_SWAPPING:
-        snprintf(text, size, "%s were written to swap within a second", value.text);
+        snprintf(text, size, weir_translate("%s were written to swap within a second"), value.text);
         break;
     case WEIR_CAUSE_GROUP_STALL:
     case WEIR_CAUSE_STALL:
-        snprintf(text, size, "tasks %s waited for memory for %llu %% of the last ten seconds",
-            verdict->cause == WEIR_CAUSE_GROUP_STALL ? "of the control group" : "of this machine",
+        snprintf(text, size, weir_translate("tasks %s waited for memory for %llu %% of the last ten seconds"),
+            verdict->cause == WEIR_CAUSE_GROUP_STALL ? weir_translate("of the control group")
+                                                     : weir_translate("of this machine"),
             (unsigned long long)verdict->value / 100);
         break;
     case WEIR_CAUSE_NONE:
@@ -227,8 +232,8 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
     if (adapt->level == LEVELS_MAX || !find_lower(adapt, &found)) {
         if (!adapt->told) {
             weir_log(WEIR_LOG_WARNING,
-                "memory is short: %s; the allocator stays as it is, for nothing lower can be had now: "
-                "%s",
+                weir_translate("memory is short: %s; the allocator stays as it is, for nothing lower can be had now: "
+                               "%s"),
                 cause.text, before.text);
         }
         adapt->told = true;
@@ -236,8 +241,8 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
     }
     adapt->lower[adapt->level++] = found;
     weir_log(WEIR_LOG_WARNING,
-        "memory is short: %s; the allocator was reduced automatically, and requests go on: "
-        "%s, instead of %s",
+        weir_translate("memory is short: %s; the allocator was reduced automatically, and requests go on: %s, instead "
+                       "of %s"),
         cause.text, rung_in_words(weir_choice_rung(found)).text, before.text);
     return true;
 }
@@ -253,8 +258,9 @@ static bool raise_again(weir_adapt_t *adapt, const weir_pressure_verdict_t *verd
     weir_choice_free(adapt->lower[adapt->level]);
     adapt->lower[adapt->level] = NULL;
     adapt->told = false;
-    weir_log(WEIR_LOG_INFO, "memory has not been short for %u s; the allocator was raised again%s: %s, instead of %s",
-        (unsigned)verdict->seconds, adapt->level == 0 ? ", to what it was at first" : "",
+    weir_log(WEIR_LOG_INFO,
+        weir_translate("memory has not been short for %u s; the allocator was raised again%s: %s, instead of %s"),
+        (unsigned)verdict->seconds, adapt->level == 0 ? weir_translate(", to what it was at first") : "",
         rung_in_words(weir_choice_rung(higher)).text, before.text);
     return true;
 }

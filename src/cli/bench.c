@@ -237,6 +237,7 @@ int weir_bench_main(int argc, char **argv)
     if (options.help) {
         return weir_help_print(bench_help);
     }
+    weir_language_set("en"); /* tables are English, and JSON is */
     weir_bench_result_t *result = calloc(1, sizeof *result);
     if (result == NULL) {
         weir_log(WEIR_LOG_ERROR, "out of memory");

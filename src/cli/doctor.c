@@ -1,58 +1,130 @@
 /*
- * doctor.c: `weir doctor [--json]`: the same decision as `weir up` makes, without an application, and laid open.
+ * doctor.c: `weir doctor [-f APP] [--json]`: the same decision as `weir up` makes, made anew, and laid open.
  */
 #include "cli/doctor.h"
 
-#include "allocator/facts.h"
-#include "allocator/text.h"
+#include "allocator/plan.h"
+#include "allocator/remember.h"
+#include "allocator/report.h"
+#include "allocator/translate.h"
+#include "allocator/trial.h"
+#include "cli/diagnosis.h"
 #include "cli/help.h"
-#include "cli/json_text.h"
+#include "cli/options.h"
 #include "cli/strategy.h"
+#include "cli/tune.h"
 #include "observe/log.h"
-#include "weir/allocator.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <jansson.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Raised when a key changes its meaning or goes; new keys may come at any time. */
-enum { SCHEMA_VERSION = 1 };
-
-static const char doctor_help[] =
-    "Say what this machine allows, what was tried, what was chosen and what would help.\n"
-    "\n"
-    "Usage: weir doctor [OPTION...]\n"
-    "\n"
-    "Options:\n"
-    "      --json              one JSON document on standard output, and nothing else\n"
-    "      --disable-pooling   judge as 'weir up --disable-pooling' would\n"
-    "  -h, --help              print this\n"
-    "\n"
-    "Environment: SPIN_ALLOCATOR and SPIN_WASMTIME_POOLING, as for 'weir up'.\n"
-    "\n"
-    "Exit status: 0 something works, 1 nothing does, 2 the command line or the environment is wrong.\n";
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2, ROUNDS = 5, ROUNDS_EMULATED = 3 };
 
 typedef struct doctor_options {
     bool help;
     bool json;
+    bool verbose;
     bool disable_pooling;
+    bool no_trial_requests;
+    uint32_t max_concurrency;
+    uint64_t max_instance_memory_bytes;
+    const char *application;
 } doctor_options_t;
+
+/* ---- Options ----------------------------------------------------------------------------------------------------- */
+
+enum { OPTION_JSON = 256, OPTION_DISABLE_POOLING, OPTION_CONCURRENCY, OPTION_MEMORY, OPTION_NO_TRIAL };
+
+static bool take_application(const char *value, doctor_options_t *options)
+{
+    if (options->application != NULL) {
+        weir_log(WEIR_LOG_ERROR, weir_translate("one application at a time: '%s' and '%s' were given"),
+            options->application, value);
+        return false;
+    }
+    options->application = value;
+    return true;
+}
+
+static bool take_option(int option, const char *value, doctor_options_t *options)
+{
+    switch (option) {
+    case 'f':
+    case 1:
+        return take_application(value, options);
+    case 'v':
+        options->verbose = true;
+        return true;
+    case 'h':
+        options->help = true;
+        return true;
+    case OPTION_JSON:
+        options->json = true;
+        return true;
+    case OPTION_DISABLE_POOLING:
+        options->disable_pooling = true;
+        return true;
+    case OPTION_NO_TRIAL:
+        options->no_trial_requests = true;
+        return true;
+    case OPTION_MEMORY:
+        if (!weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
+            weir_log(WEIR_LOG_ERROR,
+                weir_translate("--max-instance-memory is '%s'; give a size from 64KiB to 4GiB, such as 256MiB"), value);
+            return false;
+        }
+        return true;
+    default:
+        if (!weir_concurrency_parse(value, &options->max_concurrency)) {
+            weir_log(WEIR_LOG_ERROR, weir_translate("--max-concurrency is '%s'; give a number from 1 to %d"), value,
+                WEIR_MAX_CONCURRENCY);
+            return false;
+        }
+        return true;
+    }
+}
 
 static bool parse_options(int argc, char **argv, doctor_options_t *ret_options)
 {
-    doctor_options_t options = {false, false, false};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            options.json = true;
-        } else if (strcmp(argv[i], "--disable-pooling") == 0) {
-            options.disable_pooling = true;
-        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            options.help = true;
-        } else {
-            weir_log(WEIR_LOG_ERROR, "doctor has no option '%s'; it has --json, --disable-pooling and --help", argv[i]);
+    static const struct option long_options[] = {
+        {"from", required_argument, NULL, 'f'},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"verbose", no_argument, NULL, 'v'},
+        {"max-concurrency", required_argument, NULL, OPTION_CONCURRENCY},
+        {"max-instance-memory", required_argument, NULL, OPTION_MEMORY},
+        {"no-trial-requests", no_argument, NULL, OPTION_NO_TRIAL},
+        {"disable-pooling", no_argument, NULL, OPTION_DISABLE_POOLING},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    doctor_options_t options = {.help = false};
+    opterr = 0;
+    optind = 0; /* glibc: begin anew */
+    for (;;) {
+        int before = optind == 0 ? 1 : optind;
+        /* "-": what is no option comes as option 1, in its place; ":" tells a missing value from an unknown option. */
+        int option = getopt_long(argc, argv, "-:f:vh", long_options, NULL);
+        if (option == -1) {
+            break;
+        }
+        if (option == ':') {
+            weir_log(WEIR_LOG_ERROR, weir_translate("%s needs a value; see 'weir doctor --help'"), argv[before]);
+            return false;
+        }
+        if (option == '?') {
+            weir_log(WEIR_LOG_ERROR,
+                weir_translate("unknown option '%s'; 'weir doctor --help' lists those that there are"), argv[before]);
+            return false;
+        }
+        if (!take_option(option, optarg, &options)) {
+            return false;
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        if (!take_application(argv[i], &options)) {
             return false;
         }
     }
@@ -60,295 +132,204 @@ static bool parse_options(int argc, char **argv, doctor_options_t *ret_options)
     return true;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------- */
-
-static const char *knowledge_name(weir_knowledge_t knowledge)
+/* The variable that Spin knows for it, when the option is not given. */
+static bool take_memory_variable(doctor_options_t *options)
 {
-    switch (knowledge) {
-    case WEIR_UNKNOWN:
-        return "unknown";
-    case WEIR_KNOWN:
-        return "known";
-    case WEIR_UNLIMITED:
-        return "unlimited";
+    const char *value = getenv("SPIN_MAX_INSTANCE_MEMORY");
+    if (value == NULL || options->max_instance_memory_bytes != 0 ||
+        weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
+        return true;
     }
-    return "unknown";
+    weir_log(WEIR_LOG_ERROR,
+        weir_translate("SPIN_MAX_INSTANCE_MEMORY is '%s'; give a number of bytes from 65536 to 4294967296"), value);
+    return false;
 }
 
-static json_t *json_number(uint64_t value)
-{
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
+/* ---- Finding out ------------------------------------------------------------------------------------------------- */
 
-/* A fact's value: a number, a word, a list of words. */
-static json_t *json_value(const weir_facts_t *facts, const weir_fact_name_t *name)
+static bool load_application(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
 {
-    const weir_fact_t *fact = weir_fact_get(facts, name);
-    if (fact->knowledge != WEIR_KNOWN) {
-        return json_null();
+    char *message = NULL;
+    if (!weir_application_load(options->application, &diagnosis->application, &message)) {
+        weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : weir_translate("out of memory"));
+        free(message);
+        return false;
     }
-    if (name->unit == WEIR_FACT_WORD || name->unit == WEIR_FACT_TEXT) {
-        return json_string(weir_fact_word(facts, name));
+    diagnosis->has_application = true;
+    diagnosis->application.max_memory_bytes = options->max_instance_memory_bytes;
+    diagnosis->guests = weir_application_guest_needs(&diagnosis->application, &diagnosis->guest_count);
+    diagnosis->components = calloc(diagnosis->guest_count + 1, sizeof *diagnosis->components);
+    if (diagnosis->guests == NULL || diagnosis->components == NULL) {
+        weir_log(WEIR_LOG_ERROR, "%s", weir_translate("out of memory"));
+        return false;
     }
-    if (name->unit != WEIR_FACT_SET) {
-        return json_number(fact->value);
-    }
-    json_t *words = json_array();
-    for (unsigned bit = 0; bit < 64; bit++) {
-        const char *word = (fact->value >> bit & 1) != 0 ? weir_processor_flag_name(bit) : NULL;
-        if (word != NULL) {
-            json_array_append_new(words, json_string(word));
+    for (size_t i = 0, guest = 0; guest < diagnosis->guest_count; i++) {
+        if (diagnosis->application.codes[i] != NULL) {
+            diagnosis->components[guest++] = i;
         }
     }
-    return words;
+    return true;
 }
 
-static json_t *json_facts(const weir_facts_t *facts)
+/* What the choice is to be compared with. False: there is nothing. */
+static bool find_best(const weir_diagnosis_t *diagnosis, weir_rung_t *ret_rung, weir_needs_t *ret_needs)
 {
-    size_t count;
-    const weir_fact_name_t *names = weir_fact_names(&count);
-    json_t *object = json_object();
-    for (size_t i = 0; i < count; i++) {
-        const weir_fact_t *fact = weir_fact_get(facts, &names[i]);
-        json_t *described = json_pack("{s:s, s:o, s:s, s:s}", "knowledge", knowledge_name(fact->knowledge), "value",
-            json_value(facts, &names[i]), "unit", weir_fact_unit_name(names[i].unit), "source", fact->source);
-        if (fact == &facts->hypervisor && facts->hypervisor_signature[0] != '\0') {
-            json_object_set_new(described, "signature", json_string(facts->hypervisor_signature));
-        }
-        json_object_set_new(object, names[i].name, described);
+    const weir_trial_result_t *wanted = weir_report_wanted(diagnosis->choice);
+    weir_choose_options_t options;
+    weir_choice_t *reference = NULL;
+    if (diagnosis->strategy == WEIR_STRATEGY_AUTO && wanted != NULL && wanted->verdict.outcome == WEIR_OUTCOME_PASSED) {
+        *ret_rung = wanted->rung;
+        *ret_needs = *weir_choice_needs(diagnosis->choice);
+        return true;
     }
-    return object;
-}
-
-static json_t *json_needs(const weir_needs_t *needs)
-{
-    return json_pack("{s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "minimum_memory_bytes",
-        json_number(needs->minimum_memory_bytes), "maximum_memory_bytes", json_number(needs->maximum_memory_bytes),
-        "memories", (int)needs->memories, "tables", (int)needs->tables, "table_elements", (int)needs->table_elements,
-        "core_instances", (int)needs->core_instances, "concurrency", (int)needs->concurrency);
-}
-
-static json_t *json_rung(const weir_rung_t *rung, const weir_needs_t *needs)
-{
-    json_t *object = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:b}", "tier", weir_tier_name(rung->tier),
-        "slots", (int)rung->slots, "slot_bytes", json_number(rung->slot_bytes), "guard_bytes",
-        json_number(rung->guard_bytes), "growth_bytes", json_number(rung->growth_bytes), "memory_keep_resident_bytes",
-        json_number(rung->memory_keep_resident_bytes), "table_keep_resident_bytes",
-        json_number(rung->table_keep_resident_bytes), "table_elements", (int)rung->table_elements, "stack_bytes",
-        json_number(rung->stack_bytes), "pulley", (int)rung->pulley);
-    json_object_set_new(object, "address_bytes", json_number(weir_rung_address_bytes(rung, needs)));
-    json_object_set_new(object, "commit_bytes", json_number(weir_rung_commit_bytes(rung, needs)));
-    return object;
-}
-
-static json_t *json_result(const weir_trial_result_t *result, const weir_needs_t *needs)
-{
-    const weir_verdict_t *verdict = &result->verdict;
-    bool passed = verdict->outcome == WEIR_OUTCOME_PASSED;
-    json_t *object = json_rung(&result->rung, needs);
-    json_object_set_new(object, "verdict", json_string(weir_outcome_name(verdict->outcome)));
-    json_object_set_new(object, "message", json_string(verdict->message));
-    json_object_set_new(object, "limit", json_string(weir_limit_name(verdict->limit)));
-    json_object_set_new(object, "call", json_string(verdict->call));
-    json_object_set_new(object, "refused_bytes", json_number(verdict->refused_bytes));
-    json_object_set_new(object, "errno", json_integer(verdict->error_number));
-    json_object_set_new(
-        object, "instance_microseconds", passed ? json_real(verdict->instance_microseconds) : json_null());
-    json_object_set_new(object, "engine_milliseconds", passed ? json_real(verdict->engine_milliseconds) : json_null());
-    return object;
-}
-
-static json_t *json_choice(const weir_choice_t *choice, const weir_trial_result_t *ladder)
-{
-    size_t index = weir_choice_index(choice);
-    if (index == SIZE_MAX) {
-        return json_null();
+    weir_choose_options_init(&options);
+    options.strategy = WEIR_STRATEGY_POOLING;
+    options.needs = *weir_choice_needs(diagnosis->choice);
+    options.needs.concurrency = weir_facts_processors(weir_choice_facts(diagnosis->choice));
+    options.cache_directory = "";
+    bool found = weir_allocator_choose(&options, &reference) == WEIR_OK && !weir_choice_rung(reference)->pulley;
+    if (found) {
+        *ret_rung = *weir_choice_rung(reference);
+        *ret_needs = *weir_choice_needs(reference);
     }
-    json_t *object = json_rung(&ladder[index].rung, weir_choice_needs(choice));
-    json_object_set_new(object, "reason", json_string(weir_choice_reason(choice)));
-    json_object_set_new(object, "index", json_number(index));
-    json_object_set_new(object, "reduced", json_boolean(weir_choice_is_reduced(choice)));
-    json_object_set_new(object, "instance_microseconds", json_real(ladder[index].verdict.instance_microseconds));
-    return object;
+    weir_choice_free(reference);
+    return found;
 }
 
-static int print_json(const weir_choice_t *choice, weir_strategy_t strategy)
+/* Time a rung as it is, with no more instances than are in use; keeps the lesser of that and `*cost`. */
+static bool time_rung(const weir_facts_t *facts, const weir_needs_t *needs, const weir_rung_t *rung, double *cost)
 {
-    size_t count;
-    const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
-    weir_json_begin();
-    json_t *steps = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_array_append_new(steps, json_result(&ladder[i], weir_choice_needs(choice)));
+    weir_budgets_t budgets;
+    weir_plan_t plan;
+    weir_verdict_t verdict;
+    weir_budgets_make(facts, needs, true, &budgets);
+    weir_plan_make(facts, needs, &budgets, rung, WEIR_DEPTH_FULL, 0, &plan);
+    plan.hold = plan.threads;
+    /* Timed as the ladder's rungs are, with the one setting that it has. */
+    plan.knobs[0] = weir_rung_knobs(rung);
+    plan.knob_count = 1;
+    weir_trial_run(facts, &plan, &verdict);
+    if (verdict.outcome != WEIR_OUTCOME_PASSED) {
+        return false;
     }
-    json_t *document = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:f}", "version", SCHEMA_VERSION,
-        "strategy", weir_strategy_name(strategy), "facts", json_facts(weir_choice_facts(choice)), "needs",
-        json_needs(weir_choice_needs(choice)), "ladder", steps, "choice", json_choice(choice, ladder), "advice",
-        weir_choice_advice(choice), "summary", weir_choice_summary(choice), "notice", weir_choice_notice(choice),
-        "milliseconds", weir_choice_milliseconds(choice));
-    char *text = weir_json_text(document);
-    if (text == NULL) {
-        errno = ENOMEM;
-        return 1;
-    }
-    int written = fputs(text, stdout);
-    free(text);
-    return written < 0 ? 1 : 0;
+    *cost = *cost == 0 || verdict.instance_microseconds < *cost ? verdict.instance_microseconds : *cost;
+    return true;
 }
 
-/* ---- Text -------------------------------------------------------------------------------------------------------- */
-
-enum { FACT_COLUMN = 40, FACT_WIDTH = 76 };
-
-/* A value that is too long for its column goes on lines of its own. */
-static void print_long(const char *meaning, const char *value, const char *source)
+static void compare(weir_diagnosis_t *diagnosis)
 {
-    printf("  %-*s %12s   %s\n", FACT_COLUMN, meaning, "", source);
-    while (*value != '\0') {
-        size_t length = strlen(value);
-        if (length > FACT_WIDTH) {
-            for (length = FACT_WIDTH; length > 0 && value[length] != ' '; length--) {
-            }
-            length = length == 0 ? FACT_WIDTH : length;
-        }
-        printf("      %.*s\n", (int)length, value);
-        value += length;
-        value += strspn(value, " ");
-    }
-}
-
-static void print_fact(const weir_facts_t *facts, const weir_fact_name_t *name)
-{
-    char value[512];
-    const weir_fact_t *fact = weir_fact_get(facts, name);
-    weir_fact_text(facts, name, value, sizeof value);
-    if (strlen(value) > 24) {
-        print_long(name->meaning, value, fact->source);
-    } else {
-        printf("  %-*s %12s   %s\n", FACT_COLUMN, name->meaning, value, fact->source);
-    }
-}
-
-/* What somebody who sees those figures would otherwise worry about. */
-static void print_fragmentation(const weir_facts_t *facts)
-{
-    const weir_fact_t *huge = &facts->huge_pages;
-    if (facts->free_large_share.knowledge != WEIR_KNOWN) {
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    const weir_facts_t *facts = weir_choice_facts(diagnosis->choice);
+    weir_needs_t best_needs;
+    weir_comparison_t comparison = {.measured = false};
+    if (rung == NULL || !find_best(diagnosis, &comparison.best, &best_needs)) {
         return;
     }
-    const char *here = "";
-    if (huge->knowledge == WEIR_KNOWN && huge->value == WEIR_HUGE_PAGES_NEVER) {
-        here = ", which are off here";
-    } else if (huge->knowledge == WEIR_KNOWN && huge->value == WEIR_HUGE_PAGES_MADVISE) {
-        here = ", which are made here only where a program asks for them";
+    comparison.measured = true;
+    comparison.same = rung->tier == comparison.best.tier && rung->slots == comparison.best.slots;
+    if (comparison.same) {
+        comparison.choice_microseconds = comparison.best_microseconds =
+            diagnosis->choice->decision.pool.ladder[weir_choice_index(diagnosis->choice)].verdict.instance_microseconds;
     }
-    printf("  How free memory is spread does not matter for ordinary pages, which weir is content with:\n"
-           "  blocks of 2 MiB are for transparent huge pages%s.\n",
-        here);
+    unsigned rounds = comparison.same ? 0 : weir_fact_is(facts->emulated, 1) ? ROUNDS_EMULATED : ROUNDS;
+    for (unsigned round = 0; round < rounds && comparison.measured; round++) {
+        comparison.measured =
+            time_rung(facts, weir_choice_needs(diagnosis->choice), rung, &comparison.choice_microseconds) &&
+            time_rung(facts, &best_needs, &comparison.best, &comparison.best_microseconds);
+    }
+    diagnosis->comparison = comparison;
 }
 
-static void print_facts(const weir_facts_t *facts)
+static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
 {
-    size_t count;
-    const weir_fact_name_t *names = weir_fact_names(&count);
-    for (unsigned group = 0; group < WEIR_FACT_GROUPS; group++) {
-        printf("%s%s\n", group == 0 ? "" : "\n", weir_fact_group_name((weir_fact_group_t)group));
-        for (size_t i = 0; i < count; i++) {
-            if (names[i].group == (weir_fact_group_t)group) {
-                print_fact(facts, &names[i]);
-            }
-        }
-        if (group == WEIR_FACTS_MEMORY) {
-            print_fragmentation(facts);
-        }
+    weir_choose_options_t choose_options;
+    weir_choose_options_init(&choose_options);
+    choose_options.strategy = diagnosis->strategy;
+    choose_options.needs.concurrency = options->max_concurrency;
+    choose_options.needs.maximum_memory_bytes = options->max_instance_memory_bytes;
+    choose_options.guests = diagnosis->guest_count > 0 ? diagnosis->guests : NULL;
+    choose_options.guest_count = diagnosis->guest_count;
+    choose_options.cache_directory = ""; /* what is true now, not what was true once */
+    weir_status_t status = weir_allocator_choose(&choose_options, &diagnosis->choice);
+    if (diagnosis->choice == NULL) {
+        weir_log(WEIR_LOG_ERROR, weir_translate("no choice could be made: %s"),
+            status == WEIR_ERROR_MEMORY ? weir_translate("out of memory")
+                                        : weir_translate("the system refused what that takes"));
+        return false;
     }
+    compare(diagnosis);
+    if (diagnosis->has_application && weir_choice_rung(diagnosis->choice) != NULL) {
+        weir_choice_prepare_process(diagnosis->choice);
+        weir_application_place(&diagnosis->application, diagnosis->choice);
+        weir_application_tune(&diagnosis->application, diagnosis->choice, !options->no_trial_requests);
+    }
+    diagnosis->memory_directory = weir_memory_directory(NULL);
+    return true;
 }
 
-static void print_step(const weir_trial_result_t *result, const weir_needs_t *needs, bool chosen)
+static void free_diagnosis(weir_diagnosis_t *diagnosis)
 {
-    const weir_rung_t *rung = &result->rung;
-    const weir_verdict_t *verdict = &result->verdict;
-    printf("  %s %-8s %6" PRIu32 " %8s %8s %9s %9s  %-6s  ", chosen ? "->" : "  ", weir_tier_name(rung->tier),
-        rung->slots, weir_size_text(rung->slot_bytes).text, weir_size_text(rung->memory_keep_resident_bytes).text,
-        weir_size_text(weir_rung_address_bytes(rung, needs)).text,
-        weir_size_text(weir_rung_commit_bytes(rung, needs)).text, rung->pulley ? "pulley" : "native");
-    if (verdict->outcome == WEIR_OUTCOME_PASSED) {
-        printf("passed: %.1f us per instance, engine in %.1f ms\n", verdict->instance_microseconds,
-            verdict->engine_milliseconds);
-    } else if (verdict->outcome == WEIR_OUTCOME_NOT_TRIED) {
-        printf("%s\n", verdict->message[0] != '\0' ? verdict->message : weir_outcome_name(verdict->outcome));
-    } else {
-        printf("%s: %s\n", weir_outcome_name(verdict->outcome), verdict->message);
+    weir_choice_free(diagnosis->choice);
+    if (diagnosis->has_application) {
+        weir_application_free(&diagnosis->application);
     }
-}
-
-static void print_ladder(const weir_choice_t *choice)
-{
-    size_t count;
-    const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
-    printf("\nWhat was considered\n");
-    printf("     %-8s %6s %8s %8s %9s %9s  %-6s  %s\n", "tier", "slots", "slot", "kept", "reserved", "writable", "code",
-        "verdict");
-    for (size_t i = 0; i < count; i++) {
-        print_step(&ladder[i], weir_choice_needs(choice), i == weir_choice_index(choice));
-    }
-}
-
-static int print_text(const weir_choice_t *choice)
-{
-    print_facts(weir_choice_facts(choice));
-    print_ladder(choice);
-    printf("\nThe choice\n  %s\n  %s\n", weir_choice_summary(choice), weir_choice_reason(choice));
-    const char *notice = weir_choice_notice(choice);
-    if (notice[0] != '\0') {
-        printf("\n%s\n", notice);
-    } else {
-        printf("\nNothing to remedy: this machine grants all that was wanted.\n");
-    }
-    return ferror(stdout) ? 1 : 0;
+    free(diagnosis->memory_directory);
+    free(diagnosis->guests);
+    free(diagnosis->components);
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
-static int report(const weir_choice_t *choice, const doctor_options_t *options, weir_strategy_t strategy)
+static int report(const weir_diagnosis_t *diagnosis, const doctor_options_t *options)
 {
-    int status = options->json ? print_json(choice, strategy) : print_text(choice);
-    if (fflush(stdout) != 0 || status != 0) {
-        weir_log(WEIR_LOG_ERROR, "cannot write the report to standard output: %s", strerror(errno));
-        return 1;
+    if (!options->json) {
+        weir_diagnosis_print_text(diagnosis, options->verbose);
+    } else if (!weir_diagnosis_print_json(diagnosis)) {
+        weir_log(WEIR_LOG_ERROR, "%s", weir_translate("the report could not be made: out of memory"));
+        return EXIT_FAILED;
     }
-    return weir_choice_rung(choice) == NULL ? 1 : 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        weir_log(WEIR_LOG_ERROR, weir_translate("cannot write the report to standard output: %s"), strerror(errno));
+        return EXIT_FAILED;
+    }
+    return weir_choice_rung(diagnosis->choice) == NULL ? EXIT_FAILED : EXIT_FINE;
+}
+
+static int run(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
+{
+    char *message = NULL;
+    if (!weir_strategy_from_environment(options->disable_pooling, &diagnosis->strategy, &message)) {
+        weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : weir_translate("out of memory"));
+        free(message);
+        return EXIT_INPUT;
+    }
+    if (message != NULL) {
+        weir_log(WEIR_LOG_WARNING, "%s", message);
+        free(message);
+    }
+    if (options->application != NULL && !load_application(options, diagnosis)) {
+        return EXIT_INPUT;
+    }
+    if (options->json) {
+        weir_language_set("en"); /* JSON is for machines, and the same everywhere */
+    }
+    return choose(options, diagnosis) ? report(diagnosis, options) : EXIT_FAILED;
 }
 
 int weir_doctor_main(int argc, char **argv)
 {
     doctor_options_t options;
     if (!parse_options(argc, argv, &options)) {
-        return 2;
+        return EXIT_INPUT;
     }
     if (options.help) {
-        return weir_help_print(doctor_help);
+        return weir_help_print(weir_doctor_help);
     }
-    weir_choose_options_t choose;
-    weir_choose_options_init(&choose);
-    char *message = NULL;
-    if (!weir_strategy_from_environment(options.disable_pooling, &choose.strategy, &message)) {
-        weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : "out of memory");
-        free(message);
-        return 2;
+    if (!take_memory_variable(&options)) {
+        return EXIT_INPUT;
     }
-    if (message != NULL) {
-        weir_log(WEIR_LOG_WARNING, "%s", message);
-        free(message);
-    }
-    weir_choice_t *choice = NULL;
-    weir_status_t status = weir_allocator_choose(&choose, &choice);
-    if (choice == NULL) {
-        weir_log(WEIR_LOG_ERROR, "no choice could be made: %s",
-            status == WEIR_ERROR_MEMORY ? "out of memory" : "the allocator's library failed");
-        return 1;
-    }
-    int exit_status = report(choice, &options, choose.strategy);
-    weir_choice_free(choice);
-    return exit_status;
+    weir_diagnosis_t diagnosis = {.strategy = WEIR_STRATEGY_AUTO};
+    int status = run(&options, &diagnosis);
+    free_diagnosis(&diagnosis);
+    return status;
 }

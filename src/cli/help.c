@@ -59,6 +59,7 @@ const char weir_up_help[] =
     "  SPIN_WASMTIME_POOLING     1 asks for a pool, 0 for none; SPIN_ALLOCATOR wins\n"
     "  SPIN_MAX_INSTANCE_MEMORY  the size, when --max-instance-memory is not given\n"
     "  SPIN_HTTP_LISTEN_ADDR     the address, when --listen is not given\n"
+    "  LANG                      the language of what is said of the allocator (English, zh_CN)\n"
     "  NO_COLOR                  no colours in the log\n"
     "\n"
     "SIGINT (Ctrl-C) and SIGTERM end it after the requests in flight have been answered; a second one ends it at "
@@ -68,6 +69,29 @@ const char weir_up_help[] =
     "  weir up examples/hello\n"
     "  SPIN_ALLOCATOR=compact weir up -f spin.toml --listen [::]:8080 --request-timeout 5s\n"
     "  weir up handler.wasm      every path is answered by this component or WAGI module\n";
+
+const char weir_doctor_help[] =
+    "Say what this machine allows, what was tried, what was chosen and what would help.\n"
+    "\n"
+    "Usage: weir doctor [APP] [OPTION...]\n"
+    "\n"
+    "  APP is an application as for 'weir up'; without one, a usual small component is assumed.\n"
+    "\n"
+    "Options:\n"
+    "  -f, --from APP            the same as APP\n"
+    "      --json                one JSON document on standard output, and nothing else\n"
+    "  -v, --verbose             show all facts, and all that was considered\n"
+    "      --max-concurrency N   judge as 'weir up --max-concurrency N' would\n"
+    "      --max-instance-memory N, --no-trial-requests, --disable-pooling\n"
+    "                            the same for these options\n"
+    "  -h, --help                print this\n"
+    "\n"
+    "It decides anew, whatever 'weir up' remembers of earlier starts.\n"
+    "\n"
+    "Environment: SPIN_ALLOCATOR and SPIN_WASMTIME_POOLING, as for 'weir up'; LANG; NO_COLOR.\n"
+    "\n"
+    "Exit status: 0 something works, 1 nothing does, 2 the command line, the application or the environment is "
+    "wrong.\n";
 
 int weir_help_print(const char *text)
 {

@@ -6,6 +6,7 @@
 #include "cli/help.h"
 #include "cli/up.h"
 #include "observe/log.h"
+#include "weir/allocator.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ static bool has_stack(void)
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
+    weir_language_set(NULL);
     if (strcmp(command, "up") == 0) {
         return has_stack() ? weir_up_main(argc - 1, argv + 1) : 1;
     }

@@ -176,16 +176,21 @@ static bool take_application(const char *value, weir_up_options_t *options, char
     return true;
 }
 
-static bool take_concurrency(const char *value, weir_up_options_t *options, char **ret_message)
+bool weir_concurrency_parse(const char *text, uint32_t *ret_number)
 {
     uint64_t number;
     const char *end;
-    if (!parse_number(value, WEIR_MAX_CONCURRENCY, &number, &end) || *end != '\0' || number == 0) {
-        return refuse(
-            ret_message, "--max-concurrency is '%s'; give a number from 1 to %d", value, WEIR_MAX_CONCURRENCY);
+    if (!parse_number(text, WEIR_MAX_CONCURRENCY, &number, &end) || *end != '\0' || number == 0) {
+        return false;
     }
-    options->max_concurrency = (uint32_t)number;
+    *ret_number = (uint32_t)number;
     return true;
+}
+
+static bool take_concurrency(const char *value, weir_up_options_t *options, char **ret_message)
+{
+    return weir_concurrency_parse(value, &options->max_concurrency) ||
+           refuse(ret_message, "--max-concurrency is '%s'; give a number from 1 to %d", value, WEIR_MAX_CONCURRENCY);
 }
 
 static bool take_option(int option, const char *value, weir_up_options_t *options, char **ret_message)

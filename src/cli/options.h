@@ -51,4 +51,7 @@ bool weir_duration_parse(const char *text, uint64_t *ret_milliseconds);
  */
 bool weir_instance_memory_parse(const char *text, uint64_t *ret_bytes);
 
+/* Parse a number of requests at once, from 1 to WEIR_MAX_CONCURRENCY. False, and nothing stored, for anything else. */
+bool weir_concurrency_parse(const char *text, uint32_t *ret_number);
+
 #endif

@@ -4,6 +4,8 @@
  */
 #include "cli/strategy.h"
 
+#include "allocator/translate.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@ static bool read_pooling(const char *value, wish_t *ret_wish, char **ret_message
     }
     bool is_one = strcmp(value, "1") == 0;
     if (!is_one && strcmp(value, "0") != 0) {
-        say(ret_message, "SPIN_WASMTIME_POOLING is '%s'; it can be 1 (a pool) or 0 (on demand)", value);
+        say(ret_message, weir_translate("SPIN_WASMTIME_POOLING is '%s'; it can be 1 (a pool) or 0 (on demand)"), value);
         return false;
     }
     *ret_wish = (wish_t){true, is_one, is_one ? "SPIN_WASMTIME_POOLING=1" : "SPIN_WASMTIME_POOLING=0"};
@@ -60,7 +62,8 @@ bool weir_strategy_decide(const char *spin_allocator, const char *spin_wasmtime_
     weir_strategy_t strategy = WEIR_STRATEGY_AUTO;
     *ret_message = NULL;
     if (spin_allocator != NULL && !weir_strategy_from_name(spin_allocator, &strategy)) {
-        say(ret_message, "SPIN_ALLOCATOR is '%s'; it can be auto, pooling, compact or ondemand", spin_allocator);
+        say(ret_message, weir_translate("SPIN_ALLOCATOR is '%s'; it can be auto, pooling, compact or ondemand"),
+            spin_allocator);
         return false;
     }
     if (!read_pooling(spin_wasmtime_pooling, &variable, ret_message)) {
@@ -70,13 +73,14 @@ bool weir_strategy_decide(const char *spin_allocator, const char *spin_wasmtime_
         bool grants_variable = grants(strategy, variable);
         bool grants_option = grants(strategy, option);
         if (!grants_variable || !grants_option) {
-            say(ret_message, "SPIN_ALLOCATOR=%s wins over %s%s%s", spin_allocator, grants_variable ? "" : variable.text,
-                !grants_variable && !grants_option ? " and " : "", grants_option ? "" : option.text);
+            say(ret_message, weir_translate("SPIN_ALLOCATOR=%s wins over %s%s%s"), spin_allocator,
+                grants_variable ? "" : variable.text, !grants_variable && !grants_option ? weir_translate(" and ") : "",
+                grants_option ? "" : option.text);
         }
     } else if (option.given) {
         strategy = WEIR_STRATEGY_ONDEMAND;
         if (!grants(strategy, variable)) {
-            say(ret_message, "%s wins over %s", option.text, variable.text);
+            say(ret_message, weir_translate("%s wins over %s"), option.text, variable.text);
         }
     } else if (variable.given) {
         strategy = variable.pool ? WEIR_STRATEGY_ANY_POOL : WEIR_STRATEGY_ONDEMAND;

@@ -4,7 +4,9 @@
  */
 #include "cli/up.h"
 
+#include "allocator/translate.h"
 #include "cli/adapt.h"
+#include "cli/announcement.h"
 #include "cli/application.h"
 #include "cli/bounds.h"
 #include "cli/help.h"
@@ -58,18 +60,6 @@ static int fail(int status, char *own_message)
     return status;
 }
 
-/* Log each line of a text. */
-static void log_lines(weir_log_level_t level, const char *text)
-{
-    while (*text != '\0') {
-        size_t size = strcspn(text, "\n");
-        if (size > 0) {
-            weir_log(level, "%.*s", (int)size, text);
-        }
-        text += size + (text[size] == '\n' ? 1 : 0);
-    }
-}
-
 /* ---- The machine ------------------------------------------------------------------------------------------------- */
 
 static uint64_t limit_of(int resource)
@@ -115,15 +105,14 @@ static unsigned count_processors(void)
 /* Nothing that the strategy allows works here: say what was tried. */
 static int refuse_choice(const up_t *up)
 {
-    if (up->strategy == WEIR_STRATEGY_AUTO) {
-        weir_log(WEIR_LOG_ERROR, "no instance allocator works on this machine; 'weir doctor' shows what was tried");
+    const char *allocator = getenv("SPIN_ALLOCATOR");
+    const char *pooling = getenv("SPIN_WASMTIME_POOLING");
+    if (up->strategy == WEIR_STRATEGY_AUTO || (allocator == NULL && pooling == NULL)) {
+        weir_announce_refusal(up->choice, NULL, NULL);
     } else {
-        const char *variable = getenv("SPIN_ALLOCATOR");
-        weir_log(WEIR_LOG_ERROR, "%s=%s cannot be had on this machine; SPIN_ALLOCATOR=auto takes the best that works",
-            variable != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING",
-            variable != NULL ? variable : getenv("SPIN_WASMTIME_POOLING"));
+        weir_announce_refusal(up->choice, allocator != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING",
+            allocator != NULL ? allocator : pooling);
     }
-    log_lines(WEIR_LOG_ERROR, weir_choice_notice(up->choice));
     return EXIT_FAILED;
 }
 
@@ -144,8 +133,9 @@ static int choose(up_t *up)
         return refuse_choice(up);
     }
     if (status != WEIR_OK) {
-        weir_log(WEIR_LOG_ERROR, "cannot choose an instance allocator: %s",
-            status == WEIR_ERROR_MEMORY ? "out of memory" : "the system refused what that takes");
+        weir_log(WEIR_LOG_ERROR, weir_translate("cannot choose an instance allocator: %s"),
+            status == WEIR_ERROR_MEMORY ? weir_translate("out of memory")
+                                        : weir_translate("the system refused what that takes"));
         return EXIT_FAILED;
     }
     weir_choice_prepare_process(up->choice);
@@ -167,7 +157,7 @@ static int prepare_engine(up_t *up)
             return EXIT_FINE;
         }
         weir_log(attempt == 0 ? WEIR_LOG_WARNING : WEIR_LOG_ERROR,
-            "the engine was refused although its trial had passed: %s", refusal.text);
+            weir_translate("the engine was refused although its trial had passed: %s"), refusal.text);
         if (attempt > 0) {
             return EXIT_FAILED;
         }
@@ -206,8 +196,9 @@ static int start(up_t *up, uint64_t descriptors)
         return fail(EXIT_FAILED, message);
     }
     if (up->adapt == NULL || !weir_adapt_start(up->adapt, up->server)) {
-        weir_log(WEIR_LOG_WARNING, "the allocator stays as it is when memory gets short: no %s could be had for that",
-            up->trial_server == NULL ? "process" : "thread");
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("the allocator stays as it is when memory gets short: no %s could be had for that"),
+            up->trial_server == NULL ? weir_translate("process") : weir_translate("thread"));
     }
     return EXIT_FINE;
 }
@@ -235,8 +226,7 @@ static void print_escaped(const char *text)
 static void announce(const up_t *up)
 {
     const weir_manifest_t *manifest = &up->application.manifest;
-    printf("%s\n", weir_choice_summary(up->choice));
-    fflush(stdout);
+    weir_announce_choice(up->choice, &up->application);
     if (up->strategy_warning != NULL) {
         weir_log(WEIR_LOG_WARNING, "%s", up->strategy_warning);
     }
@@ -246,7 +236,6 @@ static void announce(const up_t *up)
     for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
     }
-    log_lines(WEIR_LOG_WARNING, weir_choice_notice(up->choice));
     printf("Serving %s\nAvailable Routes:\n", up->listener.url);
     for (size_t i = 0; i < weir_routes_count(up->application.routes); i++) {
         const weir_route_t *route = weir_routes_at(up->application.routes, i);

@@ -128,9 +128,12 @@ class Program:
         return [*self.wrapper, str(self.path), *map(str, arguments)]
 
     def full_environment(self, extra=None):
-        """This process's environment without what would steer weir, and with what the test wants; None removes."""
+        """This process's environment without what would steer weir or change its language, and with what the test
+        wants; None removes."""
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("SPIN_", "WEIR_", "RUST_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SPIN_", "WEIR_", "RUST_", "LC_")) and name not in ("LANG", "LANGUAGE")
         }
         for name, value in {**self.environment, **(extra or {})}.items():
             if value is None:

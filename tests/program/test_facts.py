@@ -95,12 +95,12 @@ def test_a_process_with_namespaces_of_its_own_is_in_some_container(weir):
 
 
 def test_a_person_finds_the_facts_in_groups(weir_checked):
-    done = weir_checked.run("doctor")
+    done = weir_checked.run("doctor", "--verbose")
     assert done.status == 0, done
-    headings = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
-    assert headings[:5] == ["Memory", "Limits", "Kernel", "Processor", "Where it runs"], done
+    found = done.stdout.split("What was found\n")[1].split("\n\n")[0]
+    headings = [line for line in found.splitlines() if line and not line.startswith("   ")]
+    assert headings == [f"  {name}" for name in ("Memory", "Limits", "Kernel", "Processor", "Where it runs")], done
     for words in ("transparent huge pages", "control group's memory limit", "hypervisor", "container"):
-        assert words in done.stdout, done
-    assert all(len(line) <= 120 for line in done.stdout.split("What was considered")[0].splitlines()), done
+        assert words in found, done
     if Path("/proc/buddyinfo").exists():
-        assert "does not matter for ordinary pages" in done.stdout, done
+        assert "does not matter for ordinary pages" in " ".join(found.split()), done

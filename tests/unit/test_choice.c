@@ -3,6 +3,9 @@
  * are a table here; one test at the end lets this machine decide.
  */
 #include "allocator/choice.h"
+#include "allocator/phrases.h"
+#include "allocator/report.h"
+#include "allocator/text.h"
 #include "weir_bridge.h"
 
 #include <errno.h>
@@ -83,6 +86,8 @@ static void stand_in(void *context, const weir_facts_t *facts, const weir_plan_t
         }
     } else {
         snprintf(verdict.message, sizeof verdict.message, "mmap of 3.9 TiB for memories was refused");
+        snprintf(verdict.call, sizeof verdict.call, "mmap");
+        verdict.refused_bytes = UINT64_C(0x3efd2000000);
         verdict.error_number = ENOMEM;
     }
     *ret_verdict = verdict;
@@ -236,6 +241,13 @@ static void every_step_says_why_it_was_not_tried(void **state)
         const weir_verdict_t *verdict = &ladder.steps[i].result.verdict;
         if (verdict->outcome == WEIR_OUTCOME_NOT_TRIED) {
             assert_int_equal(strncmp(verdict->message, "not tried: ", 11), 0);
+            /* In other languages too. */
+            assert_true(weir_language_set("zh_CN"));
+            const char *words = weir_phrase_untried(verdict);
+            if (verdict->limit == WEIR_LIMIT_NONE && strstr(verdict->message, words) != NULL) {
+                fail_msg("'%s' is not in phrases.c", words);
+            }
+            assert_true(weir_language_set("en"));
         }
     }
 }
@@ -354,6 +366,13 @@ static weir_choice_t *choose(
     return choose_for(facts, &options, rules, expected, NULL);
 }
 
+static void assert_says(const char *text, const char *words)
+{
+    if (strstr(text, words) == NULL) {
+        fail_msg("'%s' lacks '%s'", text, words);
+    }
+}
+
 /* ---- Placed apart, and remembered -------------------------------------------------------------------------------- */
 
 static const rule_t everything_passes[] = {{0, 0, 0, 0, PASS, 10, 0}};
@@ -380,6 +399,8 @@ static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_po
     assert_non_null(apart);
     assert_int_equal(apart->tier, ONDEMAND);
     assert_true(apart->slots >= 1);
+    weir_rung_t joined;
+    assert_false(weir_report_joined_pool(choice, &joined)); /* with it there would be none */
     assert_int_not_equal(weir_choice_rung(choice)->tier, ONDEMAND);
     assert_true(weir_choice_rung(choice)->slots >= 16);
     wasm_config_t *config = wasm_config_new();
@@ -387,10 +408,20 @@ static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_po
     wasm_config_delete(config);
     weir_choice_free(choice);
 
+    /* In more space there would be one with it, but a small one. */
+    facts.address_space_limit = known(64 * GIB);
+    choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+    assert_true(weir_choice_is_apart(choice, 1));
+    assert_true(weir_report_joined_pool(choice, &joined));
+    assert_true(joined.slots < weir_choice_rung(choice)->slots);
+    assert_true(joined.slot_bytes >= 600 * MIB);
+    weir_choice_free(choice);
+
     /* With guests that are alike there is nobody apart, and no engine for such. */
     options.guest_count = 1;
     choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
     assert_null(weir_choice_rung_apart(choice));
+    assert_false(weir_report_joined_pool(choice, &joined));
     config = wasm_config_new();
     assert_int_equal(weir_choice_configure_apart(choice, config), WEIR_ERROR_INVALID);
     wasm_config_delete(config);
@@ -413,6 +444,7 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     weir_choice_t *second = choose_for(&facts, &options, everything_passes, WEIR_OK, &trials);
     assert_true(weir_choice_is_remembered(second));
     assert_int_equal(trials, 1);
+    assert_says(weir_choice_summary(second), "as decided before, proved again in ");
     assert_memory_equal(weir_choice_rung(first), weir_choice_rung(second), sizeof(weir_rung_t));
     weir_choice_free(second);
 
@@ -462,11 +494,13 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     assert_int_equal(temporary_remove(directory), 0);
 }
 
-static void assert_says(const char *text, const char *words)
+static unsigned count_lines(const char *text)
 {
-    if (strstr(text, words) == NULL) {
-        fail_msg("'%s' lacks '%s'", text, words);
+    unsigned lines = 1;
+    for (; *text != '\0'; text++) {
+        lines += *text == '\n' ? 1 : 0;
     }
+    return lines;
 }
 
 static void nothing_is_said_when_all_that_was_wanted_works(void **state)
@@ -525,9 +559,11 @@ static void each_limit_has_its_own_remedy_and_no_other(void **state)
         assert_says(notice, "reduced automatically");
         assert_says(notice, "normal");
         assert_says(notice, "changes no behaviour");
-        assert_says(notice, "mmap of 3.9 TiB for memories was refused");
+        assert_says(notice, "mmap of 3.9 TiB was refused (ENOMEM)");
         assert_says(notice, "12.3 us");
+        assert_says(notice, "could not be measured");
         assert_says(notice, weir_choice_advice(choice));
+        assert_true(count_lines(notice) <= 3);
         for (size_t j = 0; j < count; j++) {
             bool there = strstr(weir_choice_advice(choice), cases[j].words) != NULL;
             if (there != (i == j) && strcmp(cases[j].words, "memory") != 0) {
@@ -563,7 +599,69 @@ static void without_a_pool_it_is_disabled_automatically(void **state)
     weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
     assert_says(weir_choice_notice(choice), "disabled automatically");
     assert_says(weir_choice_notice(choice), "106.0 us");
+    assert_true(count_lines(weir_choice_notice(choice)) <= 3);
     weir_choice_free(choice);
+}
+
+static void what_it_means_for_memories_and_requests_is_said(void **state)
+{
+    const rule_t rules[] = {{COMPACT, 0, 0, 0, PASS, 10, 0}, {0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_ADDRESS_SPACE}};
+    weir_facts_t facts = generous();
+    char words[64];
+    (void)state;
+    facts.address_space_limit = known(400 * MIB);
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    const weir_rung_t *rung = weir_choice_rung(choice);
+    snprintf(words, sizeof words, "at most %u requests at a time", rung->slots);
+    assert_says(weir_choice_notice(choice), words);
+    snprintf(words, sizeof words, "a memory grows to %s at most", weir_size_text(rung->slot_bytes).text);
+    assert_says(weir_choice_notice(choice), words);
+    assert_says(weir_choice_notice(choice), "RLIMIT_AS (400 MiB) leaves ");
+    weir_choice_free(choice);
+}
+
+static void the_runner_up_is_named_with_its_cost(void **state)
+{
+    const rule_t rules[] = {{STANDARD, 0, 0, 0, PASS, 30, 0}, {0, 0, 0, 0, PASS, 10, 0}};
+    const rule_t within_noise[] = {{STANDARD, 0, 0, 0, PASS, 10.2, 0}, {0, 0, 0, 0, PASS, 10, 0}};
+    const rule_t only[] = {{STANDARD, 0, 0, 0, PASS, 10, 0}, {0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}};
+    weir_facts_t facts = generous();
+    (void)state;
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_says(weir_choice_reason(choice), "the cheapest that works: 10.0 us per instance; the runner-up is ");
+    assert_true(weir_report_runner_up(choice, false) != NULL);
+    assert_int_equal(weir_report_runner_up(choice, true)->rung.tier, STANDARD);
+    weir_choice_free(choice);
+    choice = choose(&facts, WEIR_STRATEGY_AUTO, within_noise, WEIR_OK);
+    assert_says(weir_choice_reason(choice), "within noise, and preferred: 10.2 us");
+    weir_choice_free(choice);
+    choice = choose(&facts, WEIR_STRATEGY_POOLING, only, WEIR_OK);
+    assert_null(weir_report_runner_up(choice, true));
+    assert_says(weir_choice_reason(choice), "no other had to be tried");
+    weir_choice_free(choice);
+}
+
+static void all_of_it_is_said_in_chinese_too(void **state)
+{
+    const rule_t reduced[] = {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_COMMIT}, {0, 0, 0, 0, PASS, 12.34, 0}};
+    const rule_t disabled[] = {{ONDEMAND, 0, 0, 0, PASS, 106, 0}, {0, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_ADDRESS_SPACE}};
+    weir_facts_t facts = generous();
+    (void)state;
+    assert_true(weir_language_set("zh_CN"));
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, reduced, WEIR_OK);
+    assert_says(weir_choice_notice(choice), "自动缩减池化分配器");
+    assert_says(weir_choice_notice(choice), "ENOMEM");
+    assert_says(weir_choice_notice(choice), "12.3 微秒");
+    assert_says(weir_choice_advice(choice), "vm.overcommit_memory=1");
+    assert_says(weir_choice_summary(choice), "分配器：紧凑池");
+    assert_true(count_lines(weir_choice_notice(choice)) <= 3);
+    weir_choice_free(choice);
+    choice = choose(&facts, WEIR_STRATEGY_AUTO, disabled, WEIR_OK);
+    assert_says(weir_choice_notice(choice), "自动禁用池化分配器");
+    assert_says(weir_choice_notice(choice), "按需分配");
+    assert_says(weir_choice_advice(choice), "ulimit -v unlimited");
+    weir_choice_free(choice);
+    assert_true(weir_language_set("en"));
 }
 
 static void where_code_cannot_run_natively_that_is_said(void **state)
@@ -709,6 +807,9 @@ int main(void)
         cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
         cmocka_unit_test(a_remedy_for_the_host_says_that_it_is_for_the_host),
         cmocka_unit_test(without_a_pool_it_is_disabled_automatically),
+        cmocka_unit_test(what_it_means_for_memories_and_requests_is_said),
+        cmocka_unit_test(the_runner_up_is_named_with_its_cost),
+        cmocka_unit_test(all_of_it_is_said_in_chinese_too),
         cmocka_unit_test(where_code_cannot_run_natively_that_is_said),
         cmocka_unit_test(a_strategy_that_was_asked_for_is_never_replaced),
         cmocka_unit_test(on_demand_that_was_asked_for_is_no_fallback),

@@ -45,6 +45,7 @@ need_to_build() {
     need_command cmake cmake
     need_command ninja ninja-build
     need_command pkg-config pkg-config pkgconf
+    need_command msgfmt gettext
     need_command clang clang
     need_command wasm-ld lld
     need_header wasm32-wasi/stdio.h wasi-libc

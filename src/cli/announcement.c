@@ -1,0 +1,107 @@
+/*
+ * announcement.c: the allocator's choice in a few lines; `weir doctor` has the rest.
+ */
+#include "cli/announcement.h"
+
+#include "allocator/choice.h"
+#include "allocator/phrases.h"
+#include "allocator/report.h"
+#include "allocator/text.h"
+#include "allocator/translate.h"
+#include "observe/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT_MAX = 1024, NAMES_MOST = 5 };
+
+/* Slots of less than this are small for guests that grow. */
+static const uint64_t small_slot_bytes = UINT64_C(64) << 20;
+
+/* Log each line of a text, with `end` after the last. */
+static void log_lines(weir_log_level_t level, const char *text, const char *end)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+        bool last = text[size] == '\0';
+        if (size > 0) {
+            weir_log(level, "%.*s%s", (int)size, text, last ? end : "");
+        }
+        text += size + (last ? 0 : 1);
+    }
+}
+
+static void announce_reduction(const weir_choice_t *choice)
+{
+    char end[TEXT_MAX] = "";
+    const weir_rung_t *rung = weir_choice_rung(choice);
+    if (rung->tier == WEIR_TIER_COMPACT && rung->slot_bytes < small_slot_bytes && rung->slots > 1) {
+        weir_text_append(end, sizeof end,
+            weir_translate(" For larger memories: '--max-concurrency' with fewer than %u."), rung->slots);
+    }
+    weir_text_append(end, sizeof end, "%s", weir_translate(" 'weir doctor' says more."));
+    log_lines(WEIR_LOG_WARNING, weir_choice_notice(choice), end);
+}
+
+/* Names of the components that are placed apart, and how many more there are. */
+static void list_apart(const weir_application_t *application, char *text, size_t size)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        if (application->apart[i] && found++ < NAMES_MOST) {
+            weir_text_append(text, size, "%s%s", text[0] == '\0' ? "" : weir_translate(", "),
+                application->manifest.components[i].id);
+        }
+    }
+    if (found > NAMES_MOST) {
+        weir_text_append(text, size, weir_translate(" and %zu more"), found - NAMES_MOST);
+    }
+}
+
+static void announce_apart(const weir_choice_t *choice, const weir_application_t *application)
+{
+    const weir_rung_t *apart = weir_choice_rung_apart(choice);
+    char list[TEXT_MAX] = "";
+    char phrase[WEIR_PHRASE_MAX];
+    char joined_phrase[WEIR_PHRASE_MAX];
+    weir_rung_t joined;
+    if (apart == NULL) {
+        return;
+    }
+    list_apart(application, list, sizeof list);
+    weir_phrase_rung(apart, phrase, sizeof phrase);
+    if (weir_report_joined_pool(choice, &joined)) {
+        weir_log(WEIR_LOG_INFO,
+            weir_translate("placed apart, %s: %s; with that, the pool for all would be no more than %s"), phrase, list,
+            weir_phrase_rung(&joined, joined_phrase, sizeof joined_phrase));
+    } else {
+        weir_log(WEIR_LOG_INFO, weir_translate("placed apart, %s: %s; with that there would be no pool"), phrase, list);
+    }
+}
+
+void weir_announce_choice(const weir_choice_t *choice, const weir_application_t *application)
+{
+    printf("%s\n", weir_choice_summary(choice));
+    fflush(stdout);
+    if (weir_choice_notice(choice)[0] != '\0') {
+        announce_reduction(choice);
+    }
+    announce_apart(choice, application);
+    if (choice->memory_note[0] != '\0') {
+        weir_log(WEIR_LOG_INFO, weir_translate("the next start decides anew, for this decision is not kept in %s: %s"),
+            choice->memory_directory, weir_translate(choice->memory_note));
+    }
+}
+
+void weir_announce_refusal(const weir_choice_t *choice, const char *switch_name, const char *switch_value)
+{
+    if (switch_name == NULL) {
+        weir_log(WEIR_LOG_ERROR, "%s",
+            weir_translate("no instance allocator works on this machine; 'weir doctor' shows what was tried"));
+    } else {
+        weir_log(WEIR_LOG_ERROR,
+            weir_translate("%s=%s cannot be had on this machine; SPIN_ALLOCATOR=auto takes the best that works"),
+            switch_name, switch_value);
+    }
+    log_lines(WEIR_LOG_ERROR, weir_choice_notice(choice), "");
+}

@@ -1,0 +1,44 @@
+/*
+ * diagnosis.h: what `weir doctor` found out, and the two ways in which it is told.
+ */
+#ifndef WEIR_CLI_DIAGNOSIS_H
+#define WEIR_CLI_DIAGNOSIS_H
+
+#include "cli/application.h"
+#include "weir/allocator.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The choice against the best that the hardware could give: what was wanted, or where limits allow too few slots for
+ * that to be of use, the standard pool with as many as processors. Both with the made-up module of trials, never an
+ * application's own components, timed in turns so that what disturbs the machine meanwhile disturbs them alike.
+ */
+typedef struct weir_comparison {
+    bool measured;
+    bool same;        /* the choice is the best itself: then both costs are that of its trial */
+    weir_rung_t best; /* when measured */
+    double best_microseconds;
+    double choice_microseconds;
+} weir_comparison_t;
+
+typedef struct weir_diagnosis {
+    weir_strategy_t strategy; /* that was asked for */
+    weir_choice_t *choice;
+    weir_comparison_t comparison;
+    char *memory_directory; /* where `weir up` remembers its decisions; NULL: nowhere */
+    bool has_application;
+    weir_application_t application;
+    size_t guest_count;   /* of the application */
+    weir_needs_t *guests; /* their needs */
+    size_t *components;   /* and the components that they are, in the manifest */
+} weir_diagnosis_t;
+
+/* Print it for a person; with `verbose` all facts and all that was considered. */
+void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose);
+
+/* Print it as JSON: docs/doctor-json.md. False when memory ran out. */
+bool weir_diagnosis_print_json(const weir_diagnosis_t *diagnosis);
+
+#endif

@@ -1,0 +1,309 @@
+/*
+ * doctor_text.c: the diagnosis for a person: first what it comes to, then why, last what to do.
+ */
+#include "allocator/phrases.h"
+#include "allocator/plan.h"
+#include "allocator/report.h"
+#include "allocator/text.h"
+#include "allocator/translate.h"
+#include "cli/diagnosis.h"
+#include "cli/doctor_facts.h"
+#include "cli/doctor_ladder.h"
+#include "cli/page.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TEXT_MAX = 1024,
+    INDENT = 2,
+    COST_END = 18,
+};
+
+/* Slots of less than this are small for guests that grow. */
+static const uint64_t small_slot_bytes = UINT64_C(64) << 20;
+
+/* Two costs this close are the same. */
+static const double noise = 1.1;
+
+/* ---- What it comes to -------------------------------------------------------------------------------------------- */
+
+static const weir_trial_result_t *chosen_result(const weir_diagnosis_t *diagnosis)
+{
+    size_t count;
+    const weir_trial_result_t *ladder = weir_choice_ladder(diagnosis->choice, &count);
+    size_t index = weir_choice_index(diagnosis->choice);
+    return index < count ? &ladder[index] : NULL;
+}
+
+static void print_reduced(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    char phrase[WEIR_PHRASE_MAX];
+    char text[TEXT_MAX] = "";
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    const weir_trial_result_t *wanted = weir_report_wanted(diagnosis->choice);
+    weir_phrase_rung(rung, phrase, sizeof phrase);
+    if (rung->tier != WEIR_TIER_ONDEMAND) {
+        weir_text_append(
+            text, sizeof text, weir_translate("The pooling allocator is reduced automatically: %s."), phrase);
+    } else if (diagnosis->strategy == WEIR_STRATEGY_ONDEMAND) {
+        weir_text_append(
+            text, sizeof text, weir_translate("Allocation on demand is reduced automatically: %s."), phrase);
+    } else {
+        weir_text_append(
+            text, sizeof text, weir_translate("The pooling allocator is disabled automatically: %s."), phrase);
+    }
+    weir_page_text(page, 0, "", WEIR_INK_WARNING, text);
+    text[0] = '\0';
+    weir_text_append(text, sizeof text,
+        weir_translate_count(
+            "That is normal, and applications behave as ever: a new instance takes %.1f us; at most %u "
+            "request is handled at a time, others wait.",
+            "That is normal, and applications behave as ever: a new instance takes %.1f us; at most %u requests are "
+            "handled at a time, others wait.",
+            rung->slots),
+        weir_report_cost(diagnosis->choice), rung->slots);
+    if (rung->tier == WEIR_TIER_COMPACT) {
+        weir_text_append(
+            text, sizeof text, weir_translate(" A memory grows to %s at most."), weir_size_text(rung->slot_bytes).text);
+    }
+    if (wanted != NULL) {
+        weir_text_append(text, sizeof text, weir_translate(" Better would be: %s; the remedy is below."),
+            weir_phrase_rung(&wanted->rung, phrase, sizeof phrase));
+    }
+    weir_page_text(page, 0, "", WEIR_INK_PLAIN, text);
+}
+
+static void print_verdict(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    char phrase[WEIR_PHRASE_MAX];
+    char text[TEXT_MAX] = "";
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    if (rung == NULL) {
+        const char *notice = weir_choice_notice(diagnosis->choice);
+        size_t size = strcspn(notice, "\n");
+        snprintf(text, sizeof text, "%.*s", (int)size, notice);
+        weir_page_text(page, 0, "", WEIR_INK_BAD, text);
+        return;
+    }
+    if (weir_choice_is_reduced(diagnosis->choice)) {
+        print_reduced(page, diagnosis);
+        return;
+    }
+    weir_phrase_rung(rung, phrase, sizeof phrase);
+    weir_text_append(
+        text, sizeof text, weir_translate("All is well: this machine grants what was wanted. In use: %s."), phrase);
+    weir_page_text(page, 0, "", WEIR_INK_GOOD, text);
+    text[0] = '\0';
+    weir_text_append(text, sizeof text,
+        weir_translate_count("A new instance takes %.1f us; at most %u request is handled at a time, others wait.",
+            "A new instance takes %.1f us; at most %u requests are handled at a time, others wait.", rung->slots),
+        weir_report_cost(diagnosis->choice), rung->slots);
+    weir_page_text(page, 0, "", WEIR_INK_PLAIN, text);
+}
+
+/* ---- The choice -------------------------------------------------------------------------------------------------- */
+
+static void print_variants(const weir_page_t *page, const weir_variant_t *variants, uint32_t count, uint32_t taken)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char lead[64] = "";
+        char text[WEIR_PHRASE_MAX];
+        if (variants[i].instance_microseconds > 0) {
+            snprintf(lead, sizeof lead, weir_translate("%10.1f us  "), variants[i].instance_microseconds);
+        } else {
+            snprintf(lead, sizeof lead, "    %s  ", weir_translate("did not work"));
+        }
+        weir_page_pad(lead, sizeof lead, COST_END);
+        weir_phrase_knobs(&variants[i].knobs, text, sizeof text);
+        if (i == taken) {
+            weir_text_append(text, sizeof text, "%s", weir_translate(" (chosen)"));
+        }
+        weir_page_text(page, COST_END, lead, i == taken ? WEIR_INK_GOOD : WEIR_INK_PLAIN, text);
+    }
+}
+
+static void print_knobs(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    const weir_verdict_t *verdict = &chosen_result(diagnosis)->verdict;
+    const weir_decision_t *decision = &diagnosis->choice->decision;
+    if (verdict->variant_count > 1) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+            weir_translate("What an instance costs with each setting that was timed:"));
+        print_variants(page, verdict->variants, verdict->variant_count, weir_report_variant(diagnosis->choice));
+    }
+    if (decision->tuned_count > 0) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+            weir_translate("What it costs to run each of the application's components once, which decides:"));
+        print_variants(page, decision->tuned_variants, decision->tuned_count, decision->tuned);
+    }
+}
+
+static void print_sizes(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    char text[TEXT_MAX] = "";
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    const weir_needs_t *needs = weir_choice_needs(diagnosis->choice);
+    if (rung->tier == WEIR_TIER_ONDEMAND) {
+        weir_text_append(text, sizeof text,
+            weir_translate("When all instances are in use they take %s of address space, of which %s is writable."),
+            weir_size_text(weir_rung_address_bytes(rung, needs)).text,
+            weir_size_text(weir_rung_commit_bytes(rung, needs)).text);
+    } else {
+        weir_text_append(text, sizeof text,
+            weir_translate("It reserves %s of address space, of which %s can become writable; memory that is not used "
+                           "is not taken."),
+            weir_size_text(weir_rung_address_bytes(rung, needs)).text,
+            weir_size_text(weir_rung_commit_bytes(rung, needs)).text);
+    }
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
+}
+
+/* The cost against the best that the hardware could give. */
+static void print_comparison(const weir_page_t *page, const weir_comparison_t *comparison)
+{
+    char text[TEXT_MAX] = "";
+    char rung[WEIR_PHRASE_MAX];
+    double ratio = comparison->choice_microseconds / comparison->best_microseconds;
+    if (!comparison->measured) {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate("Against the best that the hardware could give: unknown, since no standard pool can be "
+                           "measured within these limits."));
+    } else if (comparison->same) {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate(
+                "Against the best that the hardware could give: this is it, nothing is held back by a limit."));
+    } else if (ratio > noise) {
+        weir_text_append(text, sizeof text,
+            weir_translate("Against the best that the hardware could give (%s): %.1f us for %.1f us, %.1f times as "
+                           "much."),
+            weir_phrase_rung(&comparison->best, rung, sizeof rung), comparison->choice_microseconds,
+            comparison->best_microseconds, ratio);
+    } else {
+        weir_text_append(text, sizeof text,
+            weir_translate("Against the best that the hardware could give (%s): no more, %.1f us for %.1f us."),
+            weir_phrase_rung(&comparison->best, rung, sizeof rung), comparison->choice_microseconds,
+            comparison->best_microseconds);
+    }
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
+}
+
+static void print_choice(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    char text[TEXT_MAX] = "";
+    char knobs_text[WEIR_PHRASE_MAX];
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    weir_knobs_t knobs = weir_rung_knobs(rung);
+    weir_phrase_rung(rung, text, sizeof text);
+    if (rung->tier != WEIR_TIER_ONDEMAND) {
+        weir_text_append(
+            text, sizeof text, weir_translate("; it %s"), weir_phrase_knobs(&knobs, knobs_text, sizeof knobs_text));
+    }
+    weir_page_text(page, INDENT, "  ", WEIR_INK_GOOD, text);
+    text[0] = '\0';
+    weir_text_append(text, sizeof text, weir_translate("Why: %s."), weir_choice_reason(diagnosis->choice));
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
+    print_comparison(page, &diagnosis->comparison);
+    print_sizes(page, diagnosis);
+    print_knobs(page, diagnosis);
+}
+
+/* ---- Components -------------------------------------------------------------------------------------------------- */
+
+static void print_apart(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    const weir_decision_t *decision = &diagnosis->choice->decision;
+    const weir_rung_t *apart = weir_choice_rung_apart(diagnosis->choice);
+    char text[TEXT_MAX] = "";
+    char phrase[WEIR_PHRASE_MAX];
+    weir_rung_t joined;
+    if (apart == NULL) {
+        return;
+    }
+    weir_page_heading(page, weir_translate("Components in an engine of their own"));
+    for (size_t i = 0; i < diagnosis->guest_count; i++) {
+        if (decision->apart[i]) {
+            const weir_component_t *component = &diagnosis->application.manifest.components[diagnosis->components[i]];
+            snprintf(text, sizeof text, weir_translate("%s: its memory begins with %s"), component->id,
+                weir_size_text(diagnosis->guests[i].minimum_memory_bytes).text);
+            weir_page_text(page, INDENT + INDENT, "  ", WEIR_INK_PLAIN, text);
+        }
+    }
+    text[0] = '\0';
+    weir_text_append(text, sizeof text, weir_translate("They are allocated apart: %s. "),
+        weir_phrase_rung(apart, phrase, sizeof phrase));
+    if (weir_report_joined_pool(diagnosis->choice, &joined)) {
+        weir_text_append(text, sizeof text,
+            weir_translate("With them in it, the pool for all would be no more than %s."),
+            weir_phrase_rung(&joined, phrase, sizeof phrase));
+    } else {
+        weir_text_append(text, sizeof text, "%s", weir_translate("With them there would be no pool at all."));
+    }
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
+}
+
+/* ---- What to do -------------------------------------------------------------------------------------------------- */
+
+static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    const char *advice = weir_choice_advice(diagnosis->choice);
+    char text[TEXT_MAX];
+    weir_page_heading(page, weir_translate("Remedy"));
+    if (!weir_choice_is_reduced(diagnosis->choice)) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, weir_translate("There is nothing to remedy."));
+        return;
+    }
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+        advice[0] != '\0'
+            ? advice
+            : weir_translate("None is known: nothing that was read from this machine explains what was refused. 'weir "
+                             "doctor --json' has what the system said."));
+    if (rung != NULL && rung->tier == WEIR_TIER_COMPACT && rung->slot_bytes < small_slot_bytes && rung->slots > 1) {
+        snprintf(text, sizeof text,
+            weir_translate("If memories must grow beyond %s, ask for fewer requests at a time, and each gets a larger "
+                           "slot: '--max-concurrency %u', for example."),
+            weir_size_text(rung->slot_bytes).text, rung->slots < 8 ? 1 : rung->slots / 4);
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
+    }
+}
+
+static void print_end(const weir_page_t *page, const weir_diagnosis_t *diagnosis, bool verbose)
+{
+    char text[TEXT_MAX] = "";
+    weir_text_append(
+        text, sizeof text, weir_translate("Decided anew in %.0f ms."), weir_choice_milliseconds(diagnosis->choice));
+    if (diagnosis->memory_directory != NULL) {
+        weir_text_append(text, sizeof text,
+            weir_translate(" 'weir up' remembers its own decisions in %s, and proves them again at each start."),
+            diagnosis->memory_directory);
+    } else {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate(" 'weir up' remembers nothing, since neither XDG_CACHE_HOME nor HOME names a directory: it "
+                           "decides anew at each start."));
+    }
+    if (!verbose) {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate(" '--verbose' shows all facts and all that was considered, '--json' everything."));
+    }
+    fputc('\n', page->stream);
+    weir_page_text(page, 0, "", WEIR_INK_PLAIN, text);
+}
+
+void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
+{
+    weir_page_t page;
+    weir_page_init(&page);
+    print_verdict(&page, diagnosis);
+    weir_page_heading(&page, weir_translate("What was found"));
+    weir_doctor_print_facts(&page, diagnosis->choice, diagnosis->strategy, verbose);
+    weir_page_heading(&page, weir_translate("What was tried"));
+    weir_doctor_print_ladder(&page, diagnosis->choice, diagnosis->strategy, verbose);
+    if (weir_choice_rung(diagnosis->choice) != NULL) {
+        weir_page_heading(&page, weir_translate("What was chosen"));
+        print_choice(&page, diagnosis);
+    }
+    print_apart(&page, diagnosis);
+    print_remedy(&page, diagnosis);
+    print_end(&page, diagnosis, verbose);
+}

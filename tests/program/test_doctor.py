@@ -1,0 +1,443 @@
+"""weir doctor for a person and for programs, and the languages of what is said of the allocator."""
+
+import json
+import os
+import pty
+import re
+import select
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from conftest import prlimit_address_space
+from harness import Component, write_application
+from json_schema import Schema
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
+CHINESE = {"LANG": "zh_CN.UTF-8"}
+WIDTH = 80
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return Schema(DOCUMENTS / "doctor.schema.json")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def diagnosis(schema, program, *arguments, status=0, **options):
+    done = program.run("doctor", "--json", *arguments, **options)
+    assert done.status == status, done
+    document = json.loads(done.stdout)
+    assert schema.problems(document) == []
+    assert_consistent(document)
+    return document
+
+
+def assert_consistent(document):
+    ladder, choice = document["ladder"], document["choice"]
+    for result in ladder:
+        passed = result["verdict"] == "passed"
+        assert (result["instance_microseconds"] is not None) == passed, result
+        assert sum(variant["chosen"] for variant in result["variants"]) == (1 if passed else 0), result
+        assert passed or result["message"], result
+        assert passed or result["explanation"], result
+        assert (result["limit_id"] is None) == (result["limit"] == ""), result
+    for name in ("wanted", "obstacle", "runner_up"):
+        assert document[name] is None or document[name] < len(ladder), name
+    if choice is None:
+        assert document["notice"]
+        return
+    result = ladder[choice["index"]]
+    assert result["verdict"] == "passed"
+    for name in ("tier", "slots", "slot_bytes", "pulley"):
+        assert choice[name] == result[name], name
+    assert choice["reduced"] == bool(document["notice"])
+    assert not choice["remembered"]
+    if document["runner_up"] is not None:
+        assert document["runner_up"] != choice["index"]
+        assert ladder[document["runner_up"]]["verdict"] == "passed"
+
+
+def columns(line):
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
+
+
+def assert_readable(text):
+    """Lines are as wide as a terminal, but for what cannot be broken."""
+    for line in text.splitlines():
+        words = re.split(r"(?<=\s)(?=\S)", line.strip())
+        assert columns(line) <= WIDTH or len(words) == 1 or "'" in line or "/" in line, line
+    assert "\x1b" not in text, "colours, and not on a terminal"
+
+
+def is_reduced(program):
+    return json.loads(program.run("doctor", "--json").stdout)["choice"]["reduced"]
+
+
+# ---- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def test_json_follows_its_schema_here(weir_checked, schema):
+    document = diagnosis(schema, weir_checked)
+    assert document["components"] == [] and document["apart"] is None and document["choice"]["tuned"] is None
+
+
+@pytest.mark.parametrize("size", [8 * GIB, 400 * MIB], ids=["8 GiB", "400 MiB"])
+def test_json_follows_its_schema_under_a_limit_and_names_it(weir, schema, size):
+    document = diagnosis(schema, prlimit_address_space(weir, size))
+    obstacle = document["ladder"][document["obstacle"]]
+    assert obstacle["limit_id"] == "address_space" and obstacle["verdict"] == "not tried"
+    assert document["wanted"] == document["obstacle"]
+    assert document["budgets"]["address_space"]["limit_at"] == size
+    assert document["budgets"]["address_space"]["limit_id"] == "address_space"
+    assert 0 < document["budgets"]["address_space"]["left"] < size
+    assert document["notice"].count("\n") <= 2
+    # What one slot takes is more than 400 MiB, so there is nothing to compare with.
+    assert (document["comparison"] is None) == (size < GIB)
+
+
+def test_json_follows_its_schema_under_qemu_user(weir, schema, qemu_user):
+    document = diagnosis(schema, weir.wrapped(qemu_user), seconds=120)
+    assert document["facts"]["emulated"]["value"] == 1
+    assert document["ladder"][document["obstacle"]]["limit_id"] == "emulation"
+
+
+def test_json_follows_its_schema_where_nothing_can_be_had(weir, schema):
+    document = diagnosis(
+        schema, prlimit_address_space(weir, GIB), status=1, environment={"SPIN_ALLOCATOR": "pooling"}
+    )
+    assert document["choice"] is None and document["comparison"] is None
+    assert "ulimit -v" in document["advice"]
+
+
+@pytest.mark.parametrize("word", ["pooling", "compact", "ondemand"])
+def test_json_follows_its_schema_for_each_strategy(weir, schema, word):
+    assert diagnosis(schema, weir, environment={"SPIN_ALLOCATOR": word})["strategy"] == word
+
+
+def test_every_member_is_documented(schema):
+    text = (DOCUMENTS / "doctor-json.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([a-z_]+)`", text))
+
+    def names(node):
+        if isinstance(node, dict):
+            yield from node.get("properties", {})
+            for value in node.values():
+                yield from names(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from names(value)
+
+    assert set(names(schema.root)) - documented == set()
+
+
+def test_json_is_english_in_every_language(weir):
+    limited = prlimit_address_space(weir, GIB)
+    text = limited.run("doctor", "--json", environment=CHINESE).stdout
+    assert text.isascii(), text
+    assert "reduced automatically" in text
+
+
+# ---- An application --------------------------------------------------------------------------------------------------
+
+
+def module_with_memory(pages):
+    """A WAGI module that does nothing, with so many pages of 64 KiB of memory from the start."""
+
+    def number(value):
+        out = bytearray()
+        while True:
+            out.append(value & 0x7F | (0x80 if value > 0x7F else 0))
+            value >>= 7
+            if value == 0:
+                return bytes(out)
+
+    def section(kind, body):
+        return bytes([kind]) + number(len(body)) + body
+
+    exports = b"\x02\x06memory\x02\x00\x06_start\x00\x00"
+    return (
+        b"\0asm\x01\0\0\0"
+        + section(1, b"\x01\x60\x00\x00")  # a function without parameters and results
+        + section(3, b"\x01\x00")
+        + section(5, b"\x01\x00" + number(pages))
+        + section(7, exports)
+        + section(10, b"\x01\x02\x00\x0b")
+    )
+
+
+@pytest.fixture
+def application_with_a_giant(tmp_path, guest):
+    giant = tmp_path / "giant.wasm"
+    giant.write_bytes(module_with_memory(600 * MIB >> 16))
+    return write_application(
+        tmp_path,
+        [
+            Component("small", "/small", guest("http_request")),
+            Component("giant", "/giant", giant, wagi=True),
+            Component("other", "/other", guest("http_request")),
+        ],
+    )
+
+
+def test_an_applications_own_components_are_timed_and_named(weir, schema, hello):
+    document = diagnosis(schema, weir, "-f", hello)
+    assert [component["id"] for component in document["components"]] == ["hello", "cgi"]
+    assert not any(component["apart"] for component in document["components"])
+    assert sum(variant["chosen"] for variant in document["choice"]["tuned"]) == 1
+    text = weir.run("doctor", hello).stdout
+    assert "the application's components" in " ".join(text.split()), text
+
+
+def test_components_that_are_placed_apart_are_named_with_the_reason(weir, schema, application_with_a_giant, serve):
+    limited = prlimit_address_space(weir, 8 * GIB)
+    document = diagnosis(schema, limited, application_with_a_giant)
+    assert [component["id"] for component in document["components"] if component["apart"]] == ["giant"]
+    giant = document["components"][1]
+    assert giant["needs"]["minimum_memory_bytes"] == 600 * MIB
+    assert document["apart"]["rung"]["tier"] == "ondemand"
+    joined = document["apart"]["pool_with_them"]
+    assert joined is None or joined["slots"] < document["choice"]["slots"]
+    text = limited.run("doctor", application_with_a_giant).stdout
+    assert re.search(r"giant: its memory begins with 600 MiB", text), text
+    server = serve(limited, application_with_a_giant)
+    assert server.get("/small").status == 200
+    server.stop()
+    line = next(line for line in server.stderr.lines if "placed apart" in line)
+    assert "giant" in line and "on demand" in line and "small" not in line, line
+
+
+def test_an_application_that_cannot_be_read_ends_with_2(weir, tmp_path):
+    for arguments in (["-f", tmp_path / "none.toml"], [tmp_path / "none.toml"], ["-f"], ["a", "b"], ["--max-concurrency=0"]):
+        done = weir.run("doctor", *arguments)
+        assert done.status == 2, done
+        assert done.stdout == "" and done.stderr.count("\n") == 1, done
+
+
+def test_doctor_judges_for_so_many_requests(weir, schema):
+    document = diagnosis(schema, prlimit_address_space(weir, 400 * MIB), "--max-concurrency", "4")
+    assert document["needs"]["concurrency"] == 4
+    usual = diagnosis(schema, prlimit_address_space(weir, 400 * MIB))
+    assert document["choice"]["slot_bytes"] > usual["choice"]["slot_bytes"]
+
+
+# ---- For a person ----------------------------------------------------------------------------------------------------
+
+
+def test_the_text_says_first_what_it_comes_to_and_last_what_helps(weir):
+    limited = prlimit_address_space(weir, GIB)
+    done = limited.run("doctor")
+    assert done.status == 0, done
+    assert_readable(done.stdout)
+    first = done.stdout.split("\n\n")[0]
+    assert first.startswith("The pooling allocator is reduced automatically: compact pool"), first
+    assert "normal" in first and "Better would be: standard pool" in " ".join(first.split())
+    order = ["What was found", "What was tried", "What was chosen", "Remedy", "Decided anew"]
+    places = [done.stdout.index(f"\n{heading}") for heading in order]
+    assert places == sorted(places)
+    remedy = done.stdout[places[3] : places[4]]
+    assert "'ulimit -v unlimited'" in remedy, remedy
+    assert "RLIMIT_AS (1 GiB)" in done.stdout and "Against the best" in done.stdout
+
+
+def test_the_text_is_short_and_readable_where_all_is_well(weir):
+    if is_reduced(weir):
+        pytest.skip("this machine does not grant what is wanted")
+    text = weir.run("doctor").stdout
+    assert_readable(text)
+    assert text.startswith("All is well") and "There is nothing to remedy" in text
+    assert len(text.splitlines()) <= 60, text
+
+
+def test_verbose_shows_every_fact_with_its_source(weir):
+    facts = json.loads(weir.run("doctor", "--json").stdout)["facts"]
+    text = "".join(weir.run("doctor", "--verbose").stdout.split())
+    for name, fact in facts.items():
+        assert "".join(f"[{fact['source']}]".split()) in text, name
+
+
+def test_on_demand_is_compared_with_the_pool_that_could_be_had(weir, schema):
+    document = diagnosis(schema, weir, environment={"SPIN_ALLOCATOR": "ondemand"})
+    if document["comparison"] is None:
+        pytest.skip("no pool can be had on this machine")
+    assert document["comparison"]["tier"] == "standard"
+    assert document["comparison"]["choice_microseconds"] > 0
+
+
+def read_terminal(program, *arguments, **environment):
+    """What the program writes to a terminal of 72 columns."""
+    process, terminal = pty.fork()
+    if process == 0:
+        try:
+            os.execve(
+                str(program.path), [str(program.path), *arguments], program.full_environment({"TERM": "xterm", **environment})
+            )
+        finally:
+            os._exit(127)
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 72, 0, 0))
+    written = b""
+    deadline = time.monotonic() + 60
+    try:
+        while time.monotonic() < deadline:
+            ready, _, _ = select.select([terminal], [], [], deadline - time.monotonic())
+            if not ready:
+                break
+            piece = os.read(terminal, 65536)
+            if not piece:
+                break
+            written += piece
+    except OSError:  # EIO: the other end is closed
+        pass
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, written
+    return written.decode()
+
+
+def test_colours_are_for_terminals_and_not_with_no_color(weir):
+    assert "\x1b[" in read_terminal(weir, "doctor")
+    assert "\x1b[" not in read_terminal(weir, "doctor", NO_COLOR="1")
+    assert "\x1b[" not in read_terminal(weir, "doctor", TERM="dumb")
+
+
+# ---- What is remembered ----------------------------------------------------------------------------------------------
+
+
+def start_and_stop(program, application, serve, **options):
+    server = serve(program, application, **options)
+    server.stop()
+    return server
+
+
+def test_what_up_remembers_is_said_and_doctor_decides_anew(weir, hello, serve, tmp_path, schema):
+    first = start_and_stop(weir, hello, serve)
+    assert "by trial in" in first.stdout.lines[0]
+    second = start_and_stop(weir, hello, serve)
+    assert re.search(r"as decided before, proved again in \d+ ms\)$", second.stdout.lines[0]), second.stdout.lines[0]
+    cache = tmp_path / "cache" / "weir"
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in cache.glob("allocator-*"))
+    assert before
+    document = diagnosis(schema, weir, "-f", hello)
+    assert document["memory"]["directory"] == str(cache)
+    assert document["choice"]["remembered"] is False
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in cache.glob("allocator-*")) == before
+    assert str(cache) in "".join(weir.run("doctor").stdout.split())
+
+
+def test_a_decision_that_cannot_be_kept_is_said_with_the_reason(weir, hello, serve, tmp_path):
+    (tmp_path / "file").write_text("")
+    server = start_and_stop(weir, hello, serve, environment={"XDG_CACHE_HOME": str(tmp_path / "file")})
+    lines = [line for line in server.stderr.lines if "decides anew" in line]
+    assert len(lines) == 1 and str(tmp_path / "file" / "weir") in lines[0], server.log
+    assert "cannot be opened or made" in lines[0]
+
+
+# ---- Languages -------------------------------------------------------------------------------------------------------
+
+
+def test_chinese_follows_lang_where_no_locale_is_installed(weir):
+    limited = prlimit_address_space(weir, GIB)
+    done = limited.run("doctor", environment={**CHINESE, "LOCPATH": "/nonexistent"})
+    assert done.status == 0, done
+    assert done.stdout.startswith("自动缩减池化分配器：紧凑池"), done
+    assert_readable(done.stdout)
+    for heading in ("本机情况", "试验过的方案", "选定的方案", "改善办法"):
+        assert f"\n{heading}\n" in done.stdout, done
+    assert "'ulimit -v unlimited'" in done.stdout
+    # Nothing is left in English but names, commands, units and paths.
+    text = re.sub(r"\S*/\S*", "", done.stdout)
+    assert not re.search(r"\b(the|is|and|of|was|slots?|instances?)\b", text), done
+
+
+@pytest.mark.parametrize("language", ["C", "zh_CN.UTF-8"])
+def test_all_of_the_text_is_laid_out_within_bounds(weir_checked, hello, language):
+    for arguments in ([], ["--verbose"], ["-f", hello]):
+        done = weir_checked.run("doctor", *arguments, environment={"LANG": language})
+        assert done.status == 0, done
+        assert_readable(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "zh_CN.UTF-8"},
+        {"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_CN.utf8"},
+        {"LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN:en"},
+    ],
+    ids=lambda value: " ".join(f"{name}={word}" for name, word in value.items()),
+)
+def test_other_ways_to_ask_for_chinese(weir, environment):
+    assert "本机情况" in weir.run("doctor", environment=environment).stdout
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"LANG": "C"},
+        {"LANG": "de_DE.UTF-8"},
+        {**CHINESE, "LC_ALL": "C"},
+        {"LANG": "zh_CN.GB18030"},
+    ],
+    ids=lambda value: " ".join(f"{name}={word}" for name, word in value.items()) or "none",
+)
+def test_english_otherwise(weir, environment):
+    text = weir.run("doctor", environment=environment).stdout
+    assert "What was found" in text and text.isascii(), text
+
+
+def notices(server):
+    return [line for line in server.stderr.lines if line.startswith("weir: warning: ")]
+
+
+def test_up_warns_in_three_lines_at_most(weir, hello, serve):
+    server = start_and_stop(prlimit_address_space(weir, 400 * MIB), hello, serve)
+    lines = notices(server)
+    assert len(lines) <= 3, server.log
+    assert "reduced automatically" in lines[0] and "RLIMIT_AS (400 MiB)" in lines[0]
+    assert "normal" in lines[1] and " us" in lines[1]
+    assert "ulimit -v unlimited" in lines[2] and "'weir doctor' says more" in lines[2]
+    assert "--max-concurrency" in lines[2], "its slots are small"
+
+
+def test_up_says_it_in_chinese(weir, hello, serve):
+    server = start_and_stop(prlimit_address_space(weir, 400 * MIB), hello, serve, environment=CHINESE)
+    assert server.stdout.lines[0].startswith("分配器：紧凑池"), server.log
+    assert any(line.startswith("Serving http://") for line in server.stdout.lines), "that line is for programs"
+    lines = notices(server)
+    assert len(lines) <= 3, server.log
+    assert "自动缩减池化分配器" in lines[0] and "RLIMIT_AS（400 MiB）" in lines[0], server.log
+    assert "改善办法" in lines[2] and "ulimit -v unlimited" in lines[2], server.log
+
+
+def test_a_pool_that_is_disabled_is_called_so_in_both_languages(weir, hello, serve, deny_exec):
+    """Where code cannot be made executable there is no pool for what interprets it."""
+    limited = prlimit_address_space(weir, 400 * MIB)
+    words = {"": ("disabled automatically", "reduced automatically"), "zh_CN.UTF-8": ("自动禁用池化分配器", "自动缩减池化分配器")}
+    for language, (disabled, reduced) in words.items():
+        server = start_and_stop(limited.wrapped(deny_exec), hello, serve, environment={"LANG": language})
+        tier = re.search(r"on demand|按需分配", server.stdout.lines[0])
+        assert (disabled if tier else reduced) in notices(server)[0], server.log
+
+
+def test_an_error_is_in_the_language_too(weir, hello):
+    limited = prlimit_address_space(weir, GIB)
+    done = limited.run(
+        "up", hello, "--listen", "127.0.0.1:0", environment={**CHINESE, "SPIN_ALLOCATOR": "pooling"}, seconds=30
+    )
+    assert done.status == 1, done
+    assert "SPIN_ALLOCATOR=pooling 在本机不可用" in done.stderr and "地址空间" in done.stderr, done
