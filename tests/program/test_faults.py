@@ -16,6 +16,8 @@ from fault_runs import Place, learn, run_up, squeezed
 from faults import CALLS, ERRORS, AllocationFault, Fault, LimitFault, Watch, build_pause, calls_in, missing
 from harness import Program
 
+MIB = 1 << 20
+
 
 @pytest.fixture(scope="module")
 def pause(tmp_path_factory):
@@ -140,13 +142,13 @@ def test_memory_may_be_refused(fault_place):
 # ---- Limits ----------------------------------------------------------------------------------------------------------
 
 
-def squeeze(place, faults):
+def squeeze(place, faults, command="up"):
     """Serve under each limit; what the loader does before main is not weir's."""
     faults = list(faults)
     mine = squeezed(place, faults)
     print(f"{len(faults) - len(mine)} of {len(faults)} limits end the loader, before main")
     assert mine
-    assert_nothing_wrong(Campaign(place, "up").run(mine))
+    assert_nothing_wrong(Campaign(place, command).run(mine))
 
 
 def test_few_descriptors_are_served_with_or_refused(place):
@@ -161,3 +163,8 @@ def test_few_processes_are_served_with_or_refused(place):
     if os.geteuid() != 0:
         pytest.skip("only root can give weir a user of its own, whose processes are counted")
     squeeze(place, [LimitFault("nproc", count, 54000 + count) for count in range(1, 16)])
+
+
+@pytest.mark.parametrize("limit", ["as", "data"])
+def test_little_memory_is_served_with_or_refused(place, limit):
+    squeeze(place, [LimitFault(limit, size * MIB) for size in (*range(10, 60, 2), 80, 120)])

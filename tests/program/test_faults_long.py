@@ -12,7 +12,7 @@ import pytest
 
 from campaign import JOBS, SCOPES_OF, Campaign, go, refuse_all_memory
 from faults import CALLS, ERRORS, LimitFault
-from test_faults import assert_nothing_wrong, fault_place, pause, place, squeeze  # noqa: F401 (fixtures among them)
+from test_faults import MIB, assert_nothing_wrong, fault_place, pause, place, squeeze  # noqa: F401 (fixtures among them)
 
 EXHAUSTIVE = 64  # numbers that are all taken; as many more are spread up to the last
 SHARD = os.environ.get("WEIR_FAULT_SHARD", "1/1")
@@ -54,3 +54,9 @@ def test_the_stack_may_be_of_any_size(place):
 
 def test_there_may_be_any_number_of_descriptors(place):
     squeeze(place, [LimitFault("nofile", count) for count in range(3, 80)])
+
+
+@pytest.mark.parametrize("limit", ["as", "data"])
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_memory_may_be_limited_to_any_size(place, command, limit):
+    squeeze(place, [LimitFault(limit, size * MIB) for size in (*range(10, 80), *range(80, 205, 5))], command)
