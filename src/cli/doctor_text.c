@@ -92,7 +92,7 @@ static void print_verdict(const weir_page_t *page, const weir_diagnosis_t *diagn
     }
     weir_phrase_rung(rung, phrase, sizeof phrase);
     weir_text_append(
-        text, sizeof text, weir_translate("All is well: this machine grants what was wanted. In use: %s."), phrase);
+        text, sizeof text, weir_translate("All is well: the instance allocator gets what was wanted: %s."), phrase);
     weir_page_text(page, 0, "", WEIR_INK_GOOD, text);
     text[0] = '\0';
     weir_text_append(text, sizeof text,
