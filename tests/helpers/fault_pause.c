@@ -10,12 +10,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static atomic_bool before_thread;
+static pid_t process; /* its children make threads as well */
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *where = getenv("WEIR_FAULT_PAUSE");
+    process = getpid();
     atomic_store(&before_thread, where != NULL && strcmp(where, "thread") == 0);
     if (where != NULL && strcmp(where, "main") == 0) {
         raise(SIGSTOP);
@@ -31,7 +34,7 @@ int create_thread(pthread_t *ret_thread, const pthread_attr_t *attributes, void 
     int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     void *next = dlsym(RTLD_NEXT, "pthread_create");
     memcpy(&create, &next, sizeof create); /* ISO C has no conversion between the two */
-    if (atomic_exchange(&before_thread, false)) {
+    if (getpid() == process && atomic_exchange(&before_thread, false)) {
         raise(SIGSTOP);
     }
     return create(ret_thread, attributes, function, argument);

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fault_runs import CUT, Place, learn, run_doctor, run_up
+from fault_runs import CUT, HONEST, RUNNING, Place, kill_group, learn, remember, run_doctor, run_up
 from faults import CALLS, ERRORS, SCOPES, AllocationFault, Fault, Watch, build_pause, calls_in
 from harness import Program
 
@@ -202,7 +202,7 @@ def excuse(outcome):
         return ""
     if not all(ABORTS.match(line) for line in outcome.stderr.splitlines()):
         return ""
-    if any(answer not in (200, 500, 503, *CUT) for answer in outcome.answers):
+    if any(answer not in (200, *HONEST, *CUT) for answer in outcome.answers):
         return ""
     return f"aborted: {places[-1]}"
 
@@ -227,8 +227,9 @@ def parse_arguments():
     parser.add_argument("--shard", default="1/1", help="which part of how many")
     parser.add_argument("--jobs", type=int, default=JOBS)
     parser.add_argument("--no-files", action="store_true", help="leave out the faults of single files")
+    parser.add_argument("--remembered", action="store_true", help="weir finds an earlier decision of its own")
     parser.add_argument("--record", type=Path, help="a file to which each run is added as a line of JSON")
-    parser.add_argument("arguments", nargs="*", help="of weir up; default: --max-concurrency 4")
+    parser.add_argument("arguments", nargs="*", help="of weir up; default: those of Place")
     return parser.parse_args()
 
 
@@ -251,14 +252,26 @@ def go(place, command, options, record):
     return campaign.run(mine, options.jobs)
 
 
+def give_up(number, frame):
+    """Asked to end: no weir is left behind."""
+    del frame
+    for process in list(RUNNING):
+        kill_group(process)
+    os._exit(128 + number)
+
+
 def main():
     options = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, give_up)
     failed = False
     with tempfile.TemporaryDirectory() as directory:
         place = Place(Program(options.weir.resolve()), options.application, build_pause(directory), Path(directory))
         if options.arguments:
             place.arguments = tuple(options.arguments)
         learn(place)
+        if options.remembered:
+            remember(place)
         record = options.record.open("a", encoding="utf-8") if options.record else None
         for command in options.commands.split(","):
             began = time.monotonic()

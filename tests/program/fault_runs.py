@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -17,10 +18,14 @@ from harness import SERVING, Expired, Program, Stream, to_response
 
 # A run that is not over by then hangs. Under strace everything is slow, and other work may be going on.
 HANG_SECONDS = 60.0
+LEFT_SECONDS = 10.0  # in which a process that weir forked ends after it
 TARGETS = ("/hello", "/cgi/x?y=1")
 REQUESTS = 12
-REQUESTS_MOST = 60
+REQUESTS_MOST = 60  # when calls fail once only, until they are answered right
+REQUESTS_REFUSED = 4  # are enough when calls fail for ever; each may wait for as long as --request-timeout says
+HONEST = (500, 503, 504)
 CONNECTION_REQUESTS = 4
+RUNNING = set()  # processes that were started and have not been waited for
 RIGHT_IN_THE_END = 4  # so many last requests must be right when calls fail once only
 
 
@@ -72,13 +77,17 @@ class Place:
     application: Path
     pause: Path
     directory: Path
-    arguments: tuple = ("--max-concurrency", "4")
-    environment: dict = field(default_factory=dict)
+    arguments: tuple = ("--max-concurrency", "4", "--request-timeout", "2s")
+    remembered: Path | None = None  # a cache in which weir finds an earlier decision; None: it decides afresh
     expected: dict = field(default_factory=dict)  # body by target
     shape: dict | None = None  # of doctor's report
 
     def start(self, command, fault, scratch, pause):
-        environment = self.environment | fault.environment(scratch)
+        # What is decided under a fault is nobody else's business.
+        cache = Path(scratch) / "cache"
+        if self.remembered:
+            shutil.copytree(self.remembered, cache)
+        environment = {"XDG_CACHE_HOME": cache} | fault.environment(scratch)
         if pause:
             environment |= {"LD_PRELOAD": str(self.pause), "WEIR_FAULT_PAUSE": pause}
         return subprocess.Popen(
@@ -121,7 +130,7 @@ def squeezed(place, faults):
 
 
 class Client:
-    """Asks for the targets by turns, a few requests on each connection, and notes status or "wrong"."""
+    """Asks for the targets by turns and notes status or "wrong"."""
 
     def __init__(self, host, port, expected, deadline):
         self.host = host
@@ -131,14 +140,14 @@ class Client:
         self.answers = []
 
     def ask(self, count):
-        for number in range(0, count, CONNECTION_REQUESTS):
-            left = max(0.1, self.deadline - time.monotonic())
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=left)
-            try:
-                for index in range(number, min(count, number + CONNECTION_REQUESTS)):
-                    self.answers.append(self.ask_one(connection, TARGETS[index % len(TARGETS)]))
-            finally:
-                connection.close()
+        """So many requests on a connection of their own."""
+        left = max(0.1, self.deadline - time.monotonic())
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=left)
+        try:
+            for index in range(count):
+                self.answers.append(self.ask_one(connection, TARGETS[index % len(TARGETS)]))
+        finally:
+            connection.close()
 
     def ask_one(self, connection, target):
         try:
@@ -174,6 +183,7 @@ def begin(place, command, fault, scratch):
     """Start weir, with strace attached where the fault's scope has it: (process, tracer or None)."""
     pause = {"process": "main", "main": "main", "threads": "thread"}.get(fault.scope)
     process = place.start(command, fault, scratch, pause)
+    RUNNING.add(process)
     tracer = None
     try:
         if pause and wait_for_stop(process):
@@ -185,16 +195,26 @@ def begin(place, command, fault, scratch):
     return process, tracer
 
 
+def is_gone(group):
+    """Whether all processes of a group end. They are not this process's children, so it can only look again."""
+    deadline = time.monotonic() + LEFT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def finish(outcome, process, tracer, streams, scratch):
     """Gather what is left of a process that has ended or is to be killed."""
     stdout, stderr = streams
+    RUNNING.discard(process)
     outcome.status = process.returncode
-    try:
-        os.killpg(process.pid, 0)
+    if not is_gone(process.pid):
         outcome.complain("it left a child process behind")
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        kill_group(process)
     outcome.log = text = tracer.end() if tracer else ""
     for stream in streams:
         stream.wait_for_end(10)
@@ -228,6 +248,26 @@ def judge_exit(outcome):
         outcome.complain("it ended and did not say why")
 
 
+def remember(place):
+    """Let weir find its own earlier decision from now on."""
+    place.remembered = None
+    cache = place.directory / "remembered"
+    cache.mkdir()
+    for command in (["up", place.application, "--listen", "127.0.0.1:0", *place.arguments], ["doctor", "--json"]):
+        environment = place.program.full_environment({"XDG_CACHE_HOME": cache})
+        process = subprocess.Popen(
+            place.program.command(*command), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        stdout = Stream("stdout", process.stdout)
+        if command[0] == "up":
+            stdout.wait_for(SERVING.pattern, HANG_SECONDS)
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(HANG_SECONDS) == 0
+        stdout.wait_for_end(10)
+        process.stdout.close()
+    place.remembered = cache
+
+
 def run_up(place, fault):
     """`weir up` under a fault: it serves, or says why not."""
     outcome = Outcome(fault, "served")
@@ -246,12 +286,10 @@ def run_up(place, fault):
                 if fault.scope == "serving":
                     tracer = attach(process, fault, scratch)
                 client = Client(found["host"], int(found["port"]), place.expected, deadline)
-                client.ask(REQUESTS)
-                once = not fault.onward
-                while once and not settled(client.answers) and len(client.answers) < REQUESTS_MOST:
+                while not is_enough(client.answers, fault.onward):
                     client.ask(CONNECTION_REQUESTS)
                 outcome.answers = client.answers
-                judge_answers(outcome, once)
+                judge_answers(outcome, not fault.onward)
                 process.send_signal(signal.SIGTERM)
             process.wait(max(1.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -276,13 +314,20 @@ def settled(answers):
     return all(answer == 200 for answer in answers[-RIGHT_IN_THE_END:])
 
 
+def is_enough(answers, onward):
+    refused = sum(answer != 200 for answer in answers)
+    if onward and refused >= REQUESTS_REFUSED or len(answers) >= REQUESTS_MOST:
+        return True
+    return len(answers) >= REQUESTS and (onward or settled(answers))
+
+
 # Closing a connection for which there is no memory is honest, if weir says so.
 CUT = ("cut:RemoteDisconnected", "cut:ConnectionResetError")
 SAYS_CUT = re.compile(r"^weir: error: a (new )?connection was closed", re.M)
 
 
 def judge_answers(outcome, once):
-    bad = [answer for answer in outcome.answers if answer not in (200, 500, 503, *CUT)]
+    bad = [answer for answer in outcome.answers if answer not in (200, *HONEST, *CUT)]
     if bad:
         outcome.complain(f"a request was answered with {bad[0]}")
     elif once and not settled(outcome.answers):
