@@ -24,8 +24,8 @@ void *weir_fault_reallocarray(void *memory, size_t count, size_t size);
 void *weir_fault_aligned_alloc(size_t alignment, size_t size);
 char *weir_fault_strdup(const char *text);
 char *weir_fault_strndup(const char *text, size_t size);
-int weir_fault_vasprintf(char **ret_text, const char *format, va_list arguments);
-int weir_fault_asprintf(char **ret_text, const char *format, ...);
+__attribute__((format(printf, 2, 0))) int weir_fault_vasprintf(char **ret_text, const char *format, va_list arguments);
+__attribute__((format(printf, 2, 3))) int weir_fault_asprintf(char **ret_text, const char *format, ...);
 
 /* The linker makes this name; addresses in a report are counted from here. NOLINTNEXTLINE(cert-dcl37-c) */
 extern const char __executable_start[];
