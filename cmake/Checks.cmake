@@ -45,7 +45,7 @@ function(weir_add_check name sources)
     add_custom_target(check-${name} DEPENDS ${stamps})
     # Two ninjas must not work in one directory at once.
     add_test(NAME source/${name} COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target check-${name} -- --quiet -k 0)
-    set_tests_properties(source/${name} PROPERTIES LABELS source TIMEOUT 600 RESOURCE_LOCK ninja)
+    set_tests_properties(source/${name} PROPERTIES LABELS source TIMEOUT 1800 RESOURCE_LOCK ninja)
 endfunction()
 
 # weir_add_missing_tool(NAME TOOL): register a test that fails when the tool of a check is missing, so that it is not passed
