@@ -196,9 +196,10 @@ ABORTS = re.compile(
 
 
 def excuse(outcome):
-    """Wasmtime panics where it drops a mapping that cannot be unmapped. Where that ended the process: the place."""
+    """Wasmtime panics where it drops a mapping that cannot be unmapped. One panic is contained; when the unwinding drops
+    another such mapping, Rust ends the process. Returns the place where that was so."""
     places = [panic for panic in outcome.panics if panic.startswith("wasmtime-")]
-    if outcome.fault.call != "munmap" or outcome.status != -signal.SIGABRT or not places:
+    if outcome.fault.call != "munmap" or not outcome.fault.onward or outcome.status != -signal.SIGABRT or not places:
         return ""
     if not all(ABORTS.match(line) for line in outcome.stderr.splitlines()):
         return ""

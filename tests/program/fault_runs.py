@@ -1,6 +1,7 @@
 """Runs weir under a fault, as a person does, and judges how it took it."""
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -337,21 +338,36 @@ def judge_answers(outcome, once):
 
 
 def shape(value):
-    """The keys of a report, at every depth; elements of a list have one shape."""
+    """The keys of a report, at every depth; of a list, those that all elements have. None: there is no more to say."""
     if isinstance(value, dict):
         return {key: shape(member) for key, member in value.items()}
-    if isinstance(value, list):
-        shapes = [shape(member) for member in value]
-        return shapes[:1] if all(each == shapes[0] for each in shapes) else shapes
+    if isinstance(value, list) and value:
+        return [functools.reduce(common, map(shape, value))]
     return None
+
+
+def common(one, other):
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: common(one[key], other[key]) for key in one if key in other}
+    return one if one == other else None
+
+
+def lacks(value, keys, name="report"):
+    """What of these keys is not in a value, where it has any: null may stand for an object."""
+    if isinstance(keys, dict) and isinstance(value, dict):
+        missing = [f"{name}.{key}" for key in keys if key not in value]
+        return missing + [each for key in keys if key in value for each in lacks(value[key], keys[key], f"{name}.{key}")]
+    if isinstance(keys, list) and isinstance(value, list):
+        return [each for index, member in enumerate(value) for each in lacks(member, keys[0], f"{name}[{index}]")]
+    return []
 
 
 def judge_shape(place, outcome, report):
     """Whatever was refused, the report has all of its keys."""
-    keys = shape(report | {"choice": None})
-    place.shape = place.shape or keys
-    if keys != place.shape:
-        outcome.complain("the report lacks something")
+    place.shape = place.shape or shape(report)
+    missing = lacks(report, place.shape)
+    if missing:
+        outcome.complain(f"the report lacks {missing[0]}")
 
 
 def run_doctor(place, fault):
