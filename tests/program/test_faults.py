@@ -1,4 +1,4 @@
-# ctest: serial timeout=600
+# ctest: serial timeout=1800 label=long
 """Whatever the system refuses, weir serves correctly or says in a line why it cannot: no abort, no hang, no signal.
 
 Here each call fails with each error, once and from then on, at some number; test_faults_long.py takes every number.
