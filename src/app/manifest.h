@@ -24,20 +24,79 @@ typedef enum weir_executor {
     WEIR_EXECUTOR_WAGI = 2, /* a program that reads a CGI request and writes a CGI response */
 } weir_executor_t;
 
+/* A text of the manifest, and where it stands. */
+typedef struct weir_placed_text {
+    char *text;
+    weir_place_t place;
+} weir_placed_text_t;
+
+/* A variable of the application: [variables]. */
+typedef struct weir_application_variable {
+    char *name;
+    char *default_value; /* or NULL: it is required */
+    bool secret;         /* its value is shown nowhere */
+    weir_place_t place;
+} weir_application_variable_t;
+
+/* A name and a template ("{{ name }}" stands for a variable of the application): what a component's variable is. */
+typedef struct weir_template_variable {
+    char *name;
+    weir_placed_text_t value;
+} weir_template_variable_t;
+
+/* Files that a component is given: a pattern whose matches keep their paths, or a source that is seen elsewhere. */
+typedef struct weir_files {
+    char *source;      /* as written: a glob pattern when there is no destination, else a file or a directory */
+    char *destination; /* absolute, in the guest; NULL for a pattern */
+    weir_place_t place;
+} weir_files_t;
+
+/* How a component is built: [component.ID.build]. */
+typedef struct weir_build {
+    char **commands;
+    size_t command_count;
+    char *workdir; /* as written, or NULL */
+    weir_place_t place;
+} weir_build_t;
+
 typedef struct weir_component {
     char *id;
-    char *description; /* or NULL */
-    char *source;      /* path of the wasm file: as written when absolute, else below the manifest's directory */
+    char *description;   /* or NULL */
+    char *source;        /* path of the wasm file: as written when absolute, else below the manifest's directory; NULL
+                            while a source_url has not been fetched */
+    char *source_url;    /* or NULL */
+    char *source_digest; /* of what the URL gives: 64 lower-case hexadecimal digits of SHA-256, or NULL without URL */
     weir_place_t source_place;
     weir_variable_t *environment;
     size_t environment_count;
+    weir_template_variable_t *variables;
+    size_t variable_count;
+    weir_files_t *files;
+    size_t files_count;
+    weir_placed_text_t *exclude_files; /* glob patterns */
+    size_t exclude_files_count;
+    weir_placed_text_t *allowed_outbound_hosts; /* as written; allowed_http_hosts are turned into them */
+    size_t allowed_outbound_hosts_count;
+    weir_build_t build; /* without commands: there is nothing to build */
 } weir_component_t;
+
+/* A response that is served without a guest. */
+typedef struct weir_static_response {
+    uint16_t status;
+    weir_variable_t *headers;
+    size_t header_count;
+    char *body; /* terminated, too */
+    size_t body_size;
+} weir_static_response_t;
+
+#define WEIR_NO_COMPONENT SIZE_MAX
 
 typedef struct weir_http_trigger {
     char *id;
-    char *route; /* as written */
+    char *route; /* as written; NULL when the component is private: only other components reach it */
     weir_place_t route_place;
-    size_t component; /* index into the components */
+    size_t component;                        /* index into the components; WEIR_NO_COMPONENT for a static response */
+    weir_static_response_t *static_response; /* own, or NULL */
     weir_executor_t executor;
     char *wagi_argv; /* the template; never NULL for WAGI */
 } weir_http_trigger_t;
@@ -49,6 +108,8 @@ typedef struct weir_manifest {
     char *name;
     char *version;     /* or NULL */
     char *description; /* or NULL */
+    weir_application_variable_t *variables;
+    size_t variable_count;
     weir_component_t *components;
     size_t component_count;
     weir_http_trigger_t *triggers;
