@@ -138,10 +138,12 @@ bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engin
 char *weir_guest_code_message(
     const weir_manifest_t *manifest, const weir_component_t *component, wasmtime_error_t *take_error)
 {
-    return weir_component_message(manifest, component,
-        "\"%s\" cannot be compiled or linked: %s; check that its imports are ones that weir serves (WASI and "
-        "wasi:http)",
-        weir_show_bytes(component->source, strlen(component->source)).text, weir_show_error(take_error).text);
+    weir_shown_bytes_t reason = weir_show_error(take_error);
+    /* Wasmtime names the import that it has nothing for; other reasons, such as memory, have other remedies. */
+    bool is_import = strstr(reason.text, "import") != NULL;
+    return weir_component_message(manifest, component, "\"%s\" cannot be compiled or linked: %s%s",
+        weir_show_bytes(component->source, strlen(component->source)).text, reason.text,
+        is_import ? "; weir serves imports of WASI and wasi:http" : "");
 }
 
 /* ---- Loading ---- */

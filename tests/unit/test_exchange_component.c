@@ -317,6 +317,7 @@ static void test_guest_that_cannot_be_linked_is_refused_with_its_name(void **sta
         "spin.toml:7:10: component \"hello\": \"hello.wasm\" cannot be compiled or linked: ";
     assert_memory_equal(message, beginning, sizeof beginning - 1);
     assert_non_null(strstr(message, "missing"));
+    assert_non_null(strstr(message, "weir serves imports of"));
     assert_null(strchr(message, '\n'));
     free(message);
     wasm_byte_vec_delete(&wasm);
