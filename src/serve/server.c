@@ -18,7 +18,12 @@
 
 static bool fail(char **ret_message, const char *what, int error)
 {
-    if (asprintf(ret_message, "%s: %s", what, strerror(error)) < 0) {
+    /* Of what a server is made of only threads are refused with EAGAIN (pthread_create(3)). */
+    const char *remedy = error == EAGAIN
+                             ? "; no thread could be had: raise the limit on processes (ulimit -u, a control "
+                               "group's pids.max) or on address space (ulimit -v)"
+                             : "";
+    if (asprintf(ret_message, "%s: %s%s", what, strerror(error), remedy) < 0) {
         *ret_message = NULL;
     }
     return false;
