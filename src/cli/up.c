@@ -143,7 +143,10 @@ static int choose(up_t *up)
     return EXIT_FINE;
 }
 
-/* Choose and make the engine. What passed its trial can be refused a moment later: then choose once more. */
+/*
+ * Choose and make the engine. What passed its trial can be refused a moment later: then choose once more, and after
+ * that take what asks for least.
+ */
 static int prepare_engine(up_t *up)
 {
     for (unsigned attempt = 0;; attempt++) {
@@ -156,10 +159,21 @@ static int prepare_engine(up_t *up)
         if (weir_engines_make(up->choice, &up->engines, &refusal)) {
             return EXIT_FINE;
         }
-        weir_log(attempt == 0 ? WEIR_LOG_WARNING : WEIR_LOG_ERROR,
+        bool last = attempt > 0 && (up->strategy != WEIR_STRATEGY_AUTO || attempt > 1 ||
+                                       weir_choice_rung(up->choice)->tier == WEIR_TIER_ONDEMAND);
+        weir_log(last ? WEIR_LOG_ERROR : WEIR_LOG_WARNING,
             weir_translate("the engine was refused although its trial had passed: %s"), refusal.text);
-        if (attempt > 0) {
+        if (last) {
+            weir_log(WEIR_LOG_ERROR, "%s",
+                weir_translate("something else takes the memory or the address space that it needs; 'weir doctor' "
+                               "shows how much that is and which limit is nearest"));
             return EXIT_FAILED;
+        }
+        if (attempt > 0) {
+            weir_log(WEIR_LOG_WARNING, "%s",
+                weir_translate("The pooling allocator was disabled automatically: an engine with one was refused "
+                               "twice. Instances are allocated on demand."));
+            up->strategy = WEIR_STRATEGY_ONDEMAND;
         }
     }
 }
