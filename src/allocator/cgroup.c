@@ -21,15 +21,17 @@ typedef struct hierarchy {
     const char *usage_file;
     const char *cache_field; /* of memory.stat: page cache that is given up first */
     const char *limit_source;
+    const char *throttle_file; /* a limit beyond which nobody is killed, but everybody is made to wait; or NULL */
+    const char *throttle_source;
     const char *usage_source;
 } hierarchy_t;
 
 /* In the order of WEIR_CGROUP_V2 and WEIR_CGROUP_V1 */
 static const hierarchy_t hierarchies[WEIR_CGROUP_HIERARCHIES] = {
-    {true, "memory.max", "memory.current", "inactive_file", "cgroup v2 memory.max",
-        "cgroup v2 memory.current without inactive_file"},
+    {true, "memory.max", "memory.current", "inactive_file", "cgroup v2 memory.max", "memory.high",
+        "cgroup v2 memory.high", "cgroup v2 memory.current without inactive_file"},
     {false, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "cgroup v1 memory.limit_in_bytes",
-        "cgroup v1 memory.usage_in_bytes without total_inactive_file"},
+        NULL, NULL, "cgroup v1 memory.usage_in_bytes without total_inactive_file"},
 };
 
 /* What was found in one hierarchy. */
@@ -41,6 +43,7 @@ typedef struct finding {
     bool doubtful; /* a group has a limit that cannot be understood: then none is no longer known */
     bool used_known;
     uint64_t limit;
+    const char *limit_source;
     uint64_t used;
     size_t tightest; /* length of the part of the directory that is the group with the limit */
 } finding_t;
@@ -80,12 +83,12 @@ static void ask_usage(const finding_t *finding, size_t length, uint64_t *ret_use
     *ret_known = known;
 }
 
-static void ask_limit(finding_t *finding, size_t length)
+static void ask_limit(finding_t *finding, size_t length, const char *file, const char *source)
 {
     char text[64];
     finding_t here = *finding;
-    if (!read_in_group(finding, length, finding->hierarchy->limit_file, text, sizeof text)) {
-        finding->doubtful = finding->doubtful || is_in_group(finding, length, finding->hierarchy->limit_file);
+    if (!read_in_group(finding, length, file, text, sizeof text)) {
+        finding->doubtful = finding->doubtful || is_in_group(finding, length, file);
         return;
     }
     bool none = finding->hierarchy->v2 && strcmp(text, "max\n") == 0;
@@ -101,6 +104,7 @@ static void ask_limit(finding_t *finding, size_t length)
     if (finding->knowledge != WEIR_KNOWN || memory_left(&here) < memory_left(finding)) {
         finding->knowledge = WEIR_KNOWN;
         finding->limit = here.limit;
+        finding->limit_source = source;
         finding->used = here.used;
         finding->used_known = here.used_known;
         finding->tightest = length;
@@ -130,10 +134,14 @@ static bool is_root_with_memory(const finding_t *finding)
 
 static void ask_hierarchy(finding_t *finding)
 {
+    const hierarchy_t *hierarchy = finding->hierarchy;
     size_t length = strlen(finding->place->directory);
     finding->tightest = length;
     for (unsigned depth = 0; depth < DEPTH_MAX; depth++) {
-        ask_limit(finding, length);
+        ask_limit(finding, length, hierarchy->limit_file, hierarchy->limit_source);
+        if (hierarchy->throttle_file != NULL) {
+            ask_limit(finding, length, hierarchy->throttle_file, hierarchy->throttle_source);
+        }
         if (length <= finding->place->top) {
             break;
         }
@@ -163,7 +171,7 @@ static void take_limit(const finding_t *finding, weir_cgroup_reading_t *reading)
     }
     uint64_t least = reading->limit.value > reading->used.value ? reading->limit.value - reading->used.value : 0;
     if (reading->limit.knowledge != WEIR_KNOWN || memory_left(finding) < least) {
-        reading->limit = (weir_fact_t){WEIR_KNOWN, finding->limit, hierarchy->limit_source};
+        reading->limit = (weir_fact_t){WEIR_KNOWN, finding->limit, finding->limit_source};
         reading->used = (weir_fact_t){finding->used_known ? WEIR_KNOWN : WEIR_UNKNOWN,
             finding->used_known ? finding->used : 0, hierarchy->usage_source};
     }

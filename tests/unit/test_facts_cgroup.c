@@ -52,6 +52,25 @@ static void an_ancestors_limit_binds_when_it_is_tighter(void **state)
     assert_group(WEIR_KNOWN, 268435456, 15000000);
 }
 
+static void a_group_that_is_slowed_down_beyond_a_limit_has_that_limit(void **state)
+{
+    (void)state;
+    put_healthy_machine();
+    put("/sys/fs/cgroup/user.slice/app/memory.high", "max\n");
+    assert_group(WEIR_KNOWN, 268435456, 15000000);
+    put("/sys/fs/cgroup/user.slice/app/memory.high", "50000000\n");
+    assert_group(WEIR_KNOWN, 50000000, 15000000);
+    assert_string_equal(read_groups().limit.source, "cgroup v2 memory.high");
+    put("/sys/fs/cgroup/user.slice/app/memory.max", "max\n");
+    assert_group(WEIR_KNOWN, 50000000, 15000000);
+    put("/sys/fs/cgroup/user.slice/app/memory.max", "40000000\n");
+    assert_group(WEIR_KNOWN, 40000000, 15000000);
+    assert_string_equal(read_groups().limit.source, "cgroup v2 memory.max");
+    put("/sys/fs/cgroup/user.slice/memory.high", "30000000\n");
+    put("/sys/fs/cgroup/user.slice/memory.current", "20000000\n");
+    assert_group(WEIR_KNOWN, 30000000, 20000000);
+}
+
 static void no_limit_at_any_level_is_unlimited(void **state)
 {
     (void)state;
@@ -222,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_TREE(an_ancestors_limit_binds_when_it_is_tighter),
+        IN_TREE(a_group_that_is_slowed_down_beyond_a_limit_has_that_limit),
         IN_TREE(no_limit_at_any_level_is_unlimited),
         IN_TREE(the_root_of_v2_is_unlimited_only_with_the_memory_controller),
         IN_TREE(a_container_sees_its_group_at_the_mount),
