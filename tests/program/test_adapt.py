@@ -20,18 +20,25 @@ MIB = 1 << 20
 GIB = 1 << 30
 LIMIT = 256 * MIB
 
-# Takes memory until no more than so much is left below its group's limit, says so, and keeps it until its input ends.
+# Takes memory until no more than so much is left below its group's limit, says so, and keeps it at that, giving back what
+# others come to need, until its input ends.
 HOG = """
-import mmap, sys
+import mmap, select, sys
 group, left = sys.argv[1], int(sys.argv[2])
 read = lambda name: int(open(f"{group}/{name}").read())
 pieces = []
-while read("memory.limit_in_bytes") - read("memory.usage_in_bytes") > left:
-    piece = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    piece[:] = b"x" * len(piece)
-    pieces.append(piece)
-print("full", flush=True)
-sys.stdin.read()
+full = False
+while not select.select([sys.stdin], [], [], 0.01 if full else 0)[0]:
+    found = read("memory.limit_in_bytes") - read("memory.usage_in_bytes")
+    if found > left:
+        piece = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        piece[:] = b"x" * len(piece)
+        pieces.append(piece)
+    elif found < left // 2 and pieces:
+        pieces.pop().close()
+    elif not full:
+        full = True
+        print("full", flush=True)
 """
 
 
@@ -59,7 +66,7 @@ def enter(group):
 
 @contextlib.contextmanager
 def hog(group, left):
-    """For as long as this lasts, so little is left in the group, until somebody else gives some back."""
+    """For as long as this lasts, so little is left in the group."""
     command = [*enter(group), sys.executable, "-c", HOG, str(group), str(left)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -130,7 +137,9 @@ def test_instances_that_the_system_refuses_are_had_later_and_no_request_fails(we
 
     targets = ["/wait/200", "/echo/", "/wagi/wait?100", "/wagi/cat"] * 10
     assert {ask(target) for target in targets[:4]} == {(200, True)}  # and whatever is made once is there
-    limit = address_space(server.process) + 9 * GIB
+    reserved = re.search(r"(\d+) (GiB|MiB) reserved per memory", "\n".join(server.stdout.lines))
+    reserved = int(reserved[1]) * (GIB if reserved[2] == "GiB" else MIB)
+    limit = address_space(server.process) + 2 * reserved + reserved // 4 + 128 * MIB
     subprocess.run(["prlimit", f"--as={limit}:{limit}", "--pid", str(server.process.pid)], check=True)
     with all_in_background(ask, targets) as answers:
         found = [answer() for answer in answers]
