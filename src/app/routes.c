@@ -70,9 +70,13 @@ static int by_precedence(const void *left, const void *right)
     return order != 0 ? order : a->position < b->position ? -1 : 1;
 }
 
-static const char *component_id(const weir_manifest_t *manifest, const weir_http_trigger_t *trigger)
+/* What answers a route, for people: the component, or the trigger of a static response. */
+static void add_answerer(weir_text_t *text, const weir_manifest_t *manifest, const weir_http_trigger_t *trigger)
 {
-    return manifest->components[trigger->component].id;
+    if (trigger->component == WEIR_NO_COMPONENT)
+        weir_text_format(text, "trigger %s", weir_quote(trigger->id).text);
+    else
+        weir_text_format(text, "component %s", weir_quote(manifest->components[trigger->component].id).text);
 }
 
 /* Begin a message with the place of a trigger's route. */
@@ -81,8 +85,9 @@ static void begin_message(weir_text_t *text, const weir_manifest_t *manifest, co
     weir_text_add_escaped(text, manifest->path, strlen(manifest->path));
     if (trigger->route_place.line > 0)
         weir_text_format(text, ":%u:%u", (unsigned)trigger->route_place.line, (unsigned)trigger->route_place.column);
-    weir_text_format(text, ": route %s of component %s ", weir_quote(trigger->route).text,
-        weir_quote(component_id(manifest, trigger)).text);
+    weir_text_format(text, ": route %s of ", weir_quote(trigger->route).text);
+    add_answerer(text, manifest, trigger);
+    weir_text_add(text, " ", 1);
 }
 
 /* Keep a warning; false when memory ran out. */
@@ -111,8 +116,8 @@ static bool warn_of_other(weir_routes_t *routes, const weir_manifest_t *manifest
 {
     weir_text_t text = {0};
     begin_message(&text, manifest, trigger);
-    weir_text_format(&text, "is never reached: %s of component %s", weir_quote(other->route).text,
-        weir_quote(component_id(manifest, other)).text);
+    weir_text_format(&text, "is never reached: %s of ", weir_quote(other->route).text);
+    add_answerer(&text, manifest, other);
     if (other->route_place.line > 0)
         weir_text_format(&text, " at line %u", (unsigned)other->route_place.line);
     weir_text_format(&text, " %s", why);
@@ -189,16 +194,20 @@ static bool add_entry(
     return false;
 }
 
-/* Of triggers with the same text the last one wins and takes the place of the first. */
+/* Of triggers with the same text the last one wins and takes the place of the first. Private ones have no text. */
 static bool add_entries(
     weir_routes_t *routes, const weir_manifest_t *manifest, sortable_t *sortables, group_t *groups, char **ret_message)
 {
-    size_t count = manifest->trigger_count;
-    for (size_t i = 0; i < count; i++)
-        sortables[i] = (sortable_t){.text = manifest->triggers[i].route, .index = i};
-    find_groups(sortables, count, groups);
+    size_t count = manifest->trigger_count, public_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (manifest->triggers[i].route != NULL)
+            sortables[public_count++] = (sortable_t){.text = manifest->triggers[i].route, .index = i};
+    }
+    find_groups(sortables, public_count, groups);
     for (size_t i = 0; i < count; i++) {
         const weir_http_trigger_t *trigger = &manifest->triggers[i], *winner = &manifest->triggers[groups[i].last];
+        if (trigger->route == NULL)
+            continue;
         if (trigger != winner &&
             !warn_of_other(routes, manifest, trigger, winner, "is the same, and the last one wins"))
             return false;

@@ -14,6 +14,9 @@ static bool load_files(weir_application_t *application, char **ret_message)
     const weir_manifest_t *manifest = &application->manifest;
     for (size_t i = 0; i < manifest->trigger_count; i++) {
         weir_http_trigger_t *trigger = &manifest->triggers[i];
+        if (trigger->component == WEIR_NO_COMPONENT) {
+            continue;
+        }
         weir_guest_file_t *file = &application->files[trigger->component];
         weir_guest_file_t loaded;
         /* Once for each trigger: two that want a component in different ways cannot both be right. An application that

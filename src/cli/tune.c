@@ -42,7 +42,7 @@ struct weir_application_work {
 typedef struct prepared {
     weir_application_work_t *work;
     weir_guest_t **guests;       /* one a component, or NULL */
-    const weir_route_t **routes; /* the first of each that has a guest */
+    const weir_route_t **routes; /* the first of each, or NULL */
     weir_ticker_t *ticker;       /* so that a guest that spins gives its thread back */
 } prepared_t;
 
@@ -84,13 +84,13 @@ static const weir_route_t *first_route(const weir_application_t *application, si
             return route;
         }
     }
-    return NULL; /* its routes all lost against others of the same meaning */
+    return NULL; /* it is private, or its routes all lost against others of the same meaning */
 }
 
 static weir_guest_trial_t run_guest(const prepared_t *prepared, size_t component, uint32_t milliseconds)
 {
     const weir_guest_t *guest = prepared->guests[component];
-    return prepared->work->instance_only[component] != 0
+    return prepared->work->instance_only[component] != 0 || prepared->routes[component] == NULL
                ? weir_guest_try_instance(guest, milliseconds)
                : weir_guest_try_request(guest, prepared->routes[component], milliseconds);
 }
@@ -178,10 +178,6 @@ static wasmtime_error_t *fill(prepared_t *prepared, wasm_engine_t *engine)
     }
     for (size_t i = 0; i < count; i++) {
         prepared->routes[i] = first_route(application, i);
-        if (prepared->routes[i] == NULL) {
-            weir_guest_free(prepared->guests[i]);
-            prepared->guests[i] = NULL;
-        }
     }
     prepared->ticker = weir_ticker_new(THREADS_MAX, tick, engine);
     return prepared->ticker == NULL ? wasmtime_error_new("there is no thread to be had") : NULL;
@@ -230,13 +226,15 @@ static uint64_t fingerprint(const weir_application_work_t *work)
     for (size_t i = 0; i < manifest->component_count; i++) {
         const weir_component_t *component = &manifest->components[i];
         const weir_route_t *route = first_route(application, i);
-        if (application->codes[i] == NULL || route == NULL) {
+        if (application->codes[i] == NULL) {
             continue;
         }
         mix(&hash, application->files[i].bytes, application->files[i].size);
         mix(&hash, &work->instance_only[i], sizeof(work->instance_only[i]));
-        mix(&hash, &route->trigger->executor, sizeof(route->trigger->executor));
-        mix(&hash, route->base, strlen(route->base));
+        if (route != NULL) {
+            mix(&hash, &route->trigger->executor, sizeof(route->trigger->executor));
+            mix(&hash, route->base, strlen(route->base));
+        }
         for (size_t k = 0; k < component->environment_count; k++) {
             const weir_variable_t *variable = &component->environment[k];
             mix(&hash, variable->name, strlen(variable->name));

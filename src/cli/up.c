@@ -253,12 +253,16 @@ static void announce(const up_t *up)
     printf("Serving %s\nAvailable Routes:\n", up->listener.url);
     for (size_t i = 0; i < weir_routes_count(up->application.routes); i++) {
         const weir_route_t *route = weir_routes_at(up->application.routes, i);
-        const weir_component_t *component = &manifest->components[route->trigger->component];
+        const weir_http_trigger_t *trigger = route->trigger;
+        const weir_component_t *component =
+            trigger->component == WEIR_NO_COMPONENT ? NULL : &manifest->components[trigger->component];
         const char *path = route->base[0] == '\0' && !route->wildcard ? "/" : route->base;
-        printf("  %s: %s", component->id, up->listener.url);
+        printf("  ");
+        print_escaped(component != NULL ? component->id : trigger->id); /* a trigger's may hold anything */
+        printf(": %s", up->listener.url);
         print_escaped(path);
         printf("%s\n", route->wildcard ? " (wildcard)" : "");
-        if (component->description != NULL) {
+        if (component != NULL && component->description != NULL) {
             printf("    ");
             print_escaped(component->description);
             printf("\n");
