@@ -20,6 +20,7 @@ typedef struct entry {
 struct weir_routes {
     entry_t *entries;
     size_t count;
+    bool dotted; /* any of them is */
     char **warnings;
     size_t warning_count;
     size_t warning_capacity;
@@ -66,7 +67,7 @@ static void find_groups(sortable_t *sortables, size_t count, group_t *ret_groups
 static int by_precedence(const void *left, const void *right)
 {
     const entry_t *a = left, *b = right;
-    int order = weir_route_pattern_compare(&a->pattern, &b->pattern);
+    int order = weir_route_pattern_order(&a->pattern, &b->pattern);
     return order != 0 ? order : a->position < b->position ? -1 : 1;
 }
 
@@ -152,10 +153,12 @@ static bool warn_of_unreachable(weir_routes_t *routes, const weir_manifest_t *ma
 static const char *fault_text(weir_route_fault_t fault)
 {
     switch (fault) {
-    case WEIR_ROUTE_PARAMETER:
-        return "segments like \":name\" are not supported yet; use \"/...\" and read the path in the guest";
     case WEIR_ROUTE_PARAMETER_NAMELESS:
         return "\":\" stands for a segment with a name, and the name is missing";
+    case WEIR_ROUTE_PARAMETER_NAME:
+        return "the name behind \":\" becomes part of a header's name; use letters, digits, \"-\" and \"_\"";
+    case WEIR_ROUTE_PARAMETERS:
+        return "it has more than 16 segments like \":name\"";
     case WEIR_ROUTE_WILDCARD_NAMED:
         return "the wildcard has no name; write \"/...\" at the end";
     case WEIR_ROUTE_WILDCARD_INNER:
@@ -181,7 +184,10 @@ static bool add_entry(
             .base = entry->pattern.base,
             .raw_base = entry->pattern.raw_base,
             .wildcard = entry->pattern.wildcard,
+            .parameters = entry->pattern.parameters,
+            .parameter_count = entry->pattern.parameter_count,
         };
+        routes->dotted = routes->dotted || entry->pattern.dotted;
         entry->position = routes->count++;
         return true;
     }
@@ -222,7 +228,7 @@ static bool add_warnings(weir_routes_t *routes, const weir_manifest_t *manifest,
 {
     for (size_t i = 0; i < routes->count; i++) {
         const weir_route_pattern_t *pattern = &routes->entries[i].pattern;
-        sortables[i] = (sortable_t){.text = pattern->literal, .wildcard = pattern->wildcard, .index = i};
+        sortables[i] = (sortable_t){.text = pattern->shape, .wildcard = pattern->wildcard, .index = i};
     }
     find_groups(sortables, routes->count, groups);
     for (size_t i = 0; i < routes->count; i++) {
@@ -256,6 +262,8 @@ bool weir_routes_build(const weir_manifest_t *manifest, weir_routes_t **ret_rout
         return false;
     }
     qsort(routes->entries, routes->count, sizeof *routes->entries, by_precedence);
+    for (size_t i = 0; i < routes->count; i++)
+        routes->entries[i].route.parameters = routes->entries[i].pattern.parameters; /* it has moved */
     *ret_routes = routes;
     return true;
 }
@@ -265,7 +273,7 @@ void weir_routes_free(weir_routes_t *own_routes)
     if (own_routes == NULL)
         return;
     for (size_t i = 0; i < own_routes->count; i++)
-        free(own_routes->entries[i].pattern.storage);
+        weir_route_pattern_free(&own_routes->entries[i].pattern);
     for (size_t i = 0; i < own_routes->warning_count; i++)
         free(own_routes->warnings[i]);
     free(own_routes->entries);
@@ -293,6 +301,24 @@ const char *weir_routes_warning(const weir_routes_t *routes, size_t index)
     return index < routes->warning_count ? routes->warnings[index] : NULL;
 }
 
+/* The route that answers a path without its outer slashes, or NULL. `*ret_rest` is as weir_route_pattern_match's. */
+static const entry_t *find_entry(const weir_routes_t *routes, const char *path, size_t size, size_t *ret_rest)
+{
+    const entry_t *best = NULL;
+    for (size_t i = 0; i < routes->count && (best == NULL || routes->dotted); i++) {
+        const entry_t *entry = &routes->entries[i];
+        size_t rest;
+        if (!weir_route_pattern_match(&entry->pattern, path, size, NULL, &rest))
+            continue;
+        int order = best == NULL ? -1 : weir_route_pattern_compare(&entry->pattern, &best->pattern);
+        if (order < 0 || (order == 0 && entry->position < best->position)) {
+            best = entry;
+            *ret_rest = rest;
+        }
+    }
+    return best;
+}
+
 bool weir_routes_match(const weir_routes_t *routes, const char *path, size_t path_size, weir_route_match_t *ret_match)
 {
     if (path_size == 0)
@@ -304,27 +330,25 @@ bool weir_routes_match(const weir_routes_t *routes, const char *path, size_t pat
         begin++;
     while (end > begin && path[end - 1] == '/')
         end--;
-    for (size_t i = 0; i < routes->count; i++) {
-        const entry_t *entry = &routes->entries[i];
-        size_t rest;
-        if (!weir_route_pattern_match(&entry->pattern, path + begin, end - begin, &rest))
-            continue;
-        const char *path_info = "";
-        size_t path_info_size = 0;
-        if (entry->route.wildcard) {
-            /* Spin gives back one slash before the rest and one behind it, if the path ends in any. */
-            bool slash_behind = path_size > 0 && path[path_size - 1] == '/';
-            size_t from = begin + rest, to = end + (slash_behind ? 1 : 0);
-            if (from == end && slash_behind)
-                from = path_size - 1, to = path_size;
-            else if (rest == 0 && from < end)
-                from--;
-            path_info = path + from;
-            path_info_size = to - from;
-        }
-        *ret_match =
-            (weir_route_match_t){.route = &entry->route, .path_info = path_info, .path_info_size = path_info_size};
-        return true;
+    size_t rest = 0;
+    const entry_t *entry = find_entry(routes, path + begin, end - begin, &rest);
+    if (entry == NULL)
+        return false;
+    ret_match->route = &entry->route;
+    ret_match->path_info = "";
+    ret_match->path_info_size = 0;
+    if (entry->route.parameter_count > 0)
+        weir_route_pattern_match(&entry->pattern, path + begin, end - begin, ret_match->parameters, &rest);
+    if (entry->route.wildcard) {
+        /* Spin gives back one slash before the rest and one behind it, if the path ends in any. */
+        bool slash_behind = path_size > 0 && path[path_size - 1] == '/';
+        size_t from = begin + rest, to = end + (slash_behind ? 1 : 0);
+        if (from == end && slash_behind)
+            from = path_size - 1, to = path_size;
+        else if (rest == 0 && from < end)
+            from--;
+        ret_match->path_info = path + from;
+        ret_match->path_info_size = to - from;
     }
-    return false;
+    return true;
 }

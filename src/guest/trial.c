@@ -149,7 +149,11 @@ weir_guest_trial_t weir_guest_try_request(const weir_guest_t *guest, const weir_
         .client_address = "127.0.0.1:0",
         .client_ip = "127.0.0.1",
         .server_port = 80};
-    const weir_route_match_t match = {route, path.data + path.size, 0};
+    weir_route_match_t match = {.route = route, .path_info = path.data + path.size};
+    for (size_t i = 0; i < route->parameter_count; i++) {
+        const char *name = route->parameters[i].name; /* the path has it where a value would be */
+        match.parameters[i] = (weir_route_value_t){name, strlen(name)};
+    }
     const weir_waker_t waker = {.wake = ring, .release = let_go, .context = bell};
     weir_exchange_t *exchange;
     weir_guest_trial_t result = WEIR_GUEST_TRIAL_NO_REQUEST;

@@ -120,6 +120,9 @@ static const char MANIFEST[] = "spin_manifest_version = 2\n"
                                "component = \"one\"\n"
                                "executor = { type = \"wagi\" }\n"
                                "[[trigger.http]]\n"
+                               "route = \"/:c.:d/...\"\n"
+                               "component = \"one\"\n"
+                               "[[trigger.http]]\n"
                                "route = \"/b\"\n"
                                "component = \"one\"\n"
                                "[[trigger.http]]\n"
@@ -154,7 +157,7 @@ static const char *const WRONG[] = {
     "spin_manifest_version = 2\n[application]\nname = \"\"\n[[trigger.http]]\nroute = \"/\"\ncomponent = \"b_c\"\n",
     "spin_manifest_version = 2\n[application]\nname = \"\"\n[[trigger.http]]\nroute = \"/\"\ncomponent = \"one\"\n"
     "[component.one]\nsource = { url = \"x\" }\n",
-    "spin_manifest_version = 2\n[application]\nname = \"\"\n[[trigger.http]]\nroute = \"/:id\"\ncomponent = \"one\"\n"
+    "spin_manifest_version = 2\n[application]\nname = \"\"\n[[trigger.http]]\nroute = \"/:\"\ncomponent = \"one\"\n"
     "[component.one]\nsource = \"x\"\n",
 };
 
@@ -191,6 +194,7 @@ static outcome_t load(const char *path)
     unsigned long before = allocated;
     weir_route_match_t match;
     assert_true(weir_routes_match(routes, "/a/x", 4, &match));
+    assert_true(weir_routes_match(routes, "/a.b", 4, &match));
     assert_int_equal(allocated, before); /* matching allocates nothing */
     weir_routes_free(routes);
     weir_manifest_free(&manifest);

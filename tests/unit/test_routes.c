@@ -41,7 +41,7 @@ static void fixture_fill(fixture_t *fixture, const char *const *routes)
         snprintf(fixture->ids[i], sizeof fixture->ids[i], "c%zu", i);
         fixture->components[i].id = fixture->ids[i];
         fixture->triggers[i] = (weir_http_trigger_t){
-            .route = fixture->text[i],
+            .route = strcmp(routes[i], "{private}") == 0 ? NULL : fixture->text[i],
             .route_place = {(uint32_t)(10 + i), 9},
             .component = i,
             .executor = WEIR_EXECUTOR_HTTP,
@@ -82,7 +82,7 @@ static void check_matches(
         char *path = malloc(size > 0 ? size : 1);
         assert_non_null(path);
         memcpy(path, expected->path, size);
-        weir_route_match_t match = {NULL, "untouched", 9};
+        weir_route_match_t match = {.route = NULL, .path_info = "untouched", .path_info_size = 9};
         bool matched = weir_routes_match(table, path, size, &match);
         if (matched != (expected->raw != NULL))
             fail_msg("%s: path %s %s", table_name, expected->path, matched ? match.route->raw : "has no route");
@@ -289,6 +289,200 @@ static void no_routes_match_nothing(void **state)
     weir_routes_free(NULL);
 }
 
+/* ---- Parameters -------------------------------------------------------------------------------------------------- */
+
+/* A path, the route that must answer it (NULL: none), and "name=value" for each parameter, then the wildcard's part. */
+typedef struct capture {
+    const char *path;
+    const char *raw;
+    const char *values;
+    const char *path_info;
+} capture_t;
+
+static void check_captures(const char *const *routes, const capture_t *captures, size_t count, const char *table_name)
+{
+    fixture_t fixture;
+    weir_routes_t *table = build(&fixture, routes);
+    for (size_t i = 0; i < count; i++) {
+        const capture_t *expected = &captures[i];
+        size_t size = strlen(expected->path);
+        char *path = malloc(size > 0 ? size : 1);
+        assert_non_null(path);
+        memcpy(path, expected->path, size);
+        weir_route_match_t match = {.route = NULL};
+        bool matched = weir_routes_match(table, path, size, &match);
+        const char *raw = matched ? match.route->raw : "no route";
+        if (strcmp(raw, expected->raw != NULL ? expected->raw : "no route") != 0)
+            fail_msg("%s: path %s went to %s, not %s", table_name, expected->path, raw, expected->raw);
+        char values[256] = "";
+        for (size_t j = 0; matched && j < match.route->parameter_count; j++) {
+            size_t end = strlen(values);
+            snprintf(values + end, sizeof values - end, "%s%s=%.*s", j > 0 ? " " : "", match.route->parameters[j].name,
+                (int)match.parameters[j].size, match.parameters[j].text);
+        }
+        if (matched && (strcmp(values, expected->values) != 0 || match.path_info_size != strlen(expected->path_info) ||
+                           memcmp(match.path_info, expected->path_info, match.path_info_size) != 0))
+            fail_msg("%s: path %s on %s took \"%s\" and \"%.*s\", not \"%s\" and \"%s\"", table_name, expected->path,
+                raw, values, (int)match.path_info_size, match.path_info, expected->values, expected->path_info);
+        free(path);
+    }
+    weir_routes_free(table);
+}
+
+#define CHECK_CAPTURES(routes, captures) check_captures(routes, captures, COUNT(captures), __func__)
+
+/* Spin's crates/routes/src/lib.rs, named_wildcard_is_captured; routefinder 0.5.4's tests/tests.rs, captures. */
+static void a_parameter_takes_a_segment(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[] = {"/1/:two/3", "/w/:two/...", "/:a/:b/:c", "/x-:not/y", "u/:id/", NULL};
+    static const capture_t CAPTURES[] = {
+        {"/1/2/3", "/1/:two/3", "two=2", ""},
+        {"/1/2/3/", "/1/:two/3", "two=2", ""},
+        {"/w/2/3", "/w/:two/...", "two=2", "/3"},
+        {"/w/42/b/", "/w/:two/...", "two=42", "/b/"},
+        {"/w/42", "/w/:two/...", "two=42", ""},
+        {"/w/42/", "/w/:two/...", "two=42", "/"},
+        {"/aaa/bbb/ccc", "/:a/:b/:c", "a=aaa b=bbb c=ccc", ""},
+        {"/aaa/b.b/c%2Fc", "/:a/:b/:c", "a=aaa b=b.b c=c%2Fc", ""}, /* nothing is decoded */
+        {"/u/7", "u/:id/", "id=7", ""},
+        {"//u/7//", "u/:id/", "id=7", ""},
+        {"/x-:not/y", "/x-:not/y", "", ""}, /* a colon within a segment is text */
+        {"/x-a/y", NULL, NULL, NULL},
+        {"/1", NULL, NULL, NULL},
+        {"/u", NULL, NULL, NULL},
+        {"/u/", NULL, NULL, NULL}, /* not an empty one, at the end or between two slashes */
+        {"/u//", NULL, NULL, NULL},
+        {"/aaa//ccc", NULL, NULL, NULL},
+        {"/w", NULL, NULL, NULL},
+        {"/1/2/3/4", NULL, NULL, NULL},
+    };
+    CHECK_CAPTURES(ROUTES, CAPTURES);
+}
+
+/* routefinder 0.5.4's tests/tests.rs: parse, specific_matches. */
+static void a_dot_ends_a_parameter_that_is_followed_by_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *route;
+        capture_t capture;
+    } CASES[] = {
+        {"/:param", {"/a.b.c.d", "/:param", "param=a.b.c.d", ""}},
+        {"/:a.:b", {"/a.b.c.d", "/:a.:b", "a=a b=b.c.d", ""}},
+        {"/:a.:b.:c", {"/a.b.c.d", "/:a.:b.:c", "a=a b=b c=c.d", ""}},
+        {"/:a.:b.:c.:d", {"/a.b.c.d", "/:a.:b.:c.:d", "a=a b=b c=c d=d", ""}},
+        {"/:a.:b", {"/a", NULL, NULL, NULL}},
+        {"/:a.:b", {"/a.", NULL, NULL, NULL}},
+        {"/:a.:b", {"/.b", NULL, NULL, NULL}},
+        {"/:a.:b", {"/a/.b", NULL, NULL, NULL}},
+        {"/a.:b", {"/a.hello", "/a.:b", "b=hello", ""}},
+        {"/f/:file.json", {"/f/x.json", "/f/:file.json", "file=x", ""}},
+        {"/f/:file.json", {"/f/x.jsonp", NULL, NULL, NULL}},
+        {"/f/:file.json", {"/f/x.y.json", NULL, NULL, NULL}},
+        {"/f/:file.json/...", {"/f/x.json/y", "/f/:file.json/...", "file=x", "/y"}},
+        {"/v.:major.:minor/x", {"/v.1.2/x", "/v.:major.:minor/x", "major=1 minor=2", ""}},
+        {"/:a..b", {"/x..b", "/:a..b", "a=x", ""}},
+        {"/:a.", {"/x.", "/:a.", "a=x", ""}},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        const char *const routes[] = {CASES[i].route, NULL};
+        check_captures(routes, &CASES[i].capture, 1, CASES[i].route);
+    }
+}
+
+/* routefinder 0.5.4's tests/tests.rs: it_works, several_params, dots, priority. */
+static void text_beats_a_parameter_and_a_parameter_a_wildcard(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[][ROUTES_MAX] = {
+        {"/*", "/hello", "/:greeting", "/hey/:world", "/hey/earth", "/:greeting/:world/*", NULL},
+        {"/:greeting/:world/*", "/hey/earth", "/hey/:world", "/:greeting", "/hello", "/*", NULL},
+    };
+    static const capture_t CAPTURES[] = {
+        {"/hello", "/hello", "", ""},
+        {"/hallo", "/:greeting", "greeting=hallo", ""},
+        {"/", "/*", "", "/"},
+        {"/hey/earth", "/hey/earth", "", ""},
+        {"/hey/mars", "/hey/:world", "world=mars", ""},
+        {"/hey/earth/wildcard/stuff", "/:greeting/:world/*", "greeting=hey world=earth", "/wildcard/stuff"},
+    };
+    for (size_t i = 0; i < COUNT(ROUTES); i++)
+        CHECK_CAPTURES(ROUTES[i], CAPTURES);
+    static const char *const SEVERAL[] = {"/:a", "/:a/:b", "/:a/:b/:c", "/:param1/specific/:param2", NULL};
+    static const capture_t OF_SEVERAL[] = {
+        {"/hi", "/:a", "a=hi", ""},
+        {"/hi/there", "/:a/:b", "a=hi b=there", ""},
+        {"/hi/there/hey", "/:a/:b/:c", "a=hi b=there c=hey", ""},
+        {"/hi/specific/anything", "/:param1/specific/:param2", "param1=hi param2=anything", ""},
+        {"/", NULL, NULL, NULL},
+        {"/a/b/c/d", NULL, NULL, NULL},
+    };
+    CHECK_CAPTURES(SEVERAL, OF_SEVERAL);
+    static const char *const FURTHER[][ROUTES_MAX] = {
+        {"/a/...", "/a/:x", "/b/:x/c", "/b/b/...", "/p/...", "/p/:x", "/p/:x/...", NULL},
+        {"/p/:x/...", "/p/:x", "/p/...", "/b/b/...", "/b/:x/c", "/a/:x", "/a/...", NULL},
+    };
+    static const capture_t OF_FURTHER[] = {
+        {"/a/1", "/a/:x", "x=1", ""},
+        {"/a", "/a/...", "", ""},
+        {"/a/1/2", "/a/...", "", "/1/2"},
+        {"/b/b/c", "/b/b/...", "", "/c"},
+        {"/b/d/c", "/b/:x/c", "x=d", ""},
+        {"/p/1", "/p/:x", "x=1", ""}, /* the fewer parts first */
+        {"/p/1/2", "/p/:x/...", "x=1", "/2"},
+    };
+    for (size_t i = 0; i < COUNT(FURTHER); i++)
+        CHECK_CAPTURES(FURTHER[i], OF_FURTHER);
+}
+
+static void more_dots_come_first_wherever_they_are_declared(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[][ROUTES_MAX] = {
+        {"/:a.:b", "/:a/:b.:c", "/:a/:b", "/:a/:b.txt", "/:a", "/:a/x", NULL},
+        {"/:a/x", "/:a", "/:a/:b.txt", "/:a/:b", "/:a/:b.:c", "/:a.:b", NULL},
+        {"/:a", "/:a/:b.:c", "/:a/x", "/:a/:b.txt", "/:a.:b", "/:a/:b", NULL},
+    };
+    static const capture_t CAPTURES[] = {
+        {"/hello.world", "/:a.:b", "a=hello b=world", ""},
+        {"/hello", "/:a", "a=hello", ""},
+        {"/hi/there.world", "/:a/:b.:c", "a=hi b=there c=world", ""},
+        {"/hi/yep", "/:a/:b", "a=hi b=yep", ""},
+        {"/hi/x", "/:a/x", "a=hi", ""},
+        {"/h.i/x", "/:a/x", "a=h.i", ""},
+        {"/hi/planet.txt", "/:a/:b.txt", "a=hi b=planet", ""},
+    };
+    for (size_t i = 0; i < COUNT(ROUTES); i++)
+        CHECK_CAPTURES(ROUTES[i], CAPTURES);
+}
+
+/* Spin's crates/trigger-http/src/headers.rs: prepare_header_key, compute_default_headers. */
+static void a_parameter_knows_its_header_and_its_variable(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[] = {"/:User_id/:x", "/:a/:A/:a_b/:a-b", NULL};
+    fixture_t fixture;
+    weir_routes_t *table = build(&fixture, ROUTES);
+    const weir_route_t *route = weir_routes_at(table, 0);
+    assert_string_equal(route->raw, ROUTES[0]);
+    assert_int_equal(route->parameter_count, 2);
+    assert_string_equal(route->parameters[0].name, "User_id");
+    assert_string_equal(route->parameters[0].header, "spin-path-match-user-id");
+    assert_string_equal(route->parameters[0].variable, "X_PATH_MATCH_USER_ID");
+    assert_string_equal(route->parameters[1].header, "spin-path-match-x");
+    assert_string_equal(route->parameters[1].variable, "X_PATH_MATCH_X");
+    /* Those that make the same header are one, and the last one counts. */
+    weir_route_match_t match;
+    assert_true(weir_routes_match(table, "/1/2/3/4", 8, &match));
+    assert_int_equal(match.route->parameter_count, 2);
+    assert_string_equal(match.route->parameters[0].name, "a");
+    assert_memory_equal(match.parameters[0].text, "2", 1);
+    assert_string_equal(match.route->parameters[1].header, "spin-path-match-a-b");
+    assert_memory_equal(match.parameters[1].text, "4", 1);
+    weir_routes_free(table);
+}
+
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 static void routes_are_listed_in_the_order_in_which_they_are_tried(void **state)
@@ -306,6 +500,12 @@ static void routes_are_listed_in_the_order_in_which_they_are_tried(void **state)
         {{"/foo", "/bar", "/foo"}, {"/foo", "/bar"}},             /* the winner takes the first one's place */
         {{"foo", "/bar", "/foo"}, {"foo", "/bar", "/foo"}},       /* the same meaning, but another text */
         {{"/...", "/.x/..."}, {"/.x/...", "/..."}},
+        /* routefinder 0.5.4's tests/tests.rs, it_works */
+        {{"/*", "/hello", "/:greeting", "/hey/:world", "/hey/earth", "/:greeting/:world/*"},
+            {"/hello", "/hey/earth", "/hey/:world", "/:greeting", "/:greeting/:world/*", "/*"}},
+        {{"/:a", "/:a.:b", "/exact"}, {"/exact", "/:a.:b", "/:a"}}, /* priority, there */
+        {{"/u/:id", "/u/:name"}, {"/u/:id", "/u/:name"}},
+        {{"/x", "{private}", "/y"}, {"/x", "/y"}},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         fixture_t fixture;
@@ -365,19 +565,21 @@ static void a_route_knows_its_forms(void **state)
 static void a_route_that_is_not_served_is_refused_with_its_place(void **state)
 {
     (void)state;
-#define PARAMETER "segments like \":name\" are not supported yet; use \"/...\" and read the path in the guest"
+#define NAMELESS "\":\" stands for a segment with a name, and the name is missing"
+#define NAME "the name behind \":\" becomes part of a header's name; use letters, digits, \"-\" and \"_\""
 #define INNER "a wildcard can only be the last segment; write \"/...\" at the end"
     static const struct {
         const char *raw;
         const char *why;
     } CASES[] = {
-        {"/user/:id", PARAMETER},
-        {"/:id/...", PARAMETER},
-        {":id", PARAMETER},
-        {"/file/:name.json", PARAMETER},
-        {"/a.:b", PARAMETER},
-        {"/user/:", "\":\" stands for a segment with a name, and the name is missing"},
-        {"/:/x", "\":\" stands for a segment with a name, and the name is missing"},
+        {"/user/:", NAMELESS},
+        {"/:/x", NAMELESS},
+        {"/a.:", NAMELESS},
+        {"/:a.:.b", NAMELESS},
+        {"/:a b", NAME},
+        {"/:\xc3\xa9", NAME},
+        {"/:a:b", NAME},
+        {"/:a/:b/:c/:d/:e/:f/:g/:h/:i/:j/:k/:l/:m/:n/:o/:p/:q", "it has more than 16 segments like \":name\""},
         {"/*rest", "the wildcard has no name; write \"/...\" at the end"},
         {"/a/*rest", "the wildcard has no name; write \"/...\" at the end"},
         {"/*/b", INNER},
@@ -425,6 +627,9 @@ static void routes_that_nobody_reaches_are_warned_about(void **state)
              "line 10 means the same, and the first one wins",
                 "spin.toml:12:9: route \"w/...\" of component \"c2\" is never reached: \"/w/...\" of component \"c0\" "
                 "at line 10 means the same, and the first one wins"}},
+        {{"/u/:id", "/u/:name", "/u/:id/...", "/v/:a.x"}, {"spin.toml:11:9: route \"/u/:name\" of component \"c1\" is "
+                                                           "never reached: \"/u/:id\" of component \"c0\" at "
+                                                           "line 10 means the same, and the first one wins"}},
         {{"/.well-known/spin/health", "/.well-known/spin/..."},
             {"spin.toml:10:9: route \"/.well-known/spin/health\" of component \"c0\" is never reached: paths under "
              "/.well-known/spin/ are answered by weir itself",
@@ -455,15 +660,43 @@ static void routes_that_nobody_reaches_are_warned_about(void **state)
 static void a_route_without_a_place_is_named_without_one(void **state)
 {
     (void)state;
-    static const char *const ROUTES[] = {"/:id", NULL};
+    static const char *const ROUTES[] = {"/:", NULL};
     fixture_t fixture;
     fixture_fill(&fixture, ROUTES);
     fixture.triggers[0].route_place = (weir_place_t){0, 0};
     weir_routes_t *table = NULL;
     char *message = NULL;
     assert_false(weir_routes_build(&fixture.manifest, &table, &message));
-    assert_string_equal(message, "spin.toml: route \"/:id\" of component \"c0\" is not served: " PARAMETER);
+    assert_string_equal(message, "spin.toml: route \"/:\" of component \"c0\" is not served: " NAMELESS);
     free(message);
+}
+
+/* The trigger of a static response has no component. */
+static void a_static_response_is_in_the_table_under_its_trigger(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[] = {"/foo", "/foo", "/foo/bar", NULL};
+    fixture_t fixture;
+    fixture_fill(&fixture, ROUTES);
+    char id[] = "static one";
+    weir_static_response_t response = {.status = 200};
+    for (size_t i = 1; i < 3; i++) {
+        fixture.triggers[i].id = id;
+        fixture.triggers[i].component = WEIR_NO_COMPONENT;
+        fixture.triggers[i].static_response = &response;
+    }
+    weir_routes_t *table = NULL;
+    char *message = NULL;
+    assert_true(weir_routes_build(&fixture.manifest, &table, &message));
+    assert_int_equal(weir_routes_count(table), 2);
+    weir_route_match_t match;
+    assert_true(weir_routes_match(table, "/foo", 4, &match));
+    assert_ptr_equal(match.route->trigger, &fixture.triggers[1]);
+    assert_int_equal(weir_routes_warning_count(table), 1);
+    assert_string_equal(weir_routes_warning(table, 0), "spin.toml:10:9: route \"/foo\" of component \"c0\" is never "
+                                                       "reached: \"/foo\" of trigger \"static one\" at line 11 "
+                                                       "is the same, and the last one wins");
+    weir_routes_free(table);
 }
 
 /* As many triggers as a manifest may have: building must not be quadratic in a way that is felt. */
@@ -514,11 +747,17 @@ int main(void)
         cmocka_unit_test(a_dot_at_the_start_of_a_segment_is_text),
         cmocka_unit_test(of_the_same_text_the_last_one_wins_and_of_the_same_meaning_the_first),
         cmocka_unit_test(no_routes_match_nothing),
+        cmocka_unit_test(a_parameter_takes_a_segment),
+        cmocka_unit_test(a_dot_ends_a_parameter_that_is_followed_by_one),
+        cmocka_unit_test(text_beats_a_parameter_and_a_parameter_a_wildcard),
+        cmocka_unit_test(more_dots_come_first_wherever_they_are_declared),
+        cmocka_unit_test(a_parameter_knows_its_header_and_its_variable),
         cmocka_unit_test(routes_are_listed_in_the_order_in_which_they_are_tried),
         cmocka_unit_test(a_route_knows_its_forms),
         cmocka_unit_test(a_route_that_is_not_served_is_refused_with_its_place),
         cmocka_unit_test(routes_that_nobody_reaches_are_warned_about),
         cmocka_unit_test(a_route_without_a_place_is_named_without_one),
+        cmocka_unit_test(a_static_response_is_in_the_table_under_its_trigger),
         cmocka_unit_test(a_table_of_four_thousand_routes_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
