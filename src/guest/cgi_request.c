@@ -198,6 +198,10 @@ static void set_fixed(weir_cgi_request_t *cgi, arena_t *arena, const weir_reques
     set(cgi, "X_RAW_COMPONENT_ROUTE", weir_bytes_of(route->raw));
     set(cgi, "X_COMPONENT_ROUTE", weir_bytes_of(route->raw_base));
     set(cgi, "X_CLIENT_ADDR", copy(arena, weir_bytes_of(request->client_address)));
+    for (size_t i = 0; i < route->parameter_count; i++) {
+        weir_route_value_t value = match->parameters[i];
+        set(cgi, route->parameters[i].variable, copy(arena, (weir_bytes_t){value.text, value.size}));
+    }
 }
 
 static bool is_for_environment(weir_bytes_t name)
@@ -262,6 +266,8 @@ static size_t environment_text_size(const weir_request_t *request, const weir_ro
                   request->host.size + request->version.size + strlen(request->client_ip) +
                   strlen(request->client_address) + 4 * match->path_info_size + weir_full_url_size(request) +
                   content_type_of(request).size;
+    for (size_t i = 0; i < match->route->parameter_count; i++)
+        size += match->parameters[i].size;
     for (size_t i = 0; i < request->header_count; i++)
         size += sizeof "HTTP_" + request->headers[i].name.size + request->headers[i].value.size;
     return size;
@@ -277,7 +283,7 @@ static const char *build(const weir_request_t *request, const weir_route_match_t
         return "its arguments would be longer than 128 KiB";
     size_t arguments =
         1 + count_separators(half_expanded, ' ') + expanded.count * count_separators(request->query, '&');
-    size_t variables = FIXED_VARIABLES + request->header_count;
+    size_t variables = FIXED_VARIABLES + match->route->parameter_count + request->header_count;
     size_t arrays_size = variables * sizeof(weir_pair_t) + arguments * sizeof(weir_bytes_t);
     size_t text_size = expanded.size + environment_text_size(request, match);
     char *block = malloc(arrays_size + text_size);

@@ -63,7 +63,8 @@ const char *weir_spin_headers_prepare(
     headers->count = 0;
     headers->pairs = headers->inline_pairs;
     headers->text = headers->inline_text;
-    size_t most = request->header_count + WEIR_SPIN_HEADER_COUNT;
+    const weir_route_t *route = match->route;
+    size_t most = request->header_count + WEIR_SPIN_HEADER_COUNT + route->parameter_count;
     if (most > WEIR_SPIN_HEADERS_INLINE)
         headers->pairs = calloc(most, sizeof *headers->pairs);
     size_t url_size = weir_full_url_size(request);
@@ -77,7 +78,6 @@ const char *weir_spin_headers_prepare(
         weir_spin_headers_free(headers);
         return "the value of a request header is not UTF-8";
     }
-    const weir_route_t *route = match->route;
     weir_bytes_t url = {headers->text, weir_full_url_write(request, headers->text)};
     add(headers, "spin-path-info", (weir_bytes_t){match->path_info, match->path_info_size});
     add(headers, "spin-full-url", url);
@@ -86,6 +86,10 @@ const char *weir_spin_headers_prepare(
     add(headers, "spin-raw-component-route", weir_bytes_of(route->raw));
     add(headers, "spin-component-route", weir_bytes_of(route->raw_base));
     add(headers, "spin-client-addr", weir_bytes_of(request->client_address));
+    for (size_t i = 0; i < route->parameter_count; i++) {
+        weir_route_value_t value = match->parameters[i];
+        add(headers, route->parameters[i].header, (weir_bytes_t){value.text, value.size});
+    }
     return NULL;
 }
 

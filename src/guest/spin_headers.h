@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum {
-    WEIR_SPIN_HEADER_COUNT = 7,
+    WEIR_SPIN_HEADER_COUNT = 7, /* without those of a route's parameters */
     WEIR_SPIN_HEADERS_INLINE = 40,
     WEIR_SPIN_HEADERS_INLINE_TEXT = 512,
 };
@@ -34,7 +34,8 @@ size_t weir_full_url_write(const weir_request_t *request, char *ret_text);
 
 /*
  * Put together the headers of a request: the client's in their order, without those of the connection, those named
- * spin-* or spin_* (a guest must be able to trust them) and those that are no HTTP; then Spin's seven. On success
+ * spin-* or spin_* (a guest must be able to trust them) and those that are no HTTP; then Spin's seven, and one for
+ * each parameter of the route. On success
  * returns NULL and fills `ret_headers`, to be freed with weir_spin_headers_free and used no longer than `request` and
  * `match`. On failure returns why (a constant string: a value that is not UTF-8, or memory ran out) and leaves nothing
  * to free.

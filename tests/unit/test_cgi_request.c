@@ -271,6 +271,26 @@ typedef struct header_case {
     const char *expected; /* NULL: not there */
 } header_case_t;
 
+static void test_each_parameter_of_the_route_is_a_variable(void **state)
+{
+    (void)state;
+    const weir_route_parameter_t parameters[] = {
+        {"id", "spin-path-match-id", "X_PATH_MATCH_ID"}, {"a-b", "spin-path-match-a-b", "X_PATH_MATCH_A-B"}};
+    weir_route_t route = hi_route;
+    route.parameters = parameters;
+    route.parameter_count = 2;
+    weir_request_t request = request_for("/hi/x");
+    weir_route_match_t match = match_for(&request);
+    match.route = &route;
+    match.parameters[0] = (weir_route_value_t){"42, not more", 2};
+    match.parameters[1] = (weir_route_value_t){"a%20b", 5};
+    weir_cgi_request_t cgi;
+    assert_null(weir_cgi_request_prepare(&request, &match, default_argv, 0, &cgi));
+    assert_variable(&cgi, "X_PATH_MATCH_ID", "42");
+    assert_variable(&cgi, "X_PATH_MATCH_A-B", "a%20b");
+    weir_cgi_request_free(&cgi);
+}
+
 static void test_headers_become_variables(void **state)
 {
     (void)state;
@@ -442,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_host_that_is_not_utf8_is_refused),
         cmocka_unit_test(test_url_says_https_over_tls),
         cmocka_unit_test(test_routes_are_as_written_and_as_matched),
+        cmocka_unit_test(test_each_parameter_of_the_route_is_a_variable),
         cmocka_unit_test(test_headers_become_variables),
         cmocka_unit_test(test_last_of_a_repeated_header_counts),
         cmocka_unit_test(test_content_length_can_be_put_in_later),

@@ -184,6 +184,28 @@ static void test_spin_adds_seven_headers(void **state)
     weir_spin_headers_free(&headers);
 }
 
+/* crates/trigger-http/src/headers.rs, compute_default_headers: after the others */
+static void test_each_parameter_of_the_route_adds_one(void **state)
+{
+    (void)state;
+    const weir_route_parameter_t parameters[] = {
+        {"id", "spin-path-match-id", "X_PATH_MATCH_ID"}, {"Part", "spin-path-match-part", "X_PATH_MATCH_PART"}};
+    weir_route_t route = foo_route;
+    route.parameters = parameters;
+    route.parameter_count = 2;
+    weir_request_t request = foo_request();
+    weir_route_match_t match = foo_match();
+    match.route = &route;
+    match.parameters[0] = (weir_route_value_t){"42, not more", 2};
+    match.parameters[1] = (weir_route_value_t){"a%20b", 5};
+    weir_spin_headers_t headers;
+    assert_null(weir_spin_headers_prepare(&request, &match, &headers));
+    char *text = shown(&headers);
+    assert_string_equal(text, FOO_HEADERS "spin-path-match-id: 42\nspin-path-match-part: a%20b\n");
+    free(text);
+    weir_spin_headers_free(&headers);
+}
+
 static void test_client_headers_come_first_in_order(void **state)
 {
     (void)state;
@@ -275,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_names_belong_to_guest_connection_or_host),
         cmocka_unit_test(test_length_is_digits_only),
         cmocka_unit_test(test_spin_adds_seven_headers),
+        cmocka_unit_test(test_each_parameter_of_the_route_adds_one),
         cmocka_unit_test(test_client_headers_come_first_in_order),
         cmocka_unit_test(test_value_that_is_not_utf8_refuses_the_request),
         cmocka_unit_test(test_large_requests_do_not_overrun),
