@@ -1,0 +1,25 @@
+/*
+ * complaint.c: messages that name the file and the place.
+ */
+#include "app/complaint.h"
+
+#include "app/text.h"
+
+#include <string.h>
+
+bool weir_complain(char **ret_message, const char *path, weir_place_t place, const char *format, ...)
+{
+    weir_text_t text = {0};
+    if (path != NULL)
+        weir_text_add_escaped(&text, path, strlen(path));
+    if (path != NULL && place.line > 0)
+        weir_text_format(&text, ":%u:%u", (unsigned)place.line, (unsigned)place.column);
+    if (path != NULL)
+        weir_text_format(&text, ": ");
+    va_list arguments;
+    va_start(arguments, format);
+    weir_text_format_list(&text, format, arguments);
+    va_end(arguments);
+    *ret_message = weir_text_take(&text);
+    return false;
+}

@@ -1,0 +1,17 @@
+/*
+ * complaint.h: how a message about a place in the manifest begins. Private to this room.
+ */
+#ifndef WEIR_APP_COMPLAINT_H
+#define WEIR_APP_COMPLAINT_H
+
+#include "app/manifest.h"
+
+/*
+ * Store "path:line:column: " and the formatted text in `*ret_message`, to be freed with free(3); NULL when memory ran
+ * out. `path` is escaped, what is formatted is not; a place with line 0 is left out, and so is a `path` of NULL. Always
+ * false, so that it can be returned.
+ */
+__attribute__((format(printf, 4, 5))) bool weir_complain(
+    char **ret_message, const char *path, weir_place_t place, const char *format, ...);
+
+#endif
