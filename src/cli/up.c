@@ -10,13 +10,13 @@
 #include "cli/application.h"
 #include "cli/bounds.h"
 #include "cli/help.h"
+#include "cli/listing.h"
 #include "cli/options.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
 #include "cli/strategy.h"
 #include "cli/tune.h"
 #include "guest/message.h"
-#include "observe/escape.h"
 #include "observe/log.h"
 #include "serve/server.h"
 
@@ -217,25 +217,6 @@ static int start(up_t *up, uint64_t descriptors)
     return EXIT_FINE;
 }
 
-/* Print text of the manifest, which may have any author: nothing in it can look like a line of weir's. Its lines are
- * indented. */
-static void print_escaped(const char *text)
-{
-    size_t left = strlen(text);
-    while (left > 0) {
-        char shown[WEIR_ESCAPE_MAX];
-        size_t shown_size;
-        size_t taken = weir_escape_next(text, left, shown, &shown_size);
-        if (text[0] == '\n') {
-            printf("\n    ");
-        } else {
-            fwrite(shown, 1, shown_size, stdout);
-        }
-        text += taken;
-        left -= taken;
-    }
-}
-
 /* What people see when it is ready; Spin prints the same from "Serving" on. */
 static void announce(const up_t *up)
 {
@@ -250,25 +231,7 @@ static void announce(const up_t *up)
     for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
     }
-    printf("Serving %s\nAvailable Routes:\n", up->listener.url);
-    for (size_t i = 0; i < weir_routes_count(up->application.routes); i++) {
-        const weir_route_t *route = weir_routes_at(up->application.routes, i);
-        const weir_http_trigger_t *trigger = route->trigger;
-        const weir_component_t *component =
-            trigger->component == WEIR_NO_COMPONENT ? NULL : &manifest->components[trigger->component];
-        const char *path = route->base[0] == '\0' && !route->wildcard ? "/" : route->base;
-        printf("  ");
-        print_escaped(component != NULL ? component->id : trigger->id); /* a trigger's may hold anything */
-        printf(": %s", up->listener.url);
-        print_escaped(path);
-        printf("%s\n", route->wildcard ? " (wildcard)" : "");
-        if (component != NULL && component->description != NULL) {
-            printf("    ");
-            print_escaped(component->description);
-            printf("\n");
-        }
-    }
-    fflush(stdout);
+    weir_listing_print(manifest, up->application.routes, up->listener.url);
 }
 
 static int run(up_t *up)
