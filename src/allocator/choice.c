@@ -148,7 +148,7 @@ static bool prove_again(const making_t *making, weir_decided_t *decided)
     }
     weir_plan_make(
         &choice->facts, &decided->needs, &budgets, rung, WEIR_DEPTH_QUICK, making->options->trial_milliseconds, &plan);
-    plan.code = weir_codes_file(&choice->codes, rung);
+    plan.code = weir_codes_file(&choice->codes, rung, &decided->needs);
     making->tester->trial(making->tester->context, &choice->facts, &plan, &verdict);
     return verdict.outcome == WEIR_OUTCOME_PASSED;
 }
@@ -165,7 +165,7 @@ static bool remember(const making_t *making)
     weir_decided_t *pool = &choice->decision.pool;
     const weir_rung_t *rung = &pool->ladder[pool->index].rung;
     if (code != NULL) {
-        weir_codes_write(&choice->codes, rung, code, size);
+        weir_codes_write(&choice->codes, rung, &pool->needs, code, size);
     }
     free(code);
     if (rung->pulley) {
@@ -231,7 +231,7 @@ void weir_choice_keep(weir_choice_t *choice)
             WEIR_TRANSLATABLE("a trial failed for a reason that may have passed at the next start"));
         return;
     }
-    weir_codes_read(&choice->codes, &pool->ladder[pool->index].rung, &code, &size);
+    weir_codes_read(&choice->codes, &pool->ladder[pool->index].rung, &pool->needs, &code, &size);
     const char *trouble = weir_memory_save(choice->memory_directory, choice->memory_key, &choice->decision, code, size);
     snprintf(choice->memory_note, sizeof choice->memory_note, "%s", trouble == NULL ? "" : trouble);
     free(code);

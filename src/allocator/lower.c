@@ -54,7 +54,7 @@ static bool prove(weir_choice_t *choice, weir_trial_server_t *server)
     weir_verdict_t verdict;
     weir_budgets_make(&choice->facts, &pool->needs, true, &budgets);
     weir_plan_make(&choice->facts, &pool->needs, &budgets, rung_of(choice), WEIR_DEPTH_QUICK, 0, &plan);
-    plan.code = weir_codes_file(&choice->codes, rung_of(choice));
+    plan.code = weir_codes_file(&choice->codes, rung_of(choice), &pool->needs);
     weir_trial_server_run(server, &choice->facts, &plan, &verdict);
     return verdict.outcome == WEIR_OUTCOME_PASSED;
 }

@@ -83,7 +83,7 @@ static void try_step(search_t *search, weir_rung_t *rung, weir_verdict_t *ret_ve
     weir_rung_set_knobs(rung, &knobs[0], budgets);
     weir_plan_make(search->facts, search->needs, budgets, rung, WEIR_DEPTH_FULL, search->deadline, &plan);
     plan.knob_count = count;
-    plan.code = weir_codes_file(search->codes, rung);
+    plan.code = weir_codes_file(search->codes, rung, search->needs);
     memcpy(plan.knobs, knobs, sizeof knobs);
     double before = elapsed(search);
     search->tester->trial(search->tester->context, search->facts, &plan, ret_verdict);

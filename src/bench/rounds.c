@@ -100,7 +100,7 @@ static void time_cell(race_t *race, size_t index)
     /* The process of the trial is the program here: what is kept back for that is its own, for malloc's arenas too. */
     plan.reserve_address = 0;
     plan.reserve_commit = 0;
-    plan.code = weir_codes_file(rounds->codes, &cell->rung);
+    plan.code = weir_codes_file(rounds->codes, &cell->rung, rounds->needs);
     double began = now(race);
     rounds->tester->trial(rounds->tester->context, rounds->facts, &plan, &verdict);
     measure->trial_milliseconds = now(race) - began;

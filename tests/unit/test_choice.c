@@ -6,6 +6,7 @@
 #include "allocator/phrases.h"
 #include "allocator/report.h"
 #include "allocator/text.h"
+#include "allocator/trial.h"
 #include "weir_bridge.h"
 
 #include <errno.h>
@@ -428,6 +429,38 @@ static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_po
     weir_choice_free(choice);
 }
 
+/* On demand, all engines that reserve alike could run the same code, but one guest's module is not another's. */
+static void code_is_shared_by_those_alone_that_need_the_same(void **state)
+{
+    static const weir_needs_t guests[] = {{.minimum_memory_bytes = MIB}, {.minimum_memory_bytes = 100 * MIB},
+        {.minimum_memory_bytes = MIB, .tables = 2}, {.minimum_memory_bytes = MIB, .table_elements = 7},
+        {.minimum_memory_bytes = MIB, .memories = 2}};
+    weir_facts_t facts = generous();
+    weir_codes_t codes = {.count = 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof guests / sizeof guests[0]; i++) {
+        weir_rung_t rung = {
+            .tier = ONDEMAND, .slots = 4, .guard_bytes = 64 * 1024, .growth_bytes = MIB, .stack_bytes = MIB};
+        weir_needs_t needs;
+        weir_budgets_t budgets;
+        weir_plan_t plan;
+        weir_verdict_t verdict;
+        weir_needs_complete(&facts, &guests[i], &needs);
+        weir_budgets_make(&facts, &needs, false, &budgets);
+        weir_plan_make(&facts, &needs, &budgets, &rung, WEIR_DEPTH_QUICK, 60000, &plan);
+        plan.code = weir_codes_file(&codes, &rung, &needs);
+        assert_true(plan.code >= 0);
+        weir_trial_run(&facts, &plan, &verdict);
+        if (verdict.outcome != PASS) {
+            fail_msg("guest %zu: %s", i, verdict.message);
+        }
+        rung.slots = 8;
+        assert_int_equal(weir_codes_file(&codes, &rung, &needs), plan.code);
+        assert_int_equal(codes.count, i + 1);
+    }
+    weir_codes_free(&codes);
+}
+
 static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **state)
 {
     char directory[] = "/tmp/weir-choice-XXXXXX";
@@ -801,6 +834,7 @@ int main(void)
         cmocka_unit_test(what_works_once_and_not_twice_is_not_taken),
         cmocka_unit_test(deciding_ends_when_enough_time_is_spent),
         cmocka_unit_test(a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool),
+        cmocka_unit_test(code_is_shared_by_those_alone_that_need_the_same),
         cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
         cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
