@@ -93,16 +93,11 @@ static void keep_room_apart(weir_facts_t *facts, const weir_needs_t *rest)
     take_from_facts(facts, &rung, &needs, weir_facts_processors(facts));
 }
 
-static bool decide(const making_t *making)
+static bool decide_placed(const making_t *making, const weir_placement_t *placement)
 {
     weir_choice_t *choice = making->choice;
     weir_decision_t *decision = &choice->decision;
-    weir_placement_t *placement = malloc(sizeof *placement);
-    if (placement == NULL) {
-        return false;
-    }
-    weir_facts_read_executable(making->machine, &choice->facts);
-    weir_placement_make(&choice->facts, making->options, placement);
+    memset(decision, 0, sizeof *decision);
     decision->strategy = making->options->strategy;
     decision->apart_count = placement->apart_count;
     memcpy(decision->apart, placement->apart, sizeof decision->apart);
@@ -118,13 +113,31 @@ static bool decide(const making_t *making)
         good = search(making, &placement->rest, WEIR_STRATEGY_ONDEMAND, &decision->rest);
         choice->facts = facts;
     }
-    free(placement);
     return good;
 }
 
 static bool works(const weir_decision_t *decision)
 {
     return decision->pool.index != SIZE_MAX && (decision->apart_count == 0 || decision->rest.index != SIZE_MAX);
+}
+
+static bool decide(const making_t *making)
+{
+    weir_choice_t *choice = making->choice;
+    weir_placement_t *placement = malloc(sizeof *placement);
+    if (placement == NULL) {
+        return false;
+    }
+    weir_facts_read_executable(making->machine, &choice->facts);
+    weir_placement_make(&choice->facts, making->options, placement);
+    bool good = decide_placed(making, placement);
+    if (good && placement->apart_count > 0 && !works(&choice->decision)) {
+        /* There is not room for both: without a pool, instances of all of them can take turns. */
+        weir_placement_join(making->options, placement);
+        good = decide_placed(making, placement);
+    }
+    free(placement);
+    return good;
 }
 
 /* ---- Remembering ------------------------------------------------------------------------------------------------- */
@@ -259,7 +272,6 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     choice->memory_directory = weir_memory_directory(options->cache_directory);
     choice->memory_key = weir_memory_key(&choice->facts, options);
     if (!remember(&making)) {
-        memset(&choice->decision, 0, sizeof choice->decision);
         if (!decide(&making)) {
             weir_choice_free(choice);
             return WEIR_ERROR_MEMORY;

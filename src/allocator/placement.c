@@ -94,17 +94,21 @@ static size_t heaviest(const weir_choose_options_t *options, const bool *apart)
     return found;
 }
 
+void weir_placement_join(const weir_choose_options_t *options, weir_placement_t *ret_placement)
+{
+    memset(ret_placement, 0, sizeof *ret_placement);
+    ret_placement->pool = options->guest_count == 0 ? options->needs : join_all(options, ret_placement->apart, false);
+}
+
 void weir_placement_make(
     const weir_facts_t *facts, const weir_choose_options_t *options, weir_placement_t *ret_placement)
 {
     weir_placement_t *placement = ret_placement;
     weir_rung_t with;
-    memset(placement, 0, sizeof *placement);
+    weir_placement_join(options, placement);
     if (options->guest_count == 0) {
-        placement->pool = options->needs;
         return;
     }
-    placement->pool = join_all(options, placement->apart, false);
     bool pools = options->strategy != WEIR_STRATEGY_ONDEMAND;
     bool found = pools && first_pool(facts, &placement->pool, options->strategy, &with);
     /* The heaviest first. One alone may not help, when the next is nearly as heavy: so a few are looked at together. */

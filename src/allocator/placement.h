@@ -25,6 +25,9 @@ typedef struct weir_placement {
 void weir_placement_make(
     const weir_facts_t *facts, const weir_choose_options_t *options, weir_placement_t *ret_placement);
 
+/* Place all of them together, where that has led nowhere. */
+void weir_placement_join(const weir_choose_options_t *options, weir_placement_t *ret_placement);
+
 /* What two guests need of one slot that has to suit both. */
 weir_needs_t weir_needs_join(const weir_needs_t *a, const weir_needs_t *b);
 

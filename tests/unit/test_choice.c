@@ -429,6 +429,35 @@ static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_po
     weir_choice_free(choice);
 }
 
+/* Here there is room for one instance of the large one, and for nothing beside it. */
+static void where_there_is_no_room_for_two_engines_all_guests_share_one(void **state)
+{
+    const weir_needs_t guests[] = {
+        {.minimum_memory_bytes = MIB, .memories = 1}, {.minimum_memory_bytes = 400 * MIB, .memories = 1}};
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    (void)state;
+    weir_choose_options_init(&options);
+    options.cache_directory = "";
+    options.guests = guests;
+    options.guest_count = 2;
+    for (uint64_t limit = 600 * MIB; limit <= 1000 * MIB; limit += 20 * MIB) {
+        facts.address_space_limit = known(limit);
+        weir_choice_t *choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+        assert_true((weir_choice_rung_apart(choice) != NULL) == weir_choice_is_apart(choice, 1));
+        assert_true(weir_choice_is_apart(choice, 1) || weir_choice_rung(choice)->tier == ONDEMAND);
+        weir_choice_free(choice);
+    }
+    /* And where those beside the pool are refused whatever arithmetic says. */
+    const rule_t rules[] = {{ONDEMAND, 2, 0, 0, PASS, 10, 0}, {ONDEMAND, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN},
+        {0, 0, 0, 0, PASS, 10, 0}};
+    facts.address_space_limit = known(1000 * MIB);
+    weir_choice_t *choice = choose_for(&facts, &options, rules, WEIR_ERROR_UNAVAILABLE, NULL);
+    assert_false(weir_choice_is_apart(choice, 1));
+    assert_null(weir_choice_rung_apart(choice));
+    weir_choice_free(choice);
+}
+
 /* On demand, all engines that reserve alike could run the same code, but one guest's module is not another's. */
 static void code_is_shared_by_those_alone_that_need_the_same(void **state)
 {
@@ -834,6 +863,7 @@ int main(void)
         cmocka_unit_test(what_works_once_and_not_twice_is_not_taken),
         cmocka_unit_test(deciding_ends_when_enough_time_is_spent),
         cmocka_unit_test(a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool),
+        cmocka_unit_test(where_there_is_no_room_for_two_engines_all_guests_share_one),
         cmocka_unit_test(code_is_shared_by_those_alone_that_need_the_same),
         cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
