@@ -38,6 +38,14 @@ typedef struct weir_pair {
  */
 void weir_bridge_text_free(char *own_text);
 
+/* ---- Digests --------------------------------------------------------------------------------------------------- */
+
+enum { WEIR_SHA256_BYTES = 32 };
+
+/* The SHA-256 (FIPS 180-4) of some bytes, computed with the processor's instructions for it where it has them. Any
+ * thread. */
+void weir_sha256(weir_bytes_t bytes, unsigned char ret_digest[WEIR_SHA256_BYTES]);
+
 /* ---- Engines (weir_engine_new: weir/engine.h) -------------------------------------------------------------------- */
 
 /*
@@ -46,6 +54,13 @@ void weir_bridge_text_free(char *own_text);
  * The configuration must not be used by another thread meanwhile.
  */
 void weir_pooling_config_pagemap_scan_set(wasmtime_pooling_allocation_config_t *config, bool enable);
+
+/*
+ * A number that stands for everything that decides whether code fits an engine: Wasmtime's version, the instructions
+ * that the processor offers, and the settings for compiling. The same in every process of one build of weir. Any
+ * thread.
+ */
+uint64_t weir_engine_code_hash(const wasm_engine_t *engine);
 
 /* What a pool holds at this moment. Counts, except where bytes are named. */
 typedef struct weir_pool_metrics {

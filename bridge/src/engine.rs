@@ -2,6 +2,7 @@
 
 use crate::ffi::{drop_guarded, guard, guard_result};
 use std::ffi::c_int;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use wasmtime_c_api::wasmtime::{Config, Enabled, Engine, Error, PoolingAllocationConfig};
 use wasmtime_c_api::{wasm_config_t, wasm_engine_t, wasmtime_error_t, wasmtime_pooling_allocation_config_t};
 
@@ -49,6 +50,13 @@ pub unsafe extern "C" fn weir_engine_delete(own_engine: *mut wasm_engine_t) {
     if !own_engine.is_null() {
         drop_guarded(unsafe { Box::from_raw(own_engine.cast::<Engine>()) });
     }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_engine_code_hash(engine: *const wasm_engine_t) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    guard(|| unsafe { view(engine) }.precompile_compatibility_hash().hash(&mut hasher), |_| ());
+    hasher.finish()
 }
 
 /// The errno that an error goes back to, or 0. Wasmtime reports it as `std::io::Error` in some places and as rustix's

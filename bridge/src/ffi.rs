@@ -1,5 +1,6 @@
 //! What crosses the border to C: borrowed bytes, owned text, errors, and the guard that no panic passes.
 
+use sha2::{Digest, Sha256};
 use std::any::Any;
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -126,4 +127,9 @@ pub unsafe extern "C" fn weir_bridge_text_free(own_text: *mut c_char) {
     if !own_text.is_null() {
         drop(unsafe { CString::from_raw(own_text) });
     }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_sha256(bytes: weir_bytes_t, ret_digest: *mut [u8; 32]) {
+    unsafe { *ret_digest = Sha256::digest(bytes.as_slice()).into() };
 }
