@@ -1,4 +1,5 @@
-# What weir is built on, as libraries to link with: weir_bridge, weir_libmicrohttpd, weir_jansson.
+# What weir is built on, as libraries to link with: weir_bridge, weir_libmicrohttpd, weir_jansson,
+# weir_xxhash.
 
 include(${CMAKE_SOURCE_DIR}/build/dependencies.cmake OPTIONAL RESULT_VARIABLE weir_dependencies)
 if(NOT weir_dependencies)
@@ -59,3 +60,11 @@ add_library(weir_jansson INTERFACE)
 target_include_directories(weir_jansson SYSTEM INTERFACE ${jansson_INCLUDE_DIRS})
 find_library(weir_jansson_library NAMES libjansson.a jansson HINTS ${jansson_LIBRARY_DIRS} NO_CACHE REQUIRED)
 target_link_libraries(weir_jansson INTERFACE ${weir_jansson_library})
+
+# ---- xxHash ----------------------------------------------------------------------------------------------------------
+
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash>=0.8)
+add_library(weir_xxhash INTERFACE)
+target_include_directories(weir_xxhash SYSTEM INTERFACE ${xxhash_INCLUDE_DIRS})
+find_library(weir_xxhash_library NAMES libxxhash.a xxhash HINTS ${xxhash_LIBRARY_DIRS} NO_CACHE REQUIRED)
+target_link_libraries(weir_xxhash INTERFACE ${weir_xxhash_library})
