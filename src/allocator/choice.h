@@ -55,6 +55,12 @@ struct weir_choice {
 weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const weir_tester_t *tester,
     const weir_choose_options_t *options, weir_choice_t **ret_choice);
 
+/*
+ * Whether weir_choice_tune has the result for this work from an earlier start, so that it would only have the work
+ * prepared in its child. `fingerprint` is the workload's.
+ */
+bool weir_choice_is_tuned(const weir_choice_t *choice, uint64_t fingerprint);
+
 /* Write the decision to where it is remembered, if anywhere. */
 void weir_choice_keep(weir_choice_t *choice);
 

@@ -170,6 +170,11 @@ static void list_settings(const weir_choice_t *choice, const weir_budgets_t *bud
     }
 }
 
+bool weir_choice_is_tuned(const weir_choice_t *choice, uint64_t fingerprint)
+{
+    return fingerprint != 0 && weir_choice_rung(choice) != NULL && choice->decision.tuned_fingerprint == fingerprint;
+}
+
 weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *workload, uint32_t milliseconds)
 {
     const weir_rung_t *rung = weir_choice_rung(choice);
@@ -185,7 +190,7 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
     tuning_report_t report;
     weir_child_result_t result;
     weir_budgets_make(&choice->facts, weir_choice_needs(choice), true, &budgets);
-    bool known = workload->fingerprint != 0 && decision->tuned_fingerprint == workload->fingerprint;
+    bool known = weir_choice_is_tuned(choice, workload->fingerprint);
     if (known || rung->tier == WEIR_TIER_ONDEMAND) {
         tuning.knobs[0] = weir_rung_knobs(rung);
         tuning.count = 1;
