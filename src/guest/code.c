@@ -1,11 +1,12 @@
 /*
  * code.c: a guest's compiled code, in memory that outlives the process which wrote it, and that nobody can change any
- * more: a sealed memfd.
+ * more: a sealed memfd; or in a file of the cache.
  *
- * Loading code trusts it: whoever can write it can do what weir can. So only two things are ever loaded: bytes that
- * this process has serialized itself, and a memfd that this process has made, that only this process and the children
- * it forks can write to, and that its writer has sealed before any guest ran. The seal is also what says that the code
- * is complete: a child that dies while it writes leaves a memfd that is not sealed, and so is not loaded.
+ * Loading code trusts it: whoever can write it can do what weir can. So only three things are ever loaded: bytes that
+ * this process has serialized itself; a memfd that this process has made, that only this process and the children it
+ * forks can write to, and that its writer has sealed before any guest ran; and a file that nobody but this user could
+ * have written (cache/store.h). The seal is also what says that the code is complete: a child that dies while it writes
+ * leaves a memfd that is not sealed, and so is not loaded.
  */
 #include "guest/guest.h"
 #include "guest/guest_internal.h"
@@ -26,9 +27,10 @@
 enum { SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL };
 
 struct weir_guest_code {
-    int descriptor; /* a memfd, or -1 where there is none to be had */
+    int descriptor; /* a memfd, or a file of the cache, or -1 where there is none to be had */
+    bool is_file;   /* it is a file of the cache */
     char *bytes;    /* own; what could not be put into a memfd, or NULL */
-    size_t size;    /* of `bytes` */
+    size_t size;    /* of `bytes`, or of what a file of the cache begins with */
 };
 
 static int open_memory(void)
@@ -44,6 +46,7 @@ static void close_memory(weir_guest_code_t *code)
     if (code->descriptor >= 0)
         close(code->descriptor);
     code->descriptor = -1;
+    code->is_file = false;
 }
 
 weir_guest_code_t *weir_guest_code_new(void)
@@ -80,7 +83,17 @@ static bool is_sealed(const weir_guest_code_t *code)
 
 bool weir_guest_code_is_there(const weir_guest_code_t *code)
 {
-    return code->bytes != NULL || is_sealed(code);
+    return code->bytes != NULL || code->is_file || is_sealed(code);
+}
+
+void weir_guest_code_take_file(weir_guest_code_t *code, int own_descriptor, size_t size)
+{
+    free(code->bytes);
+    code->bytes = NULL;
+    close_memory(code);
+    code->descriptor = own_descriptor;
+    code->is_file = true;
+    code->size = size;
 }
 
 static bool write_all(int descriptor, const char *bytes, size_t size)
@@ -148,25 +161,46 @@ char *weir_guest_code_message(
 
 /* ---- Loading ---- */
 
+bool weir_guest_code_open_bytes(const weir_guest_code_t *code, weir_code_bytes_t *ret_bytes)
+{
+    if (code->bytes != NULL) {
+        *ret_bytes = (weir_code_bytes_t){code->bytes, code->size, NULL};
+        return true;
+    }
+    size_t size = code->is_file ? code->size : memory_size(code);
+    void *mapped = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, code->descriptor, 0) : MAP_FAILED;
+    if (mapped == MAP_FAILED)
+        return false;
+    *ret_bytes = (weir_code_bytes_t){mapped, size, mapped};
+    return true;
+}
+
+void weir_guest_code_close_bytes(weir_code_bytes_t *bytes)
+{
+    if (bytes->mapped != NULL)
+        munmap(bytes->mapped, bytes->size);
+    *bytes = (weir_code_bytes_t){NULL, 0, NULL};
+}
+
 wasmtime_error_t *weir_guest_code_link(const weir_guest_code_t *code, const wasm_engine_t *engine,
     const weir_service_settings_t *settings, weir_service_t **ret_service)
 {
     if (code->bytes != NULL)
         return weir_service_new_from_bytes(engine, (weir_bytes_t){code->bytes, code->size}, settings, ret_service);
-    if (!is_sealed(code))
+    if (!weir_guest_code_is_there(code))
         return wasmtime_error_new("its code is not there");
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", code->descriptor);
     wasmtime_error_t *error = weir_service_new_from_file(engine, path, settings, ret_service);
     if (error == NULL)
         return NULL;
-    /* Perhaps there is no /proc, or no file may be mapped as code (SELinux: execmod): a copy does without both. */
-    size_t size = memory_size(code);
-    void *mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, code->descriptor, 0);
-    if (mapped == MAP_FAILED)
+    /* Perhaps there is no /proc, or no file may be mapped as code (SELinux: execmod; a file system that is mounted
+     * noexec): a copy does without both. */
+    weir_code_bytes_t bytes;
+    if (!weir_guest_code_open_bytes(code, &bytes))
         return error;
     wasmtime_error_delete(error);
-    error = weir_service_new_from_bytes(engine, (weir_bytes_t){mapped, size}, settings, ret_service);
-    munmap(mapped, size);
+    error = weir_service_new_from_bytes(engine, (weir_bytes_t){bytes.data, bytes.size}, settings, ret_service);
+    weir_guest_code_close_bytes(&bytes);
     return error;
 }
