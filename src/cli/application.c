@@ -3,8 +3,6 @@
  */
 #include "cli/application.h"
 
-#include "cli/progress.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +20,11 @@ static bool load_files(weir_application_t *application, char **ret_message)
         /* Once for each trigger: two that want a component in different ways cannot both be right. An application that
          * is a wasm file alone says nothing of how it wants to be called: its kind does. */
         weir_executor_t executor = manifest->is_wasm ? 0 : trigger->executor;
-        if (!weir_guest_file_load(
-                manifest, &manifest->components[trigger->component], executor, &loaded, ret_message)) {
+        if (!weir_code_cache_load_file(application->cache, manifest, &manifest->components[trigger->component],
+                executor, &loaded, &application->digests[trigger->component], ret_message)) {
             return false;
         }
+        application->executors[trigger->component] = executor;
         if (manifest->is_wasm) {
             trigger->executor = weir_guest_file_executor(&loaded);
         }
@@ -39,19 +38,31 @@ static bool load_files(weir_application_t *application, char **ret_message)
     return true;
 }
 
-bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
+static bool make_room(weir_application_t *application)
 {
-    weir_application_t application = {.standard_error = -1};
+    size_t count = application->manifest.component_count + 1;
+    application->files = calloc(count, sizeof(*application->files));
+    application->digests = calloc(count, sizeof(*application->digests));
+    application->executors = calloc(count, sizeof(*application->executors));
+    application->codes = calloc(count, sizeof(weir_guest_code_t *));
+    application->keys = calloc(count, sizeof(*application->keys));
+    application->kept = calloc(count, sizeof(*application->kept));
+    application->apart = calloc(count, sizeof(*application->apart));
+    return application->files != NULL && application->digests != NULL && application->executors != NULL &&
+           application->codes != NULL && application->keys != NULL && application->kept != NULL &&
+           application->apart != NULL;
+}
+
+bool weir_application_load_cached(
+    const char *path, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message)
+{
+    weir_application_t application = {.standard_error = -1, .cache = take_cache};
     *ret_message = NULL;
     if (!weir_manifest_load(path, &application.manifest, ret_message)) {
+        weir_store_free(take_cache);
         return false;
     }
-    size_t count = application.manifest.component_count;
-    application.files = calloc(count + 1, sizeof(*application.files));
-    application.codes = calloc(count + 1, sizeof(weir_guest_code_t *));
-    application.apart = calloc(count + 1, sizeof(*application.apart));
-    if (application.files == NULL || application.codes == NULL || application.apart == NULL ||
-        !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
+    if (!make_room(&application) || !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
         !load_files(&application, ret_message)) {
         weir_application_free(&application);
         return false;
@@ -60,11 +71,16 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
     return true;
 }
 
+bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
+{
+    return weir_application_load_cached(path, NULL, ret_application, ret_message);
+}
+
 weir_needs_t weir_application_needs(const weir_application_t *application)
 {
     weir_needs_t needs = {.concurrency = 0};
     for (size_t i = 0; i < application->manifest.component_count; i++) {
-        if (application->files[i].bytes != NULL) {
+        if (application->codes[i] != NULL) {
             weir_guest_file_add_needs(&application->files[i], &needs);
         }
     }
@@ -94,7 +110,7 @@ weir_needs_t *weir_application_guest_needs(const weir_application_t *application
     size_t count = 0;
     weir_needs_t *needs = calloc(application->manifest.component_count + 1, sizeof(*needs));
     for (size_t i = 0; needs != NULL && i < application->manifest.component_count; i++) {
-        if (application->files[i].bytes != NULL) {
+        if (application->codes[i] != NULL) {
             weir_guest_file_add_needs(&application->files[i], &needs[count]);
             count++;
         }
@@ -121,28 +137,41 @@ wasm_config_t *weir_application_config_new(void)
     return config;
 }
 
-static bool compile(
-    const weir_application_t *application, size_t index, const wasm_engine_t *engine, char **ret_message)
+bool weir_application_find_code(
+    weir_application_t *application, const wasm_engine_t *engine, const wasm_engine_t *apart)
 {
-    const weir_manifest_t *manifest = &application->manifest;
-    const weir_component_t *component = &manifest->components[index];
-    weir_progress_t *progress = weir_progress_begin(component->id, application->standard_error);
-    bool compiled = weir_guest_code_compile(
-        application->codes[index], engine, manifest, component, &application->files[index], ret_message);
-    weir_progress_end(progress);
-    return compiled;
+    bool all = true;
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        weir_guest_code_t *code = application->codes[i];
+        const wasm_engine_t *its_engine = application->apart[i] && apart != NULL ? apart : engine;
+        if (code == NULL) {
+            continue;
+        }
+        if (application->cache != NULL) {
+            weir_store_key_t key = weir_code_cache_key(its_engine, &application->digests[i]);
+            bool same = memcmp(&key, &application->keys[i], sizeof(key)) == 0;
+            application->keys[i] = key;
+            application->kept[i] =
+                (same && application->kept[i]) ||
+                (!weir_guest_code_is_there(code) && weir_code_cache_find(application->cache, &key, code));
+        }
+        all = all && weir_guest_code_is_there(code);
+    }
+    return all;
 }
 
-bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
+const char *weir_application_keep_code(weir_application_t *application)
 {
-    for (size_t i = 0; i < application->manifest.component_count; i++) {
+    const char *why = NULL;
+    for (size_t i = 0; application->cache != NULL && i < application->manifest.component_count; i++) {
         const weir_guest_code_t *code = application->codes[i];
-        if (code != NULL && !application->apart[i] && !weir_guest_code_is_there(code) &&
-            !compile(application, i, engine, ret_message)) {
-            return false;
+        if (code != NULL && !application->kept[i] && weir_guest_code_is_there(code)) {
+            const char *its_why = weir_code_cache_put(application->cache, &application->keys[i], code);
+            application->kept[i] = its_why == NULL;
+            why = its_why != NULL ? its_why : why;
         }
     }
-    return true;
+    return why;
 }
 
 static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
@@ -160,7 +189,8 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
         free(*ret_message);
         *ret_message = NULL;
     }
-    return compile(application, index, engine, ret_message) &&
+    application->kept[index] = false;
+    return weir_application_compile_one(application, index, engine, ret_message) &&
            weir_guest_new(engine, manifest, component, code, &settings, ret_guest, ret_message);
 }
 
@@ -201,8 +231,13 @@ void weir_application_free(weir_application_t *application)
         }
     }
     free(application->codes);
+    free(application->digests);
+    free(application->executors);
+    free(application->keys);
+    free(application->kept);
     free(application->apart);
     free(application->files);
+    weir_store_free(application->cache);
     weir_routes_free(application->routes);
     weir_manifest_free(&application->manifest);
     memset(application, 0, sizeof(*application));

@@ -6,6 +6,8 @@
 
 #include "app/manifest.h"
 #include "app/routes.h"
+#include "cache/store.h"
+#include "guest/code_cache.h"
 #include "guest/guest.h"
 
 #include <stdbool.h>
@@ -15,18 +17,28 @@ typedef struct weir_application {
     weir_manifest_t manifest;
     weir_routes_t *routes;
     /* Each has one a component; empty or NULL for those that no trigger uses. */
-    weir_guest_file_t *files; /* empty also once they were let go of */
+    weir_guest_file_t *files;    /* without bytes where the cache knew the file, and once they were let go of */
+    weir_wasm_digest_t *digests; /* of the files */
+    weir_executor_t *executors;  /* that the files were loaded for */
     weir_guest_code_t **codes;
+    weir_store_key_t *keys;    /* of the code in the cache, once weir_application_find_code was called */
+    bool *kept;                /* the cache has the code */
+    weir_store_t *cache;       /* own, or NULL */
     bool *apart;               /* it is placed in an engine of its own */
     uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
     int standard_error;        /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*
- * Load manifest, routes and wasm files. On success fills `*ret_application`, to be freed with weir_application_free. On
- * failure returns false, leaves it untouched and stores a one-line message to be freed with free(3), or NULL when
- * memory ran out.
+ * Load manifest, routes and wasm files; those that `take_cache` knows are not read (weir_code_cache_open; NULL: there
+ * is none). The cache is the application's on success, and closed on failure. On success fills `*ret_application`, to
+ * be freed with weir_application_free. On failure returns false, leaves it untouched and stores a one-line message to
+ * be freed with free(3), or NULL when memory ran out.
  */
+bool weir_application_load_cached(
+    const char *path, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message);
+
+/* The same without a cache. */
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message);
 
 /* What its guests ask of an instance's slot, all of them together. */
@@ -51,11 +63,29 @@ void weir_application_place(weir_application_t *application, const weir_choice_t
 wasm_config_t *weir_application_config_new(void);
 
 /*
- * Compile the code that is not there yet, for engines like this one, but for guests that are placed apart; after a
- * second it says so on standard error. On failure returns false and stores a message, as weir_application_load does. It
- * uses threads.
+ * Look for code that is not there in the cache, for engines like these; `apart` is for guests that are placed apart,
+ * and may be NULL. Returns whether all code is there now.
+ */
+bool weir_application_find_code(
+    weir_application_t *application, const wasm_engine_t *engine, const wasm_engine_t *apart);
+
+/*
+ * Keep in the cache what code is there and is not kept yet, for the engines of the last weir_application_find_code;
+ * does nothing without a cache. Before other threads make guests. Returns NULL, or why not all of it was kept: static
+ * text.
+ */
+const char *weir_application_keep_code(weir_application_t *application);
+
+/*
+ * Compile the code that is not there yet, for engines like this one, but for guests that are placed apart: several
+ * components at once. Of each that takes longer than a second it says so on standard error. On failure returns false
+ * and stores a message, as weir_application_load does. It uses threads (compile.c).
  */
 bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
+
+/* Compile the code of one component, whatever there is. As above. */
+bool weir_application_compile_one(
+    const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message);
 
 /*
  * Make a guest of every component that a trigger uses, at its place in `guests`; the other places are set to NULL.
@@ -66,7 +96,7 @@ bool weir_application_compile(const weir_application_t *application, const wasm_
 bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
     const wasm_engine_t *apart, weir_guest_output_t output, weir_guest_t **guests, char **ret_message);
 
-/* Let go of its files: from now on guests are made from the code that is there. */
+/* Let go of its files' bytes: what has to be compiled from now on is read again. */
 void weir_application_free_files(weir_application_t *application);
 
 /* Free what it owns, and zero it. */

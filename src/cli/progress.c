@@ -1,5 +1,6 @@
 /*
- * progress.c: a thread that waits for a second, and says something unless it was told before that all is done.
+ * progress.c: a thread that waits for a second, says something unless it was told before that all is done, and again at
+ * ever longer intervals; and how long it took, once something was said.
  */
 #include "cli/progress.h"
 
@@ -8,47 +9,84 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+enum {
+    FIRST_SECONDS = 1,
+    SECOND_SECONDS = 10, /* then twice as long each time */
+};
+
 struct weir_progress {
     const char *component;
+    size_t size;
     int standard_error;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t ended_early;
+    struct timespec began;
     bool ended;
+    bool said;
 };
 
-static void say(const weir_progress_t *progress)
+/* Standard error is one for all: who leads it elsewhere for a line must be alone with it. */
+static pthread_mutex_t standard_error_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+__attribute__((format(printf, 2, 3))) static void say(const weir_progress_t *progress, const char *format, ...)
 {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
     int now = -1;
+    pthread_mutex_lock(&standard_error_mutex);
     if (progress->standard_error >= 0) {
         now = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         dup2(progress->standard_error, STDERR_FILENO);
     }
-    weir_log(WEIR_LOG_INFO, "compiling component %s; a large one takes a while", progress->component);
+    weir_log(WEIR_LOG_INFO, "%s", text);
     if (now >= 0) {
         dup2(now, STDERR_FILENO);
         close(now);
     }
+    pthread_mutex_unlock(&standard_error_mutex);
 }
 
-static void *wait_a_second(void *context)
+static double seconds_since(const struct timespec *then)
 {
-    weir_progress_t *progress = context;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) * 1e-9;
+}
+
+/* Until this many seconds after the beginning; false: it ended before. With the mutex held. */
+static bool wait_until(weir_progress_t *progress, time_t seconds)
+{
+    struct timespec until = progress->began;
+    until.tv_sec += seconds;
     int error = 0;
-    pthread_mutex_lock(&progress->mutex);
     while (!progress->ended && error != ETIMEDOUT) {
         error = pthread_cond_timedwait(&progress->ended_early, &progress->mutex, &until);
     }
-    if (!progress->ended) {
-        say(progress);
+    return !progress->ended;
+}
+
+static void *tell(void *context)
+{
+    weir_progress_t *progress = context;
+    pthread_mutex_lock(&progress->mutex);
+    if (wait_until(progress, FIRST_SECONDS)) {
+        progress->said = true;
+        say(progress, "compiling component %.100s (%.1f MiB); a large one takes a while", progress->component,
+            (double)progress->size / (1 << 20));
+        for (time_t next = SECOND_SECONDS; wait_until(progress, next); next *= 2) {
+            say(progress, "still compiling component %.100s, for %ld s", progress->component, (long)next);
+        }
     }
     pthread_mutex_unlock(&progress->mutex);
     return NULL;
@@ -61,21 +99,23 @@ static void free_progress(weir_progress_t *progress)
     free(progress);
 }
 
-weir_progress_t *weir_progress_begin(const char *component, int standard_error)
+weir_progress_t *weir_progress_begin(const char *component, size_t size, int standard_error)
 {
     weir_progress_t *progress = calloc(1, sizeof(*progress));
     if (progress == NULL) {
         return NULL;
     }
     progress->component = component;
+    progress->size = size;
     progress->standard_error = standard_error;
+    clock_gettime(CLOCK_MONOTONIC, &progress->began);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes); /* none of these fails on Linux */
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&progress->ended_early, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&progress->mutex, NULL);
-    if (pthread_create(&progress->thread, NULL, wait_a_second, progress) != 0) {
+    if (pthread_create(&progress->thread, NULL, tell, progress) != 0) {
         free_progress(progress);
         return NULL;
     }
@@ -92,5 +132,8 @@ void weir_progress_end(weir_progress_t *own_progress)
     pthread_cond_signal(&own_progress->ended_early);
     pthread_mutex_unlock(&own_progress->mutex);
     pthread_join(own_progress->thread, NULL);
+    if (own_progress->said) {
+        say(own_progress, "component %.100s took %.1f s", own_progress->component, seconds_since(&own_progress->began));
+    }
     free_progress(own_progress);
 }

@@ -4,14 +4,17 @@
 #ifndef WEIR_CLI_PROGRESS_H
 #define WEIR_CLI_PROGRESS_H
 
+#include <stddef.h>
+
 typedef struct weir_progress weir_progress_t;
 
 /*
- * A component is being compiled: log so if it takes longer than a second. `standard_error` is where the log is to go
- * when standard error has been led elsewhere, as in a trial; -1: nowhere else. `component` must live until
+ * A component of `size` bytes is being compiled: log so if it takes longer than a second, again from time to time, and
+ * at the end how long it took. Several may be under way at once. `standard_error` is where the log is to go when
+ * standard error has been led elsewhere, as in a trial; -1: nowhere else. `component` must live until
  * weir_progress_end. Returns NULL, and nothing will be logged, when there is no thread to be had. It starts a thread.
  */
-weir_progress_t *weir_progress_begin(const char *component, int standard_error);
+weir_progress_t *weir_progress_begin(const char *component, size_t size, int standard_error);
 
 /* It has been compiled, or not. NULL is allowed. */
 void weir_progress_end(weir_progress_t *own_progress);

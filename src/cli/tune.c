@@ -7,6 +7,7 @@
 #include "cli/tune.h"
 
 #include "allocator/child.h"
+#include "allocator/choice.h"
 #include "guest/trial.h"
 #include "serve/ticker.h"
 
@@ -229,7 +230,7 @@ static uint64_t fingerprint(const weir_application_work_t *work)
         if (application->codes[i] == NULL) {
             continue;
         }
-        mix(&hash, application->files[i].bytes, application->files[i].size);
+        mix(&hash, &application->digests[i], sizeof(application->digests[i]));
         mix(&hash, &work->instance_only[i], sizeof(work->instance_only[i]));
         if (route != NULL) {
             mix(&hash, &route->trigger->executor, sizeof(route->trigger->executor));
@@ -264,12 +265,26 @@ static uint32_t deadline(const weir_application_t *application)
     return milliseconds < DEADLINE_MILLISECONDS_MAX ? (uint32_t)milliseconds : DEADLINE_MILLISECONDS_MAX;
 }
 
-weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests)
+static weir_application_work_t *new_work(
+    const weir_application_t *application, const weir_choice_t *choice, bool requests)
 {
     const weir_fact_t *emulated = &weir_choice_facts(choice)->emulated;
     bool slow = emulated->knowledge == WEIR_KNOWN && emulated->value != 0;
-    weir_application_work_t *work =
-        weir_application_work_new(application, requests, slow ? REQUEST_MILLISECONDS_EMULATED : REQUEST_MILLISECONDS);
+    return weir_application_work_new(
+        application, requests, slow ? REQUEST_MILLISECONDS_EMULATED : REQUEST_MILLISECONDS);
+}
+
+bool weir_application_is_tuned(const weir_application_t *application, const weir_choice_t *choice, bool requests)
+{
+    weir_application_work_t *work = new_work(application, choice, requests);
+    bool is_tuned = work != NULL && weir_choice_is_tuned(choice, fingerprint(work));
+    free(work);
+    return is_tuned;
+}
+
+weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests)
+{
+    weir_application_work_t *work = new_work(application, choice, requests);
     if (work == NULL) {
         return WEIR_ERROR_MEMORY;
     }

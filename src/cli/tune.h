@@ -21,6 +21,9 @@
  */
 weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests);
 
+/* Whether an earlier start has tuned the choice for this application, as weir_application_tune would do it. */
+bool weir_application_is_tuned(const weir_application_t *application, const weir_choice_t *choice, bool requests);
+
 /* What weir_application_tune has it run. To be freed with free(3); the application is borrowed, and
  * `request_milliseconds` bounds one run of one component. NULL: memory ran out.
  */

@@ -1,0 +1,147 @@
+/*
+ * compile.c: compiles an application's components, several at once.
+ *
+ * Wasmtime compiles a component's functions on all processors, but reads it, puts the result together and writes it out
+ * on one; meanwhile the other processors can have the next component.
+ */
+#include "cli/application.h"
+#include "cli/progress.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+enum {
+    THREADS_MOST = 8,
+    STACK_BYTES = 8 * 1024 * 1024, /* as a main thread has: the compiler recurses as deep as types nest */
+};
+
+/* Of wasm that is compiled at once, a single larger file aside: compiling takes memory, many times as much. */
+static const size_t wasm_bytes_most = (size_t)32 << 20;
+
+typedef struct compilation {
+    const weir_application_t *application;
+    const wasm_engine_t *engine;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    size_t next; /* the first component that nobody has looked at */
+    size_t bytes_under_way;
+    bool failed;
+    char *message; /* of the first that failed */
+} compilation_t;
+
+bool weir_application_compile_one(
+    const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message)
+{
+    const weir_manifest_t *manifest = &application->manifest;
+    const weir_component_t *its_component = &manifest->components[component];
+    const weir_guest_file_t *file = &application->files[component];
+    weir_guest_file_t again = {.bytes = NULL};
+    if (file->bytes == NULL) {
+        if (!weir_code_cache_read_file(manifest, its_component, application->executors[component],
+                &application->digests[component], &again, ret_message)) {
+            return false;
+        }
+        file = &again;
+    }
+    weir_progress_t *progress = weir_progress_begin(its_component->id, file->size, application->standard_error);
+    bool compiled =
+        weir_guest_code_compile(application->codes[component], engine, manifest, its_component, file, ret_message);
+    weir_progress_end(progress);
+    weir_guest_file_free(&again);
+    return compiled;
+}
+
+static bool is_wanted(const weir_application_t *application, size_t component)
+{
+    const weir_guest_code_t *code = application->codes[component];
+    return code != NULL && !application->apart[component] && !weir_guest_code_is_there(code);
+}
+
+/* Take a component to compile, when there is room for it. With the mutex held. SIZE_MAX: there is none left. */
+static size_t take_next(compilation_t *compilation)
+{
+    const weir_application_t *application = compilation->application;
+    for (;;) {
+        size_t count = application->manifest.component_count;
+        while (compilation->next < count && !is_wanted(application, compilation->next)) {
+            compilation->next++;
+        }
+        if (compilation->failed || compilation->next == count) {
+            return SIZE_MAX;
+        }
+        size_t size = application->files[compilation->next].size;
+        if (compilation->bytes_under_way == 0 || compilation->bytes_under_way + size <= wasm_bytes_most) {
+            compilation->bytes_under_way += size;
+            return compilation->next++;
+        }
+        pthread_cond_wait(&compilation->changed, &compilation->mutex);
+    }
+}
+
+static void *compile(void *context)
+{
+    compilation_t *compilation = context;
+    pthread_mutex_lock(&compilation->mutex);
+    size_t component;
+    while ((component = take_next(compilation)) != SIZE_MAX) {
+        char *message = NULL;
+        pthread_mutex_unlock(&compilation->mutex);
+        bool compiled =
+            weir_application_compile_one(compilation->application, component, compilation->engine, &message);
+        pthread_mutex_lock(&compilation->mutex);
+        compilation->bytes_under_way -= compilation->application->files[component].size;
+        if (!compiled && !compilation->failed) {
+            compilation->failed = true;
+            compilation->message = message;
+        } else {
+            free(message);
+        }
+        pthread_cond_broadcast(&compilation->changed);
+    }
+    pthread_mutex_unlock(&compilation->mutex);
+    return NULL;
+}
+
+/* How many components are worth being compiled at once. */
+static size_t count_threads(const weir_application_t *application)
+{
+    size_t wanted = 0;
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        wanted += is_wanted(application, i) ? 1 : 0;
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    size_t processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+    size_t most = processors < THREADS_MOST ? processors : THREADS_MOST;
+    return wanted < most ? wanted : most;
+}
+
+bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
+{
+    compilation_t compilation = {.application = application, .engine = engine};
+    pthread_t threads[THREADS_MOST];
+    size_t started = 0;
+    pthread_attr_t attributes;
+    pthread_mutex_init(&compilation.mutex, NULL); /* none of these fails on Linux */
+    pthread_cond_init(&compilation.changed, NULL);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    /* This thread is one of them; the others are as many as can be had. */
+    for (size_t wanted = count_threads(application); started + 1 < wanted; started++) {
+        if (pthread_create(&threads[started], &attributes, compile, &compilation) != 0) {
+            break;
+        }
+    }
+    pthread_attr_destroy(&attributes);
+    compile(&compilation);
+    for (size_t i = 0; i < started; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_cond_destroy(&compilation.changed);
+    pthread_mutex_destroy(&compilation.mutex);
+    if (compilation.failed) {
+        *ret_message = compilation.message;
+    }
+    return !compilation.failed;
+}
