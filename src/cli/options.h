@@ -26,6 +26,7 @@ typedef struct weir_up_options {
     uint64_t request_timeout_milliseconds;
     uint32_t max_concurrency;           /* 0: what the allocator has room for */
     uint64_t max_instance_memory_bytes; /* 0: as far as the allocator lets a memory grow */
+    bool disable_cache;                 /* compiled code is neither looked for nor kept */
     bool disable_pooling;
     bool no_trial_requests; /* the allocator is tuned with instances alone: no guest is run before it serves */
     bool quiet;             /* what guests write to their standard streams is not shown */

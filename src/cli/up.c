@@ -144,6 +144,26 @@ static int choose(up_t *up)
 }
 
 /*
+ * Look for the code in the cache, for the engines as they are now. True: all is there, and tuned, from an earlier
+ * start, so that these engines are those to serve with.
+ */
+static bool is_warm(up_t *up)
+{
+    weir_engines_t engines;
+    weir_shown_bytes_t refusal;
+    if (up->application.cache == NULL || !weir_engines_make(up->choice, &engines, &refusal)) {
+        return false;
+    }
+    if (weir_application_find_code(&up->application, engines.pool, engines.apart) &&
+        weir_application_is_tuned(&up->application, up->choice, !up->options.no_trial_requests)) {
+        up->engines = engines;
+        return true;
+    }
+    weir_engines_free(&engines);
+    return false;
+}
+
+/*
  * Choose and make the engine. What passed its trial can be refused a moment later: then choose once more, and after
  * that take what asks for least.
  */
@@ -153,6 +173,9 @@ static int prepare_engine(up_t *up)
         int status = choose(up);
         if (status != EXIT_FINE) {
             return status;
+        }
+        if (is_warm(up)) {
+            return EXIT_FINE;
         }
         weir_application_tune(&up->application, up->choice, !up->options.no_trial_requests);
         weir_shown_bytes_t refusal;
@@ -204,6 +227,10 @@ static int start(up_t *up, uint64_t descriptors)
     if (generation == NULL) {
         return fail(EXIT_INPUT, message);
     }
+    const char *why = weir_application_keep_code(&up->application);
+    if (why != NULL) {
+        weir_log(WEIR_LOG_INFO, "the compiled code is not kept for the next start: %s", why);
+    }
     weir_application_free_files(&up->application);
     weir_signals_serving(); /* until now, while it may have compiled, there was nothing to finish */
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
@@ -234,6 +261,16 @@ static void announce(const up_t *up)
     weir_listing_print(manifest, up->application.routes, up->listener.url);
 }
 
+static weir_store_t *open_cache(const up_t *up)
+{
+    const char *why;
+    weir_store_t *cache = up->options.disable_cache ? NULL : weir_code_cache_open(NULL, &why);
+    if (!up->options.disable_cache && cache == NULL && why != NULL) {
+        weir_log(WEIR_LOG_INFO, "compiled code is not kept: the cache's directory cannot be used: %s", why);
+    }
+    return cache;
+}
+
 static int run(up_t *up)
 {
     char *message;
@@ -244,7 +281,7 @@ static int run(up_t *up)
     if (weir_trial_server_start(&up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
-    if (!weir_application_load(up->options.application, &up->application, &message)) {
+    if (!weir_application_load_cached(up->options.application, open_cache(up), &up->application, &message)) {
         return fail(EXIT_INPUT, message);
     }
     up->application.max_memory_bytes = up->options.max_instance_memory_bytes;
