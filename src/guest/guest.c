@@ -16,6 +16,12 @@ static void log_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
     weir_log_guest(component->id, stream == WEIR_STREAM_STDOUT ? "stdout" : "stderr", bytes.data, bytes.size);
 }
 
+static void keep_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
+{
+    weir_component_log_write(
+        context, stream == WEIR_STREAM_STDOUT ? WEIR_COMPONENT_STDOUT : WEIR_COMPONENT_STDERR, bytes.data, bytes.size);
+}
+
 static weir_pair_t *environment_of(const weir_component_t *component)
 {
     weir_pair_t *environment = calloc(component->environment_count + 1, sizeof *environment);
@@ -37,11 +43,12 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
         return false;
     }
+    weir_output_callback_t output = settings->log != NULL ? keep_output : log_output;
     weir_service_settings_t service = {.size = sizeof service,
         .environment = environment,
         .environment_count = component->environment_count,
-        .output = settings->output == WEIR_GUEST_OUTPUT_LOGGED ? log_output : NULL,
-        .output_context = (void *)(uintptr_t)component,
+        .output = settings->output == WEIR_GUEST_OUTPUT_LOGGED ? output : NULL,
+        .output_context = settings->log != NULL ? (void *)settings->log : (void *)(uintptr_t)component,
         .max_memory_bytes = settings->max_memory_bytes};
     wasmtime_error_t *error = weir_guest_code_link(code, engine, &service, &guest->service);
     free(environment);

@@ -8,6 +8,7 @@
 
 #include "app/manifest.h"
 #include "app/routes.h"
+#include "observe/component_log.h"
 #include "weir/allocator.h"
 #include "weir_bridge.h"
 
@@ -83,6 +84,7 @@ typedef enum weir_guest_output {
 typedef struct weir_guest_settings {
     weir_guest_output_t output;
     uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
+    weir_component_log_t *log; /* takes what is logged of its streams; must outlive the guest. NULL: the console does */
 } weir_guest_settings_t;
 
 /*
