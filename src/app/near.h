@@ -1,5 +1,5 @@
 /*
- * near.h: which known name a misspelt one was probably meant to be. Private to this room.
+ * near.h: which known name a misspelt one was probably meant to be.
  */
 #ifndef WEIR_APP_NEAR_H
 #define WEIR_APP_NEAR_H

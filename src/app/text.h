@@ -1,5 +1,5 @@
 /*
- * text.h: text that grows, and names from outside quoted for a message. Private to this room.
+ * text.h: text that grows, and names from outside quoted for a message.
  */
 #ifndef WEIR_APP_TEXT_H
 #define WEIR_APP_TEXT_H
