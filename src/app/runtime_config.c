@@ -1,0 +1,263 @@
+/*
+ * runtime_config.c: a table of the keys that Spin knows (crates/runtime-config, factor-outbound-networking), and what
+ * weir does with each.
+ */
+#include "app/runtime_config.h"
+
+#include "app/near.h"
+#include "app/text.h"
+#include "app/toml.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BYTES_MAX = 1024 * 1024 };
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const int64_t least_memory = 64 * 1024;
+static const int64_t most_memory = INT64_C(4) << 30;
+
+typedef struct reader {
+    const char *path; /* as it is shown */
+    weir_runtime_config_t config;
+    char *message;
+} reader_t;
+
+typedef bool (*take_t)(reader_t *reader, const weir_toml_t *value);
+
+/* A key: `take` reads it; without one it is not served, which is warned of, or refused when `refused` is set. */
+typedef struct key {
+    const char *name;
+    take_t take;
+    const char *note; /* what follows from its not being served, and what to do */
+    bool refused;
+} known_key_t;
+
+static char *say(const reader_t *reader, weir_place_t place, const char *format, va_list arguments)
+{
+    weir_text_t text = {0};
+    weir_text_format(&text, "%s", reader->path);
+    if (place.line > 0)
+        weir_text_format(&text, ":%u:%u", (unsigned)place.line, (unsigned)place.column);
+    weir_text_format(&text, ": ");
+    weir_text_format_list(&text, format, arguments);
+    return weir_text_take(&text);
+}
+
+__attribute__((format(printf, 3, 4))) static bool fail(reader_t *reader, weir_place_t place, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    reader->message = say(reader, place, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+__attribute__((format(printf, 3, 4))) static bool warn(reader_t *reader, weir_place_t place, const char *format, ...)
+{
+    weir_runtime_config_t *config = &reader->config;
+    char **warnings = realloc(config->warnings, (config->warning_count + 1) * sizeof(char *));
+    if (warnings == NULL)
+        return false;
+    config->warnings = warnings;
+    va_list arguments;
+    va_start(arguments, format);
+    warnings[config->warning_count] = say(reader, place, format, arguments);
+    va_end(arguments);
+    return warnings[config->warning_count] != NULL && ++config->warning_count > 0;
+}
+
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
+
+static bool take_text(reader_t *reader, const weir_toml_t *value, char **place)
+{
+    if (value->type != WEIR_TOML_STRING)
+        return fail(
+            reader, value->place, "\"%s\" must be a string, not %s", value->key, weir_toml_type_name(value->type));
+    *place = weir_text_copy(value->string);
+    return *place != NULL;
+}
+
+static bool take_state_dir(reader_t *reader, const weir_toml_t *value)
+{
+    return take_text(reader, value, &reader->config.state_dir);
+}
+
+static bool take_log_dir(reader_t *reader, const weir_toml_t *value)
+{
+    return take_text(reader, value, &reader->config.log_dir);
+}
+
+static bool take_memory(reader_t *reader, const weir_toml_t *value)
+{
+    if (value->type != WEIR_TOML_INTEGER || value->integer < least_memory || value->integer > most_memory)
+        return fail(reader, value->place, "\"max_instance_memory\" must be a number of bytes from 65536 to 4294967296");
+    reader->config.max_instance_memory = (uint64_t)value->integer;
+    return true;
+}
+
+static bool take_networks(reader_t *reader, const weir_toml_t *value)
+{
+    weir_runtime_config_t *config = &reader->config;
+    if (value->type != WEIR_TOML_ARRAY)
+        return fail(reader, value->place,
+            "\"block_networks\" must be an array of strings, not %s; write block_networks = [\"private\"]",
+            weir_toml_type_name(value->type));
+    config->block_networks = calloc(value->child_count + 1, sizeof(config->block_networks[0]));
+    for (size_t i = 0; config->block_networks != NULL && i < value->child_count; i++) {
+        const weir_toml_t *network = &value->children[i];
+        if (network->type != WEIR_TOML_STRING)
+            return fail(reader, network->place,
+                "a network must be a string such as \"10.0.0.0/8\" or \"private\", not %s",
+                weir_toml_type_name(network->type));
+        char *text = weir_text_copy(network->string);
+        if (text == NULL)
+            return false;
+        config->block_networks[config->block_network_count++] = (weir_placed_text_t){text, network->place};
+    }
+    return config->block_networks != NULL;
+}
+
+/* ---- Tables ------------------------------------------------------------------------------------------------------ */
+
+static bool take_key(reader_t *reader, const weir_toml_t *value, const known_key_t *key)
+{
+    if (key->take != NULL)
+        return key->take(reader, value);
+    if (key->refused)
+        return fail(reader, value->key_place, "\"%s\" is not served by weir: %s", key->name, key->note);
+    return warn(reader, value->key_place, "\"%s\" is not served by weir: %s", key->name, key->note);
+}
+
+static bool take_table(reader_t *reader, const weir_toml_t *table, const known_key_t *keys, size_t count)
+{
+    for (size_t i = 0; i < table->child_count; i++) {
+        const weir_toml_t *value = &table->children[i];
+        weir_near_t near = weir_near_start(value->key);
+        const known_key_t *found = NULL;
+        for (size_t k = 0; k < count; k++) {
+            weir_near_offer(&near, keys[k].name);
+            if (strcmp(keys[k].name, value->key) == 0)
+                found = &keys[k];
+        }
+        if (found == NULL && near.best != NULL)
+            return fail(reader, value->key_place, "unknown key %s; did you mean \"%s\"?", weir_quote(value->key).text,
+                near.best);
+        if (found == NULL)
+            return fail(reader, value->key_place, "unknown key %s; leave it out", weir_quote(value->key).text);
+        if (!take_key(reader, value, found))
+            return false;
+    }
+    return true;
+}
+
+static bool take_outbound_networking(reader_t *reader, const weir_toml_t *value)
+{
+    static const known_key_t keys[] = {
+        {"block_networks", take_networks, NULL, false},
+        {"max_socket_connections", NULL, "the number of connections is not bounded by it", false},
+        {"max_total_connections", NULL, "the number of connections is not bounded by it", false},
+    };
+    if (value->type != WEIR_TOML_TABLE)
+        return fail(reader, value->place, "\"outbound_networking\" must be a table; write [outbound_networking]");
+    return take_table(reader, value, keys, COUNT(keys));
+}
+
+#define NO_KEY_VALUE "there is no key-value store yet"
+#define NO_SQLITE "there is no SQLite yet"
+#define NO_PROVIDER                                                                                                    \
+    "variables come from SPIN_VARIABLE_*, .env and --variable; give the values there, and leave this out"
+#define NO_CLIENT "guests cannot reach it yet, so there is nothing to bound"
+
+static const known_key_t keys[] = {
+    {"state_dir", take_state_dir, NULL, false},
+    {"log_dir", take_log_dir, NULL, false},
+    {"max_instance_memory", take_memory, NULL, false},
+    {"outbound_networking", take_outbound_networking, NULL, false},
+    {"outbound_http", NULL, "connections are used again, and their number is not bounded by it", false},
+    {"outbound_redis", NULL, NO_CLIENT, false},
+    {"outbound_pg", NULL, NO_CLIENT, false},
+    {"outbound_mysql", NULL, NO_CLIENT, false},
+    {"outbound_mqtt", NULL, NO_CLIENT, false},
+    {"key_value_store", NULL, NO_KEY_VALUE, false},
+    {"sqlite_database", NULL, NO_SQLITE, false},
+    {"llm_compute", NULL, "there is no inference", false},
+    {"client_tls", NULL, "the certificates that it names would not be used; leave it out", true},
+    {"variables_provider", NULL, NO_PROVIDER, true},
+    {"config_provider", NULL, NO_PROVIDER, true},
+};
+
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
+
+bool weir_runtime_config_parse(
+    const char *path, const char *text, size_t text_size, weir_runtime_config_t *ret_config, char **ret_message)
+{
+    weir_text_t shown = {0};
+    weir_text_add_escaped(&shown, path, strlen(path));
+    char *shown_path = weir_text_take(&shown);
+    reader_t reader = {.path = shown_path};
+    weir_toml_document_t document;
+    reader.config.path = weir_text_copy(path);
+    bool read = false;
+    if (shown_path != NULL && reader.config.path != NULL &&
+        weir_toml_parse(shown_path, text, text_size, &document, &reader.message)) {
+        read = take_table(&reader, &document.root, keys, COUNT(keys));
+        weir_toml_free(&document);
+    }
+    free(shown_path);
+    if (!read) {
+        weir_runtime_config_free(&reader.config);
+        *ret_message = reader.message;
+        return false;
+    }
+    *ret_config = reader.config;
+    return true;
+}
+
+bool weir_runtime_config_load(const char *path, weir_runtime_config_t *ret_config, char **ret_message)
+{
+    weir_quote_t shown = weir_shown(path);
+    reader_t reader = {.path = shown.text};
+    const weir_place_t nowhere = {0, 0};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size_t size = 0;
+    ssize_t count = 1;
+    char *text = file < 0 ? NULL : malloc(BYTES_MAX + 1);
+    while (text != NULL && size <= BYTES_MAX && count != 0) {
+        count = read(file, text + size, BYTES_MAX + 1 - size);
+        if (count < 0 && errno != EINTR)
+            break;
+        size += count > 0 ? (size_t)count : 0;
+    }
+    bool loaded = false;
+    if (file < 0 || count < 0)
+        fail(&reader, nowhere, "cannot be read: %m; --runtime-config-file names a file in TOML");
+    else if (size > BYTES_MAX)
+        fail(&reader, nowhere, "larger than 1 MiB; is it a runtime configuration?");
+    else if (text != NULL)
+        loaded = weir_runtime_config_parse(path, text, size, ret_config, &reader.message);
+    free(text);
+    if (file >= 0)
+        close(file);
+    *ret_message = reader.message;
+    return loaded;
+}
+
+void weir_runtime_config_free(weir_runtime_config_t *config)
+{
+    for (size_t i = 0; i < config->block_network_count; i++)
+        free(config->block_networks[i].text);
+    for (size_t i = 0; i < config->warning_count; i++)
+        free(config->warnings[i]);
+    free(config->block_networks);
+    free(config->warnings);
+    free(config->path);
+    free(config->state_dir);
+    free(config->log_dir);
+    *config = (weir_runtime_config_t){.path = NULL};
+}
