@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static const char *remedy(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "the port is in use; stop what uses it, or choose another with --listen (port 0 takes a free one)";
+        return "the port is in use; stop what uses it, choose another with --listen (port 0 takes a free one), or let "
+               "one be found with --find-free-port";
     case EADDRNOTAVAIL:
         return "no interface of this machine has that address; 127.0.0.1 and 0.0.0.0 always work";
     case EACCES:
@@ -81,7 +83,36 @@ static bool describe(int descriptor, weir_listener_t *ret_listener)
     return true;
 }
 
-bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char **ret_message)
+/* The first of the addresses that can be bound, as a socket, or -1 with errno set. */
+static int bind_first(const weir_address_t *choices, size_t count)
+{
+    int descriptor = -1;
+    for (size_t i = 0; i < count && descriptor < 0; i++) {
+        descriptor = bind_socket(&choices[i]);
+        if (descriptor < 0 && errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT) {
+            break; /* a port that is taken is not to be had on the other family instead */
+        }
+    }
+    return descriptor;
+}
+
+/* Go on to the next port. False when that was the last one. */
+static bool next_port(weir_address_t *choices, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        /* Both kinds of addresses have it at the same place. */
+        struct sockaddr_in address;
+        memcpy(&address, &choices[i].socket, sizeof(address));
+        if (address.sin_port == htons(UINT16_MAX)) {
+            return false;
+        }
+        address.sin_port = htons((uint16_t)(ntohs(address.sin_port) + 1));
+        memcpy(&choices[i].socket, &address, sizeof(address));
+    }
+    return true;
+}
+
+static bool open_listener(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message)
 {
     weir_address_t choices[2];
     size_t count = weir_address_parse(address, choices);
@@ -90,15 +121,18 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
             "that is no address; give IP:PORT, [IPv6]:PORT or localhost:PORT, such as 127.0.0.1:3000");
         return false;
     }
-    int descriptor = -1;
-    for (size_t i = 0; i < count && descriptor < 0; i++) {
-        descriptor = bind_socket(&choices[i]);
-        if (descriptor < 0 && errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT) {
-            break; /* a port that is taken is not to be had on the other family instead */
+    int descriptor = bind_first(choices, count);
+    for (unsigned tried = 1; descriptor < 0 && errno == EADDRINUSE && tried < ports; tried++) {
+        if (!next_port(choices, count)) {
+            break;
         }
+        descriptor = bind_first(choices, count);
     }
     if (descriptor < 0) {
-        say(ret_message, address, remedy(errno));
+        say(ret_message, address,
+            errno == EADDRINUSE && ports > 1
+                ? "this port is in use, and so are those above it that were tried; choose another with --listen"
+                : remedy(errno));
         return false;
     }
     weir_listener_t listener = {.descriptor = -1};
@@ -109,6 +143,16 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
     }
     *ret_listener = listener;
     return true;
+}
+
+bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char **ret_message)
+{
+    return open_listener(address, 1, ret_listener, ret_message);
+}
+
+bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message)
+{
+    return open_listener(address, ports, ret_listener, ret_message);
 }
 
 void weir_listener_close(weir_listener_t *listener)

@@ -41,6 +41,12 @@ typedef struct weir_listener {
  */
 bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char **ret_message);
 
+/*
+ * The same, and while a port is in use the one above it is tried, `ports` in all (Spin tries 10: crates/trigger-http/
+ * src/server.rs, search_for_free_port).
+ */
+bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message);
+
 /* Close it. */
 void weir_listener_close(weir_listener_t *listener);
 
