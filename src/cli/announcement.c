@@ -79,10 +79,14 @@ static void announce_apart(const weir_choice_t *choice, const weir_application_t
     }
 }
 
-void weir_announce_choice(const weir_choice_t *choice, const weir_application_t *application)
+void weir_announce_choice(const weir_choice_t *choice, const weir_application_t *application, bool logged)
 {
-    printf("%s\n", weir_choice_summary(choice));
-    fflush(stdout);
+    if (logged) {
+        weir_log(WEIR_LOG_INFO, "%s", weir_choice_summary(choice));
+    } else {
+        printf("%s\n", weir_choice_summary(choice));
+        fflush(stdout);
+    }
     if (weir_choice_notice(choice)[0] != '\0') {
         announce_reduction(choice);
     }

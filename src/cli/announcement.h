@@ -7,12 +7,14 @@
 #include "cli/application.h"
 #include "weir/allocator.h"
 
+#include <stdbool.h>
+
 /*
- * Print the choice on standard output, one line, and log what a person should know of it: at most three lines on what
- * was reduced or disabled, why and what helps; a line on components that are placed apart, and one when the decision
- * could not be remembered.
+ * Print the choice on standard output, one line, or log it when `logged`, and log what a person should know of it: at
+ * most three lines on what was reduced or disabled, why and what helps; a line on components that are placed apart, and
+ * one when the decision could not be remembered.
  */
-void weir_announce_choice(const weir_choice_t *choice, const weir_application_t *application);
+void weir_announce_choice(const weir_choice_t *choice, const weir_application_t *application, bool logged);
 
 /* Log that nothing that the strategy allows works here, and why. `switch_name` and `switch_value` are the environment
  * variable that asked for that strategy; NULL when none did. */

@@ -53,15 +53,20 @@ static bool make_room(weir_application_t *application)
            application->apart != NULL;
 }
 
-bool weir_application_load_cached(
-    const char *path, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message)
+bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
 {
-    weir_application_t application = {.standard_error = -1, .cache = take_cache};
+    weir_manifest_t manifest;
     *ret_message = NULL;
-    if (!weir_manifest_load(path, &application.manifest, ret_message)) {
-        weir_store_free(take_cache);
-        return false;
-    }
+    return weir_manifest_load(path, &manifest, ret_message) &&
+           weir_application_from_manifest(&manifest, NULL, ret_application, ret_message);
+}
+
+bool weir_application_from_manifest(
+    weir_manifest_t *take_manifest, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message)
+{
+    weir_application_t application = {.manifest = *take_manifest, .cache = take_cache, .standard_error = -1};
+    *take_manifest = (weir_manifest_t){.path = NULL};
+    *ret_message = NULL;
     if (!make_room(&application) || !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
         !load_files(&application, ret_message)) {
         weir_application_free(&application);
@@ -69,11 +74,6 @@ bool weir_application_load_cached(
     }
     *ret_application = application;
     return true;
-}
-
-bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
-{
-    return weir_application_load_cached(path, NULL, ret_application, ret_message);
 }
 
 weir_needs_t weir_application_needs(const weir_application_t *application)
@@ -177,7 +177,9 @@ const char *weir_application_keep_code(weir_application_t *application)
 static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
     weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
-    const weir_guest_settings_t settings = {output, application->max_memory_bytes};
+    const weir_guest_settings_t settings = {.output = output,
+        .max_memory_bytes = application->max_memory_bytes,
+        .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index)};
     const weir_manifest_t *manifest = &application->manifest;
     const weir_component_t *component = &manifest->components[index];
     const weir_guest_code_t *code = application->codes[index];
@@ -238,6 +240,7 @@ void weir_application_free(weir_application_t *application)
     free(application->apart);
     free(application->files);
     weir_store_free(application->cache);
+    weir_component_logs_free(application->logs);
     weir_routes_free(application->routes);
     weir_manifest_free(&application->manifest);
     memset(application, 0, sizeof(*application));

@@ -21,25 +21,28 @@ typedef struct weir_application {
     weir_wasm_digest_t *digests; /* of the files */
     weir_executor_t *executors;  /* that the files were loaded for */
     weir_guest_code_t **codes;
-    weir_store_key_t *keys;    /* of the code in the cache, once weir_application_find_code was called */
-    bool *kept;                /* the cache has the code */
-    weir_store_t *cache;       /* own, or NULL */
-    bool *apart;               /* it is placed in an engine of its own */
-    uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
-    int standard_error;        /* what standard error was before a trial's child was given another one, or -1 */
+    weir_store_key_t *keys;      /* of the code in the cache, once weir_application_find_code was called */
+    bool *kept;                  /* the cache has the code */
+    weir_store_t *cache;         /* own, or NULL */
+    bool *apart;                 /* it is placed in an engine of its own */
+    uint64_t max_memory_bytes;   /* that a linear memory may grow to; 0: as far as the allocator lets it */
+    weir_component_logs_t *logs; /* own: take what its guests write, one a component; NULL: the console does */
+    int standard_error;          /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*
- * Load manifest, routes and wasm files; those that `take_cache` knows are not read (weir_code_cache_open; NULL: there
- * is none). The cache is the application's on success, and closed on failure. On success fills `*ret_application`, to
- * be freed with weir_application_free. On failure returns false, leaves it untouched and stores a one-line message to
- * be freed with free(3), or NULL when memory ran out.
+ * Load manifest, routes and wasm files. On success fills `*ret_application`, to be freed with weir_application_free. On
+ * failure returns false, leaves it untouched and stores a one-line message to be freed with free(3), or NULL when
+ * memory ran out.
  */
-bool weir_application_load_cached(
-    const char *path, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message);
-
-/* The same without a cache. */
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message);
+
+/*
+ * The same for a manifest that was loaded, and perhaps changed since. Files that the cache knows are not read
+ * (weir_code_cache_open; NULL: there is none). Takes manifest and cache in every case.
+ */
+bool weir_application_from_manifest(
+    weir_manifest_t *take_manifest, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message);
 
 /* What its guests ask of an instance's slot, all of them together. */
 weir_needs_t weir_application_needs(const weir_application_t *application);

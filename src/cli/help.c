@@ -3,10 +3,12 @@
  */
 #include "cli/help.h"
 
+#include "cli/options.h"
 #include "observe/log.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char weir_help[] =
@@ -17,9 +19,13 @@ const char weir_help[] =
     "\n"
     "Commands:\n"
     "  up [APP]    serve an application: a spin.toml, its directory or a .wasm file\n"
+    "  new NAME    write a new application from a template\n"
+    "  build       build the components of an application\n"
     "  doctor      say what this machine allows, what was tried, what was chosen and what would help\n"
     "  bench allocator\n"
     "              time the choice against a fixed grid of configurations, and say what it costs more than the best\n"
+    "  help COMMAND\n"
+    "              the same as COMMAND --help\n"
     "\n"
     "Options:\n"
     "  --help      print this, or with a command, what it can do\n"
@@ -28,45 +34,39 @@ const char weir_help[] =
     "Examples:\n"
     "  weir up                      serve the spin.toml in this directory on 127.0.0.1:3000\n"
     "  weir up -f app --listen 0.0.0.0:80\n"
+    "  weir new greeter && cd greeter && weir build --up\n"
     "  weir doctor --json\n"
     "\n"
     "Exit status: 0 ended as asked, 1 something failed, 2 the command line or the application is wrong.\n";
 
-const char weir_up_help[] =
+static const char up_begin[] =
     "Serve a Spin application over HTTP.\n"
     "\n"
     "Usage: weir up [APP] [OPTION...]\n"
     "\n"
-    "  APP is a spin.toml, the directory that holds one, or a .wasm file; the current directory when not given.\n"
-    "\n"
-    "Options:\n"
-    "  -f, --from APP            the same as APP\n"
-    "      --listen ADDRESS      IP:PORT, [IPv6]:PORT or localhost:PORT to listen on; port 0 takes a free one\n"
-    "                            (default 127.0.0.1:3000)\n"
-    "      --request-timeout T   how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
-    "                            (default 30s); then the client gets 504, or 503 when no instance was free\n"
-    "      --max-concurrency N   how many requests guests handle at once (default: what the allocator has room for);\n"
-    "                            more wait their turn\n"
-    "      --max-instance-memory SIZE\n"
-    "                            how far a guest's memory may grow: bytes, or with KiB, MiB or GiB\n"
-    "      --disable-pooling     allocate instances on demand, as SPIN_ALLOCATOR=ondemand\n"
-    "      --no-trial-requests   do not run components on trial requests before serving; time their instances alone\n"
-    "      --quiet               do not show what guests write to standard output and standard error\n"
-    "  -h, --help                print this\n"
+    "  APP is a spin.toml, the directory that holds one, or a .wasm file, which is served at every path; the current\n"
+    "  directory when not given. A variable in brackets counts when its option is not given.\n"
+    "\n";
+
+static const char up_end[] =
     "\n"
     "Environment:\n"
     "  SPIN_ALLOCATOR            auto (default), pooling, compact or ondemand; one that cannot be had is an error\n"
     "  SPIN_WASMTIME_POOLING     1 asks for a pool, 0 for none; SPIN_ALLOCATOR wins\n"
-    "  SPIN_MAX_INSTANCE_MEMORY  the size, when --max-instance-memory is not given\n"
-    "  SPIN_HTTP_LISTEN_ADDR     the address, when --listen is not given\n"
+    "  SPIN_MAX_INSTANCE_COUNT, SPIN_WASMTIME_INSTANCE_COUNT\n"
+    "                            the number, when --max-concurrency is not given; the second one wins\n"
+    "  SPIN_VARIABLE_NAME        the value of the application's variable 'name', when --variable does not give it\n"
     "  LANG                      the language of what is said of the allocator (English, zh_CN)\n"
     "  NO_COLOR                  no colours in the log\n"
     "\n"
     "SIGINT (Ctrl-C) and SIGTERM end it after the requests in flight have been answered; a second one ends it at "
     "once.\n"
     "\n"
+    "Exit status: 0 ended as asked, 1 something failed, 2 the command line or the application is wrong.\n"
+    "\n"
     "Examples:\n"
     "  weir up examples/hello\n"
+    "  weir up --build --listen localhost:8080 -e GREETING=hello --follow api\n"
     "  SPIN_ALLOCATOR=compact weir up -f spin.toml --listen [::]:8080 --request-timeout 5s\n"
     "  weir up handler.wasm      every path is answered by this component or WAGI module\n";
 
@@ -92,6 +92,24 @@ const char weir_doctor_help[] =
     "\n"
     "Exit status: 0 something works, 1 nothing does, 2 the command line, the application or the environment is "
     "wrong.\n";
+
+int weir_help_print_options(const char *begin, char *own_options, const char *end)
+{
+    char *text = NULL;
+    if (own_options == NULL || asprintf(&text, "%s%s%s", begin, own_options, end) < 0) {
+        text = NULL;
+        weir_log(WEIR_LOG_ERROR, "out of memory");
+    }
+    int status = text == NULL ? 1 : weir_help_print(text);
+    free(text);
+    free(own_options);
+    return status;
+}
+
+int weir_help_up(void)
+{
+    return weir_help_print_options(up_begin, weir_up_options_help(), up_end);
+}
 
 int weir_help_print(const char *text)
 {

@@ -3,9 +3,12 @@
  */
 #include "cli/listing.h"
 
+#include "cli/json_text.h"
 #include "observe/escape.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Print text of the manifest: nothing in it can look like a line of weir's. Its lines are indented. */
@@ -26,17 +29,22 @@ static void print_escaped(const char *text)
     }
 }
 
+/* The component that answers a route, or NULL for a static response. */
+static const weir_component_t *component_of(const weir_manifest_t *manifest, const weir_route_t *route)
+{
+    size_t component = route->trigger->component;
+    return component == WEIR_NO_COMPONENT ? NULL : &manifest->components[component];
+}
+
 void weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *routes, const char *url)
 {
     printf("Serving %s\nAvailable Routes:\n", url);
     for (size_t i = 0; i < weir_routes_count(routes); i++) {
         const weir_route_t *route = weir_routes_at(routes, i);
-        const weir_http_trigger_t *trigger = route->trigger;
-        const weir_component_t *component =
-            trigger->component == WEIR_NO_COMPONENT ? NULL : &manifest->components[trigger->component];
+        const weir_component_t *component = component_of(manifest, route);
         const char *path = route->base[0] == '\0' && !route->wildcard ? "/" : route->base;
         printf("  ");
-        print_escaped(component != NULL ? component->id : trigger->id); /* a trigger's may hold anything */
+        print_escaped(component != NULL ? component->id : route->trigger->id); /* a trigger's may hold anything */
         printf(": %s", url);
         print_escaped(path);
         printf("%s\n", route->wildcard ? " (wildcard)" : "");
@@ -47,4 +55,32 @@ void weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *ro
         }
     }
     fflush(stdout);
+}
+
+/* A route as an object; NULL when memory ran out. */
+static json_t *json_route(const weir_manifest_t *manifest, const weir_route_t *route)
+{
+    const weir_component_t *component = component_of(manifest, route);
+    json_t *object = json_pack("{s:s, s:s, s:b}", "id", component != NULL ? component->id : route->trigger->id, "route",
+        route->base[0] == '\0' ? "/" : route->base, "wildcard", (int)route->wildcard);
+    if (component != NULL && component->description != NULL) {
+        json_object_set_new(object, "description", json_string(component->description));
+    }
+    return object;
+}
+
+bool weir_listing_print_json(const weir_manifest_t *manifest, const weir_routes_t *routes, const char *url)
+{
+    weir_json_begin();
+    json_t *list = json_array();
+    for (size_t i = 0; i < weir_routes_count(routes); i++) {
+        json_array_append_new(list, json_route(manifest, weir_routes_at(routes, i)));
+    }
+    char *text = weir_json_text(json_pack("{s:s, s:o}", "base_url", url, "routes", list));
+    if (text != NULL) {
+        fputs(text, stdout);
+        fflush(stdout);
+    }
+    free(text);
+    return text != NULL;
 }

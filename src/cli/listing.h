@@ -15,4 +15,10 @@
  */
 void weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *routes, const char *url);
 
+/*
+ * The same as one JSON document, as of Spin's --format json: base_url, and routes with id, route (without "/..."),
+ * wildcard and, when there is one, description. Returns false when memory ran out; then nothing was printed.
+ */
+bool weir_listing_print_json(const weir_manifest_t *manifest, const weir_routes_t *routes, const char *url);
+
 #endif

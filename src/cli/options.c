@@ -1,273 +1,325 @@
 /*
- * options.c: parsing of `weir up`'s options. They are Spin's where Spin has them; what Spin has and weir lacks is
- * refused by name, so that nobody looks for a typing error.
+ * options.c: the options of `weir up`, in tables. They are Spin's where Spin has them (src/commands/up.rs,
+ * crates/trigger/src/cli.rs, crates/trigger-http/src/lib.rs, crates/runtime-factors/src/lib.rs); what Spin has and weir
+ * lacks is refused by name, with what to do, so that nobody looks for a typing error.
  */
 #include "cli/options.h"
 
-#include <getopt.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Options of `spin up` (OLD and NEW, crates/trigger/src/cli.rs and src/commands/up.rs) that weir does not have. */
-static const char *const spin_options[] = {
-    "--allow-transient-write",
-    "--build",
-    "--cache",
-    "--cache-dir",
-    "--component-id",
-    "--debug-info",
-    "--direct-mounts",
-    "--disable-cache",
-    "--env",
-    "--experimental-wasm-feature",
-    "--find-free-port",
-    "--follow",
-    "--follow-all",
-    "--format",
-    "--from-registry",
-    "--http1-max-buf-size",
-    "--insecure",
-    "--key-value",
-    "--launch-metadata-only",
-    "--log-dir",
-    "--profile",
-    "--runtime-config-file",
-    "--skip-build",
-    "--sqlite",
-    "--state-dir",
-    "--temp",
-    "--tls-cert",
-    "--tls-key",
-    "--trigger-args",
-    "--truncate-logs",
-    "--variable",
-    "-L",
-    "-c",
-    "-e",
-    "-k",
-    "-q",
-};
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define AT(member) offsetof(weir_up_options_t, member)
 
-enum {
-    OPTION_TIMEOUT = 256,
-    OPTION_DISABLE_POOLING,
-    OPTION_QUIET,
-    OPTION_CONCURRENCY,
-    OPTION_LISTEN,
-    OPTION_NO_TRIAL,
-    OPTION_MEMORY
-};
+/* ---- What options do --------------------------------------------------------------------------------------------- */
 
-static const struct option long_options[] = {
-    {"from", required_argument, NULL, 'f'},
-    {"listen", required_argument, NULL, OPTION_LISTEN},
-    {"request-timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"max-concurrency", required_argument, NULL, OPTION_CONCURRENCY},
-    {"max-instance-memory", required_argument, NULL, OPTION_MEMORY},
-    {"disable-pooling", no_argument, NULL, OPTION_DISABLE_POOLING},
-    {"no-trial-requests", no_argument, NULL, OPTION_NO_TRIAL},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-__attribute__((format(printf, 2, 3))) static bool refuse(char **ret_message, const char *format, ...)
+static bool take_application(void *place, const char *value, char **ret_message)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    if (vasprintf(ret_message, format, arguments) < 0) {
-        *ret_message = NULL;
-    }
-    va_end(arguments);
-    return false;
-}
-
-/* A whole decimal number of at most `most`; `*ret_end` is what follows it. */
-static bool parse_number(const char *text, uint64_t most, uint64_t *ret_number, const char **ret_end)
-{
-    uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        unsigned digit = (unsigned)(*at - '0');
-        if (number > (most - digit) / 10) {
-            return false;
-        }
-        number = number * 10 + digit;
-    }
-    if (at == text) {
-        return false;
-    }
-    *ret_number = number;
-    *ret_end = at;
-    return true;
-}
-
-bool weir_duration_parse(const char *text, uint64_t *ret_milliseconds)
-{
-    static const struct {
-        const char *name;
-        uint64_t milliseconds;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}};
-    uint64_t number;
-    const char *unit;
-    if (!parse_number(text, WEIR_MAX_TIMEOUT_MILLISECONDS, &number, &unit) || number == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(unit, units[i].name) == 0 && number <= WEIR_MAX_TIMEOUT_MILLISECONDS / units[i].milliseconds) {
-            *ret_milliseconds = number * units[i].milliseconds;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool weir_instance_memory_parse(const char *text, uint64_t *ret_bytes)
-{
-    static const struct {
-        const char *name;
-        unsigned shift;
-    } units[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
-    uint64_t number;
-    const char *unit;
-    if (!parse_number(text, WEIR_MAX_INSTANCE_MEMORY, &number, &unit)) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        uint64_t least = (WEIR_WASM_PAGE - 1) >> units[i].shift;
-        if (strcmp(unit, units[i].name) == 0 && number > least &&
-            number <= WEIR_MAX_INSTANCE_MEMORY >> units[i].shift) {
-            *ret_bytes = number << units[i].shift;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Say what is wrong with an option that getopt_long did not know. */
-static bool refuse_unknown(const char *written, int letter, char **ret_message)
-{
-    char name[64];
-    if (letter != 0 && strncmp(written, "--", 2) != 0) {
-        snprintf(name, sizeof(name), "-%c", letter);
-    } else {
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(written, "="), written);
-    }
-    for (size_t i = 0; i < sizeof(spin_options) / sizeof(spin_options[0]); i++) {
-        if (strcmp(name, spin_options[i]) == 0) {
-            return refuse(ret_message, "%s is Spin's; weir does not have it yet", name);
-        }
-    }
-    return refuse(ret_message, "unknown option '%s'; 'weir up --help' lists those that there are", name);
-}
-
-static bool take_application(const char *value, weir_up_options_t *options, char **ret_message)
-{
+    weir_up_options_t *options = place;
     if (options->application != NULL) {
-        return refuse(ret_message, "one application at a time: '%s' and '%s' were given", options->application, value);
+        return weir_arguments_refuse(
+            ret_message, "one application at a time: '%s' and '%s' were given", options->application, value);
     }
     if (value[0] == '\0') {
-        return refuse(
+        return weir_arguments_refuse(
             ret_message, "the name of the application is empty; give a spin.toml, its directory or a .wasm file");
     }
     options->application = value;
     return true;
 }
 
-bool weir_concurrency_parse(const char *text, uint32_t *ret_number)
+static bool take_from(void *options, const char *name, const char *value, char **ret_message)
 {
-    uint64_t number;
-    const char *end;
-    if (!parse_number(text, WEIR_MAX_CONCURRENCY, &number, &end) || *end != '\0' || number == 0) {
-        return false;
+    (void)name;
+    return take_application(options, value, ret_message);
+}
+
+/* Spin: src/commands/up.rs, parse_env_var. */
+static bool take_environment(void *options, const char *name, const char *value, char **ret_message)
+{
+    const char *equals = strchr(value, '=');
+    if (equals == NULL || equals == value) {
+        return weir_arguments_refuse(
+            ret_message, "%s is '%s'; give a name and a value, as in %s GREETING=hello", name, value, name);
     }
-    *ret_number = (uint32_t)number;
+    return weir_texts_add(&((weir_up_options_t *)options)->environment, value);
+}
+
+static bool take_format(void *options, const char *name, const char *value, char **ret_message)
+{
+    bool json = strcmp(value, "json") == 0;
+    if (!json && strcmp(value, "plain") != 0) {
+        return weir_arguments_refuse(ret_message, "%s is '%s'; it can be plain or json", name, value);
+    }
+    ((weir_up_options_t *)options)->json = json;
     return true;
 }
 
-static bool take_concurrency(const char *value, weir_up_options_t *options, char **ret_message)
+static bool take_timeout(void *options, const char *name, const char *value, char **ret_message)
 {
-    return weir_concurrency_parse(value, &options->max_concurrency) ||
-           refuse(ret_message, "--max-concurrency is '%s'; give a number from 1 to %d", value, WEIR_MAX_CONCURRENCY);
-}
-
-static bool take_option(int option, const char *value, weir_up_options_t *options, char **ret_message)
-{
-    switch (option) {
-    case 'f':
-        return take_application(value, options, ret_message);
-    case OPTION_LISTEN:
-        options->listen = value;
-        return true;
-    case OPTION_TIMEOUT:
-        if (!weir_duration_parse(value, &options->request_timeout_milliseconds)) {
-            return refuse(
-                ret_message, "--request-timeout is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", value);
-        }
-        return true;
-    case OPTION_MEMORY:
-        if (!weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
-            return refuse(ret_message,
-                "--max-instance-memory is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to "
-                "4GiB",
-                value);
-        }
-        return true;
-    case OPTION_CONCURRENCY:
-        return take_concurrency(value, options, ret_message);
-    case OPTION_DISABLE_POOLING:
-        options->disable_pooling = true;
-        return true;
-    case OPTION_NO_TRIAL:
-        options->no_trial_requests = true;
-        return true;
-    case OPTION_QUIET:
-        options->quiet = true;
-        return true;
-    default:
-        options->help = true;
+    if (weir_duration_parse(value, &((weir_up_options_t *)options)->request_timeout_milliseconds)) {
         return true;
     }
+    if (strstr(value, "..") != NULL) {
+        return weir_arguments_refuse(ret_message,
+            "%s is '%s', and a range is for instances that are used again, which weir's are not; give one time", name,
+            value);
+    }
+    return weir_arguments_refuse(
+        ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
 }
+
+static bool take_memory(void *options, const char *name, const char *value, char **ret_message)
+{
+    return weir_instance_memory_parse(value, &((weir_up_options_t *)options)->max_instance_memory_bytes) ||
+           weir_arguments_refuse(ret_message,
+               "%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB", name, value);
+}
+
+static bool take_concurrency(void *options, const char *name, const char *value, char **ret_message)
+{
+    return weir_concurrency_parse(value, &((weir_up_options_t *)options)->max_concurrency) ||
+           weir_arguments_refuse(
+               ret_message, "%s is '%s'; give a number from 1 to %d", name, value, WEIR_MAX_CONCURRENCY);
+}
+
+/* ---- The tables -------------------------------------------------------------------------------------------------- */
+
+static const weir_option_t up_options[] = {
+    {.group = "Application",
+        .name = "from",
+        .letter = 'f',
+        .value = "APP",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_from,
+        .help = "the same as APP"},
+    {.name = "from-file", .value = "APP", .kind = WEIR_OPTION_TAKEN, .take = take_from},
+    {.name = "file", .value = "APP", .kind = WEIR_OPTION_TAKEN, .take = take_from},
+    {.name = "component-id",
+        .letter = 'c',
+        .value = "ID",
+        .kind = WEIR_OPTION_TEXTS,
+        .offset = AT(components),
+        .help = "serve this component and no other; may be repeated"},
+    {.name = "env",
+        .letter = 'e',
+        .value = "NAME=VALUE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_environment,
+        .help = "set an environment variable of every component; may be repeated"},
+    {.name = "variable",
+        .value = "NAME=VALUE",
+        .kind = WEIR_OPTION_TEXTS,
+        .offset = AT(variables),
+        .help = "set a variable of the application; also NAME=@FILE, or @FILE.json and\n"
+                "@FILE.toml with several; may be repeated"},
+    {.name = "build",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(build),
+        .variable = "SPIN_ALWAYS_BUILD",
+        .help = "run 'weir build' first"},
+    {.name = "runtime-config-file",
+        .value = "FILE",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(runtime_config_file),
+        .variable = "RUNTIME_CONFIG_FILE",
+        .help = "Spin's runtime configuration, as far as weir serves it"},
+    {.name = "trap-unknown-imports",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(trap_unknown_imports),
+        .help = "serve components that import what nothing provides; calling it is a trap"},
+    {.group = "Serving",
+        .name = "listen",
+        .value = "ADDRESS",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(listen),
+        .variable = "SPIN_HTTP_LISTEN_ADDR",
+        .help = "IP:PORT, [IPv6]:PORT or localhost:PORT, which prefers IPv4; port 0 takes a\n"
+                "free one (default 127.0.0.1:3000)"},
+    {.name = "find-free-port",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(find_free_port),
+        .help = "when the port is in use, take one of the nine above it"},
+    {.name = "tls-cert",
+        .value = "FILE",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(tls_certificate),
+        .variable = "SPIN_TLS_CERT",
+        .help = "a certificate in PEM (checked; HTTPS is not served yet)"},
+    {.name = "tls-key",
+        .value = "FILE",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(tls_key),
+        .variable = "SPIN_TLS_KEY",
+        .help = "its private key in PEM (the same)"},
+    {.name = "format",
+        .value = "FORMAT",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_format,
+        .help = "how to tell the routes when it serves: plain (default) or json"},
+    {.name = "request-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_timeout,
+        .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
+                "(default 30s); then the client gets 504, or 503 when no instance was free"},
+    {.name = "max-concurrency",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_concurrency,
+        .help = "how many requests guests handle at once (default: what the allocator has\n"
+                "room for); more wait their turn"},
+    {.group = "What guests write",
+        .name = "quiet",
+        .letter = 'q',
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(quiet),
+        .excludes = "follow",
+        .help = "do not show what guests write to standard output and standard error"},
+    {.name = "sh", .kind = WEIR_OPTION_FLAG, .offset = AT(quiet), .excludes = "follow"},
+    {.name = "shush", .kind = WEIR_OPTION_FLAG, .offset = AT(quiet), .excludes = "follow"},
+    {.name = "follow",
+        .value = "ID",
+        .kind = WEIR_OPTION_TEXTS,
+        .offset = AT(follow),
+        .help = "show only that of this component; may be repeated"},
+    {.name = "log-dir",
+        .letter = 'L',
+        .value = "DIRECTORY",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(log_dir),
+        .variable = "SPIN_LOG_DIR",
+        .variable_may_be_empty = true,
+        .help = "where ID_stdout.txt and ID_stderr.txt keep it (default: logs in the state\n"
+                "directory); '' keeps nothing"},
+    {.name = "truncate-logs", .kind = WEIR_OPTION_FLAG, .offset = AT(truncate_logs), .help = "empty these files first"},
+    {.name = "state-dir",
+        .value = "DIRECTORY",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(state_dir),
+        .help = "what is kept for the application (default: .spin beside its manifest);\n"
+                "'' keeps nothing"},
+    {.group = "What guests read",
+        .name = "allow-transient-write",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(allow_transient_write),
+        .help = "let guests write to the copies of their files, which end with weir"},
+    {.name = "direct-mounts",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(direct_mounts),
+        .help = "mount directories in place of copies; not for patterns and excluded files"},
+    {.name = "temp",
+        .value = "DIRECTORY",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(temp),
+        .help = "where copies of files are made"},
+    {.name = "tmp", .value = "DIRECTORY", .kind = WEIR_OPTION_TEXT, .offset = AT(temp)},
+    {.group = "Engine",
+        .name = "max-instance-memory",
+        .value = "SIZE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_memory,
+        .variable = "SPIN_MAX_INSTANCE_MEMORY",
+        .help = "how far a guest's memory may grow: bytes, or with KiB, MiB or GiB"},
+    {.name = "disable-pooling",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(disable_pooling),
+        .help = "allocate instances on demand, as SPIN_ALLOCATOR=ondemand"},
+    {.name = "no-trial-requests",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(no_trial_requests),
+        .help = "do not run components on trial requests before serving; time their\n"
+                "instances alone"},
+    {.name = "disable-cache",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(disable_cache),
+        .variable = "DISABLE_WASMTIME_CACHE",
+        .excludes = "cache",
+        .help = "keep no compiled code for the next start, and use none"},
+    {.name = "cache",
+        .value = "FILE",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(cache),
+        .variable = "WASMTIME_CACHE_FILE",
+        .help = "Wasmtime's file on where compiled code is kept"},
+    {.group = "Help",
+        .name = "help",
+        .letter = 'h',
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(help),
+        .help = "print this"},
+};
+
+#define REUSE "each request has a fresh instance here; leave it out"
+#define REGISTRY "weir reads no registry; give a spin.toml, its directory or a .wasm file"
+#define KEY_VALUE "there is no key-value store yet; leave it out"
+
+static const weir_foreign_option_t spin_options[] = {
+    {"--cache-dir", "what was fetched is kept below XDG_CACHE_HOME; set that"},
+    {"--debug-info", "leave it out; traps are logged with the names of functions that the file has"},
+    {"--experimental-wasi-otel", "there is no WASI OpenTelemetry; leave it out"},
+    {"--experimental-wasm-feature", "leave it out; what Wasmtime enables by default is there"},
+    {"--from-registry", REGISTRY},
+    {"--help-args-only", "see 'weir up --help'"},
+    {"--http1-max-buf-size", "leave it out; the head of a request may have about 30 KiB"},
+    {"--idle-instance-timeout", REUSE},
+    {"--insecure", REGISTRY},
+    {"--key-value", KEY_VALUE},
+    {"--launch-metadata-only", "it is Spin's own, for its plug-ins"},
+    {"--max-instance-concurrent-reuse-count", REUSE},
+    {"--max-instance-reuse-count", REUSE},
+    {"--precompose-component-id", "components with dependencies are composed before weir: see 'wac'"},
+    {"--precompose-only", "components with dependencies are composed before weir: see 'wac'"},
+    {"--profile", "there are no build profiles; leave it out, and write the build that you want in the manifest"},
+    {"--sqlite", "there is no SQLite yet; leave it out"},
+    {"-k", REGISTRY},
+};
+
+static const weir_command_t up_command = {
+    .name = "up",
+    .options = up_options,
+    .option_count = COUNT(up_options),
+    .foreign = spin_options,
+    .foreign_count = COUNT(spin_options),
+    .operand = take_application,
+};
+
+/* ---- All of it ----------------------------------------------------------------------------------------------------- */
 
 bool weir_up_options_parse(
-    int count, char **arguments, const char *listen_variable, weir_up_options_t *ret_options, char **ret_message)
+    int count, char **arguments, char *const *environment, weir_up_options_t *ret_options, char **ret_message)
 {
     weir_up_options_t options = {
-        .listen = listen_variable != NULL ? listen_variable : WEIR_DEFAULT_LISTEN,
+        .listen = WEIR_DEFAULT_LISTEN,
         .request_timeout_milliseconds = WEIR_DEFAULT_REQUEST_TIMEOUT_MILLISECONDS,
     };
-    *ret_message = NULL;
-    opterr = 0;
-    optind = 0; /* glibc: begin anew */
-    for (;;) {
-        int before = optind == 0 ? 1 : optind;
-        /* "-": what is no option comes as option 1, in its place; ":" tells a missing value from an unknown option. */
-        int option = getopt_long(count, arguments, "-:f:h", long_options, NULL);
-        if (option == -1) {
-            break;
-        }
-        if (option == '?') {
-            return refuse_unknown(arguments[before], optopt, ret_message);
-        }
-        if (option == ':') {
-            return refuse(ret_message, "%s needs a value; see 'weir up --help'", arguments[before]);
-        }
-        if (option == 1 ? !take_application(optarg, &options, ret_message)
-                        : !take_option(option, optarg, &options, ret_message)) {
-            return false;
-        }
+    bool parsed = weir_arguments_parse(&up_command, count, arguments, environment, &options, ret_message);
+    if (parsed && (options.tls_certificate == NULL) != (options.tls_key == NULL)) {
+        bool has_key = options.tls_key != NULL;
+        parsed = weir_arguments_refuse(ret_message, "%s was given without %s; HTTPS needs both",
+            has_key ? "--tls-key" : "--tls-cert", has_key ? "--tls-cert" : "--tls-key");
     }
-    for (int i = optind; i < count; i++) {
-        if (!take_application(arguments[i], &options, ret_message)) {
-            return false;
-        }
+    if (!parsed) {
+        weir_up_options_free(&options);
+        return false;
     }
     if (options.application == NULL) {
         options.application = ".";
     }
     *ret_options = options;
     return true;
+}
+
+void weir_up_options_free(weir_up_options_t *options)
+{
+    weir_texts_free(&options->components);
+    weir_texts_free(&options->environment);
+    weir_texts_free(&options->variables);
+    weir_texts_free(&options->follow);
+    memset(options, 0, sizeof(*options));
+}
+
+char *weir_up_options_help(void)
+{
+    return weir_arguments_help(&up_command);
 }

@@ -5,16 +5,22 @@
 #include "cli/up.h"
 
 #include "allocator/translate.h"
+#include "app/runtime_config.h"
 #include "cli/adapt.h"
 #include "cli/announcement.h"
 #include "cli/application.h"
 #include "cli/bounds.h"
+#include "cli/build.h"
 #include "cli/help.h"
 #include "cli/listing.h"
+#include "cli/logs.h"
 #include "cli/options.h"
+#include "cli/overrides.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
+#include "cli/spin_variables.h"
 #include "cli/strategy.h"
+#include "cli/tls_files.h"
 #include "cli/tune.h"
 #include "guest/message.h"
 #include "observe/log.h"
@@ -29,10 +35,13 @@
 #include <sys/resource.h>
 #include <wasmtime.h>
 
+extern char **environ;
+
 enum {
     EXIT_FINE = 0,
     EXIT_FAILED = 1,
     EXIT_INPUT = 2,
+    PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
     MAX_WAITING = 1024,            /* requests that wait for an instance */
     MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
@@ -41,8 +50,10 @@ enum {
 /* Everything that `weir up` makes, so that it can be freed wherever it ends. */
 typedef struct up {
     weir_up_options_t options;
+    weir_runtime_config_t config;
     weir_strategy_t strategy;
     char *strategy_warning;
+    char *variables_note; /* on environment variables that have no meaning here; or NULL */
     weir_application_t application;
     weir_listener_t listener;
     weir_choice_t *choice;
@@ -232,6 +243,10 @@ static int start(up_t *up, uint64_t descriptors)
         weir_log(WEIR_LOG_INFO, "the compiled code is not kept for the next start: %s", why);
     }
     weir_application_free_files(&up->application);
+    if (!weir_component_logs_start(up->application.logs)) {
+        weir_log(WEIR_LOG_WARNING, "what components write goes to no file, for no thread can be had for that: %s",
+            strerror(errno));
+    }
     weir_signals_serving(); /* until now, while it may have compiled, there was nothing to finish */
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
@@ -248,9 +263,15 @@ static int start(up_t *up, uint64_t descriptors)
 static void announce(const up_t *up)
 {
     const weir_manifest_t *manifest = &up->application.manifest;
-    weir_announce_choice(up->choice, &up->application);
+    weir_announce_choice(up->choice, &up->application, up->options.json);
     if (up->strategy_warning != NULL) {
         weir_log(WEIR_LOG_WARNING, "%s", up->strategy_warning);
+    }
+    if (up->variables_note != NULL) {
+        weir_log(WEIR_LOG_WARNING, "%s", up->variables_note);
+    }
+    for (size_t i = 0; i < up->config.warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", up->config.warnings[i]);
     }
     for (size_t i = 0; i < manifest->warning_count; i++) {
         weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);
@@ -258,7 +279,43 @@ static void announce(const up_t *up)
     for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
     }
-    weir_listing_print(manifest, up->application.routes, up->listener.url);
+    if (!up->options.json) {
+        weir_listing_print(manifest, up->application.routes, up->listener.url);
+    } else if (!weir_listing_print_json(manifest, up->application.routes, up->listener.url)) {
+        weir_log(WEIR_LOG_WARNING, "out of memory for the routes as JSON; serving all the same");
+    }
+}
+
+/* ---- The steps --------------------------------------------------------------------------------------------------- */
+
+/* What is not the application's: the environment and the files that the options name. */
+static int read_settings(up_t *up)
+{
+    weir_up_options_t *options = &up->options;
+    char *message;
+    uint32_t instances;
+    if (!weir_strategy_from_environment(options->disable_pooling, &up->strategy, &up->strategy_warning)) {
+        return fail(EXIT_INPUT, up->strategy_warning);
+    }
+    if (!weir_spin_variables_read(environ, &instances, &up->variables_note, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    options->max_concurrency = options->max_concurrency != 0 ? options->max_concurrency : instances;
+    if (options->runtime_config_file != NULL &&
+        !weir_runtime_config_load(options->runtime_config_file, &up->config, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    if (options->max_instance_memory_bytes == 0) {
+        options->max_instance_memory_bytes = up->config.max_instance_memory;
+    }
+    if (options->tls_certificate != NULL) {
+        if (weir_tls_files_check(options->tls_certificate, options->tls_key, &message)) {
+            weir_arguments_refuse(
+                &message, "--tls-cert: HTTPS is not served yet; leave it out, and have a proxy before weir end TLS");
+        }
+        return fail(EXIT_INPUT, message);
+    }
+    return EXIT_FINE;
 }
 
 static weir_store_t *open_cache(const up_t *up)
@@ -271,24 +328,49 @@ static weir_store_t *open_cache(const up_t *up)
     return cache;
 }
 
+static int load_application(up_t *up)
+{
+    weir_manifest_t manifest;
+    char *message;
+    if (!weir_manifest_load(up->options.application, &manifest, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    message = NULL;
+    if (!weir_overrides_keep(&manifest, &up->options.components, &message) ||
+        !weir_overrides_environment(&manifest, &up->options.environment)) {
+        weir_manifest_free(&manifest);
+        return fail(EXIT_INPUT, message);
+    }
+    weir_component_logs_t *logs = weir_logs_open(&up->options, &up->config, &manifest, &message);
+    if (logs == NULL) {
+        weir_manifest_free(&manifest);
+        return fail(EXIT_INPUT, message);
+    }
+    if (!weir_application_from_manifest(&manifest, open_cache(up), &up->application, &message)) {
+        weir_component_logs_free(logs);
+        return fail(EXIT_INPUT, message);
+    }
+    up->application.logs = logs;
+    up->application.max_memory_bytes = up->options.max_instance_memory_bytes;
+    return weir_application_fits(&up->application, &message) ? EXIT_FINE : fail(EXIT_INPUT, message);
+}
+
 static int run(up_t *up)
 {
     char *message;
-    if (!weir_strategy_from_environment(up->options.disable_pooling, &up->strategy, &message)) {
-        return fail(EXIT_INPUT, message);
+    int status = read_settings(up);
+    if (status != EXIT_FINE) {
+        return status;
     }
-    up->strategy_warning = message;
     if (weir_trial_server_start(&up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
-    if (!weir_application_load_cached(up->options.application, open_cache(up), &up->application, &message)) {
-        return fail(EXIT_INPUT, message);
+    status = load_application(up);
+    if (status != EXIT_FINE) {
+        return status;
     }
-    up->application.max_memory_bytes = up->options.max_instance_memory_bytes;
-    if (!weir_application_fits(&up->application, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
-    if (!weir_listener_open(up->options.listen, &up->listener, &message)) {
+    if (!weir_listener_search(
+            up->options.listen, up->options.find_free_port ? PORTS_TO_TRY : 1, &up->listener, &message)) {
         return fail(EXIT_INPUT, message);
     }
     uint64_t descriptors = raise_descriptors();
@@ -300,7 +382,7 @@ static int run(up_t *up)
             descriptors, fewest);
         return EXIT_FAILED;
     }
-    int status = prepare_engine(up);
+    status = prepare_engine(up);
     if (status != EXIT_FINE) {
         return status;
     }
@@ -320,35 +402,41 @@ static int run(up_t *up)
     return EXIT_FINE;
 }
 
-int weir_up_main(int argc, char **argv)
+static int prepare_and_run(up_t *up)
 {
-    up_t up = {.listener = {.descriptor = -1}};
-    char *message;
-    if (!weir_up_options_parse(argc, argv, getenv("SPIN_HTTP_LISTEN_ADDR"), &up.options, &message)) {
-        return fail(EXIT_INPUT, message);
+    if (up->options.help) {
+        return weir_help_up();
     }
-    const char *memory = getenv("SPIN_MAX_INSTANCE_MEMORY");
-    if (memory != NULL && up.options.max_instance_memory_bytes == 0 &&
-        !weir_instance_memory_parse(memory, &up.options.max_instance_memory_bytes)) {
-        weir_log(WEIR_LOG_ERROR, "SPIN_MAX_INSTANCE_MEMORY is '%s'; give a number of bytes from 65536 to 4294967296",
-            memory);
-        return EXIT_INPUT;
-    }
-    if (up.options.help) {
-        return weir_help_print(weir_up_help);
+    if (up->options.build) { /* before signals are taken: a command has them as weir was given them */
+        int status = weir_build_application(up->options.application, &up->options.components, true);
+        if (status != EXIT_FINE) {
+            return status;
+        }
     }
     if (!weir_signals_init()) {
         weir_log(WEIR_LOG_ERROR, "cannot prepare for signals: %s", strerror(errno));
         return EXIT_FAILED;
     }
-    weir_log_show_guests(!up.options.quiet);
-    int status = run(&up);
+    return run(up);
+}
+
+int weir_up_main(int argc, char **argv)
+{
+    up_t up = {.listener = {.descriptor = -1}};
+    char *message;
+    if (!weir_up_options_parse(argc, argv, environ, &up.options, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
+    int status = prepare_and_run(&up);
     weir_listener_close(&up.listener);
     weir_application_free(&up.application);
     weir_engines_free(&up.engines);
     weir_adapt_free(up.adapt);
     weir_trial_server_stop(up.trial_server);
     weir_choice_free(up.choice);
+    weir_runtime_config_free(&up.config);
+    weir_up_options_free(&up.options);
     free(up.strategy_warning);
+    free(up.variables_note);
     return status;
 }

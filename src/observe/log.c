@@ -29,7 +29,6 @@ enum {
 };
 
 static atomic_int highest_level = WEIR_LOG_INFO;
-static atomic_bool guests_are_shown = true;
 static atomic_uint lost_lines; /* since the last line that went out */
 /* Somebody waited in vain, and there has been no room since: nobody waits now. */
 static atomic_bool stalled;
@@ -256,15 +255,8 @@ void weir_log(weir_log_level_t level, const char *format, ...)
     errno = saved_errno;
 }
 
-void weir_log_show_guests(bool show)
-{
-    atomic_store(&guests_are_shown, show);
-}
-
 void weir_log_guest(const char *component, const char *stream, const char *bytes, size_t size)
 {
-    if (!atomic_load(&guests_are_shown))
-        return;
     int saved_errno = errno;
     pthread_once(&init_once, init);
     int64_t deadline = give_up_at();

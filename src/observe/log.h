@@ -34,7 +34,4 @@ __attribute__((format(printf, 2, 3))) void weir_log(weir_log_level_t level, cons
  */
 void weir_log_guest(const char *component, const char *stream, const char *bytes, size_t size);
 
-/* Whether weir_log_guest writes anything (the default). Before the second thread starts. */
-void weir_log_show_guests(bool show);
-
 #endif

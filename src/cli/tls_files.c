@@ -1,0 +1,91 @@
+/*
+ * tls_files.c: looks for what PEM begins and ends with; what is between is OpenSSL's or GnuTLS's to judge.
+ */
+#include "cli/tls_files.h"
+
+#include "cli/arguments.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum { BYTES_MAX = 1024 * 1024 };
+
+/* Read a file of at most 1 MiB as a string, or NULL with errno set. */
+static char *read_file(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file < 0) {
+        return NULL;
+    }
+    char *text = malloc(BYTES_MAX + 1);
+    size_t size = 0;
+    ssize_t count = 1;
+    while (text != NULL && count != 0 && size < BYTES_MAX) {
+        count = read(file, text + size, BYTES_MAX - size);
+        if (count < 0 && errno != EINTR) {
+            free(text);
+            text = NULL;
+        }
+        size += count > 0 ? (size_t)count : 0;
+    }
+    int error = errno;
+    close(file);
+    errno = error;
+    if (text != NULL) {
+        text[size] = '\0';
+    }
+    return text;
+}
+
+/* Whether there is a whole block with this label, on lines of its own. */
+static bool has_block(const char *text, const char *begin, const char *end)
+{
+    const char *found = strstr(text, begin);
+    return found != NULL && (found == text || found[-1] == '\n') && strstr(found, end) != NULL;
+}
+
+static bool check_certificate(const char *path, const char *text, char **ret_message)
+{
+    return has_block(text, "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----") ||
+           weir_arguments_refuse(ret_message,
+               "--tls-cert: no certificate in PEM is in %s; it begins with -----BEGIN CERTIFICATE-----", path);
+}
+
+static bool check_key(const char *path, const char *text, char **ret_message)
+{
+    if (has_block(text, "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----") ||
+        has_block(text, "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----") ||
+        has_block(text, "-----BEGIN EC PRIVATE KEY-----", "-----END EC PRIVATE KEY-----")) {
+        return true;
+    }
+    return strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL
+               ? weir_arguments_refuse(ret_message,
+                     "--tls-key: the key in %s is encrypted; decrypt it with 'openssl pkcs8 -in %s'", path, path)
+               : weir_arguments_refuse(ret_message,
+                     "--tls-key: no private key in PEM is in %s; it begins with -----BEGIN PRIVATE KEY-----", path);
+}
+
+bool weir_tls_files_check(const char *certificate, const char *key, char **ret_message)
+{
+    const struct {
+        const char *option;
+        const char *path;
+        bool (*check)(const char *path, const char *text, char **ret_message);
+    } files[] = {{"--tls-cert", certificate, check_certificate}, {"--tls-key", key, check_key}};
+    for (size_t i = 0; i < 2; i++) {
+        char *text = read_file(files[i].path);
+        bool fine = text != NULL ? files[i].check(files[i].path, text, ret_message)
+                                 : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", files[i].option,
+                                       files[i].path, strerror(errno));
+        free(text);
+        if (!fine) {
+            return false;
+        }
+    }
+    return true;
+}
