@@ -1,9 +1,12 @@
 /*
  * main.c: the program: which command was given.
  */
+#include "app/near.h"
 #include "cli/bench.h"
+#include "cli/build.h"
 #include "cli/doctor.h"
 #include "cli/help.h"
+#include "cli/new.h"
 #include "cli/up.h"
 #include "observe/log.h"
 #include "weir/allocator.h"
@@ -40,31 +43,73 @@ static bool has_stack(void)
     return false;
 }
 
-int main(int argc, char **argv)
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    bool needs_stack;
+} commands[] = {
+    {"up", weir_up_main, true},
+    {"new", weir_new_main, false},
+    {"build", weir_build_main, true}, /* with --up it becomes that */
+    {"doctor", weir_doctor_main, true},
+    {"bench", weir_bench_main, false},
+};
+
+static const struct command *find_command(const char *name)
 {
-    const char *command = argc > 1 ? argv[1] : "";
-    weir_language_set(NULL);
-    if (strcmp(command, "up") == 0) {
-        return has_stack() ? weir_up_main(argc - 1, argv + 1) : 1;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return &commands[i];
+        }
     }
-    if (strcmp(command, "doctor") == 0) {
-        return has_stack() ? weir_doctor_main(argc - 1, argv + 1) : 1;
+    return NULL;
+}
+
+/* There is no such command: say which one may be meant. */
+static int refuse_command(const char *name)
+{
+    weir_near_t near = weir_near_start(name);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        weir_near_offer(&near, commands[i].name);
     }
-    if (strcmp(command, "bench") == 0) {
-        return weir_bench_main(argc - 1, argv + 1);
-    }
-    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0) {
-        return weir_help_print(weir_help);
-    }
-    if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
-        return weir_help_print("weir " WEIR_VERSION "\n");
-    }
-    if (command[0] == '\0') {
+    if (name[0] == '\0') {
         weir_log(WEIR_LOG_ERROR,
             "no command was given; 'weir up' serves the application in this directory, 'weir --help' says more");
+    } else if (near.best != NULL) {
+        weir_log(WEIR_LOG_ERROR, "there is no command '%s'; did you mean 'weir %s'?", name, near.best);
     } else {
-        weir_log(
-            WEIR_LOG_ERROR, "there is no command '%s'; there are up, doctor and bench, and 'weir --help'", command);
+        weir_log(WEIR_LOG_ERROR,
+            "there is no command '%s'; there are up, new, build, doctor, bench and help, and 'weir --help'", name);
     }
     return 2;
+}
+
+static int help(const char *name)
+{
+    const struct command *command = name == NULL ? NULL : find_command(name);
+    if (command != NULL) {
+        char *arguments[] = {(char *)(uintptr_t)command->name, (char *)(uintptr_t)"--help", NULL};
+        return command->run(2, arguments);
+    }
+    return name == NULL || strcmp(name, "help") == 0 ? weir_help_print(weir_help) : refuse_command(name);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    weir_language_set(NULL);
+    const struct command *command = find_command(name);
+    if (command != NULL) {
+        return !command->needs_stack || has_stack() ? command->run(argc - 1, argv + 1) : 1;
+    }
+    if (strcmp(name, "help") == 0) {
+        return help(argc > 2 ? argv[2] : NULL);
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        return weir_help_print(weir_help);
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        return weir_help_print("weir " WEIR_VERSION "\n");
+    }
+    return refuse_command(name);
 }
