@@ -78,3 +78,11 @@ function(weir_add_wagi name directory)
     weir_compile_guest(${name} objects ${ARGN})
     weir_link_guest(${name} ${directory} "${objects}")
 endfunction()
+
+# weir_add_command(NAME DIRECTORY SOURCE...): the same program as a component, which exports wasi:cli/run, as
+# DIRECTORY/NAME.wasm. Target: guest_NAME.
+function(weir_add_command name directory)
+    weir_compile_guest(${name} objects ${ARGN})
+    weir_link_guest(${name} ${directory} "${objects}" -fuse-ld=${WEIR_GUEST_TOOLS}/bin/wasm-component-ld
+        -Wl,--wasm-ld-path=${WEIR_WASM_LD} -Wl,--validate-component=true)
+endfunction()
