@@ -11,6 +11,8 @@ enum { DEPTH_MAX = 128 }; /* the TOML parser stops at 80 */
 
 typedef struct reader {
     char *at;
+    char *line_start;
+    uint32_t line;
     weir_json_result_t result; /* of the first failure */
 } reader_t;
 
@@ -28,7 +30,14 @@ static bool out_of_memory(reader_t *reader)
 
 static void skip_space(reader_t *reader)
 {
-    reader->at += strspn(reader->at, " \t\r\n");
+    for (;; reader->at++) {
+        if (*reader->at == '\n') {
+            reader->line++;
+            reader->line_start = reader->at + 1;
+        } else if (*reader->at != ' ' && *reader->at != '\t' && *reader->at != '\r') {
+            break;
+        }
+    }
 }
 
 /* Take a character that must come next. */
@@ -324,8 +333,9 @@ static bool read_whole(reader_t *reader, weir_json_t *json)
 
 weir_json_result_t weir_json_read(char *text, weir_json_t *ret_json)
 {
-    reader_t reader = {.result = WEIR_JSON_OK};
+    reader_t reader = {.line = 1, .result = WEIR_JSON_OK};
     reader.at = text;
+    reader.line_start = text;
     weir_json_t json = {.positions = NULL};
     if (!read_whole(&reader, &json)) {
         weir_json_free(&json);
@@ -335,6 +345,25 @@ weir_json_result_t weir_json_read(char *text, weir_json_t *ret_json)
         qsort(json.positions, json.position_count, sizeof *json.positions, by_pointer);
     *ret_json = json;
     return WEIR_JSON_OK;
+}
+
+weir_json_result_t weir_json_read_document(char *text, weir_toml_t *ret_value, weir_place_t *ret_place)
+{
+    reader_t reader = {.line = 1, .result = WEIR_JSON_OK};
+    reader.at = text;
+    reader.line_start = text;
+    weir_toml_t value = {.key = NULL};
+    if (read_value(&reader, 0, &value)) {
+        skip_space(&reader);
+        if (*reader.at == '\0') {
+            *ret_value = value;
+            return WEIR_JSON_OK;
+        }
+        malformed(&reader);
+    }
+    weir_json_free_children(&value);
+    *ret_place = (weir_place_t){reader.line, (uint32_t)(reader.at - reader.line_start) + 1};
+    return reader.result;
 }
 
 const weir_json_position_t *weir_json_find(const weir_json_t *json, const char *pointer, size_t pointer_size)

@@ -1,5 +1,5 @@
 /*
- * toml_json.h: reads the JSON into which the bridge turns TOML. Private to toml.c.
+ * toml_json.h: reads the JSON into which the bridge turns TOML, and that of people. Private to this room.
  *
  * It is not jansson that reads it: version 2.14's lexer ignores that its buffer could not grow and then reads and
  * writes beyond it, and this text is read where memory may be limited on purpose. Strings stay in the text, unescaped
@@ -35,6 +35,13 @@ typedef enum weir_json_result {
  * freed with weir_json_free; any other result leaves it untouched.
  */
 weir_json_result_t weir_json_read(char *text, weir_json_t *ret_json);
+
+/*
+ * Read any JSON value from a terminated text, which is changed and must outlive the value. On WEIR_JSON_OK fills
+ * `*ret_value`, whose children are to be freed with weir_json_free_children; any other result leaves it untouched.
+ * WEIR_JSON_MALFORMED stores where in `*ret_place`.
+ */
+weir_json_result_t weir_json_read_document(char *text, weir_toml_t *ret_value, weir_place_t *ret_place);
 
 /* The position of a pointer, or NULL. */
 const weir_json_position_t *weir_json_find(const weir_json_t *json, const char *pointer, size_t pointer_size);
