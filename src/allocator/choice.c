@@ -142,6 +142,67 @@ static bool decide(const making_t *making)
 
 /* ---- Remembering ------------------------------------------------------------------------------------------------- */
 
+/* A quarter more, and one at the least: less of a difference is not worth another decision. */
+static uint32_t quarter_more(uint32_t slots)
+{
+    return slots > UINT32_MAX / 2 ? slots : slots + (slots < 4 ? 1 : slots / 4);
+}
+
+static bool is_concurrency_stated(const weir_choose_options_t *options)
+{
+    bool stated = options->needs.concurrency != 0;
+    for (size_t i = 0; i < options->guest_count; i++) {
+        stated = stated || options->guests[i].concurrency != 0;
+    }
+    return stated;
+}
+
+/* Whether there is clearly more now, by these facts, than when this was decided: for more instances than were thought
+ * of, or for a rung that arithmetic ruled out. */
+static bool is_outgrown(const making_t *making, const weir_facts_t *facts, const weir_decided_t *decided)
+{
+    weir_needs_t needs = decided->needs;
+    weir_budgets_t budgets;
+    if (!is_concurrency_stated(making->options)) {
+        needs.concurrency = 0;
+        weir_needs_complete(facts, &needs, &needs);
+        if (needs.concurrency >= quarter_more(decided->needs.concurrency)) {
+            return true;
+        }
+    }
+    weir_budgets_make(facts, &decided->needs, making->options->strategy == WEIR_STRATEGY_POOLING, &budgets);
+    for (size_t i = 0; i < decided->count; i++) {
+        const weir_verdict_t *verdict = &decided->ladder[i].verdict;
+        weir_rung_t rung = decided->ladder[i].rung;
+        uint64_t asked;
+        const char *what;
+        rung.slots = quarter_more(rung.slots);
+        if (verdict->outcome == WEIR_OUTCOME_NOT_TRIED && verdict->limit != WEIR_LIMIT_NONE &&
+            weir_rung_overdraws(&rung, &decided->needs, weir_facts_page_size(facts), &budgets, &asked, &what) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was decided while others had the memory must not last longer than that. */
+static bool there_is_more_now(const making_t *making)
+{
+    const weir_decision_t *decision = &making->choice->decision;
+    weir_facts_t facts = making->choice->facts;
+    if (decision->apart_count == 0) {
+        return is_outgrown(making, &facts, &decision->pool);
+    }
+    keep_room_apart(&facts, &decision->rest.needs);
+    if (is_outgrown(making, &facts, &decision->pool)) {
+        return true;
+    }
+    const weir_rung_t *pool = &decision->pool.ladder[decision->pool.index].rung;
+    facts = making->choice->facts;
+    take_from_facts(&facts, pool, &decision->pool.needs, pool->slots);
+    return is_outgrown(making, &facts, &decision->rest);
+}
+
 /* See whether a rung that was decided on before still works. */
 static bool prove_again(const making_t *making, weir_decided_t *decided)
 {
@@ -173,6 +234,10 @@ static bool remember(const making_t *making)
     size_t size = 0;
     if (choice->memory_directory == NULL ||
         !weir_memory_load(choice->memory_directory, choice->memory_key, &choice->decision, &code, &size)) {
+        return false;
+    }
+    if (there_is_more_now(making)) {
+        free(code);
         return false;
     }
     weir_decided_t *pool = &choice->decision.pool;

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* cmocka.h wants the others before it. */
 /* clang-format off */
@@ -307,6 +309,7 @@ static void deciding_ends_when_enough_time_is_spent(void **state)
 /* ---- What is said ------------------------------------------------------------------------------------------------ */
 
 static const weir_facts_t *table_facts; /* what the machine of tables is */
+static const char *machine_root = "/nonexistent";
 
 static bool table_processors(uint64_t *ret_value)
 {
@@ -339,7 +342,7 @@ static weir_choice_t *choose_for(const weir_facts_t *facts, const weir_choose_op
     weir_status_t expected, unsigned *ret_trials)
 {
     const weir_machine_t machine = {
-        .root = "/nonexistent",
+        .root = machine_root,
         .processors = table_processors,
         .page_size = table_page_size,
         .resource_limit = table_limit,
@@ -554,6 +557,55 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
     weir_choice_free(third);
     weir_choice_free(first);
     assert_int_equal(temporary_remove(directory), 0);
+}
+
+/* Available memory is no part of the key. */
+static void what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not(void **state)
+{
+    static const struct {
+        const char *available; /* KiB */
+        bool remembered;
+        uint32_t slots_least;
+    } starts[] = {
+        {"  300000", false, 8},
+        {"  300000", true, 8},
+        {"  310000", true, 8}, /* not worth a decision */
+        {"20000000", false, 1000},
+        {"20000000", true, 1000},
+        {"21000000", true, 1000},
+    };
+    char directory[] = "/tmp/weir-choice-XXXXXX";
+    char root[] = "/tmp/weir-choice-XXXXXX";
+    char path[64];
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    assert_non_null(mkdtemp(root));
+    snprintf(path, sizeof path, "%s/proc", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/proc/meminfo", root);
+    weir_choose_options_init(&options);
+    options.cache_directory = directory;
+    machine_root = root;
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fprintf(file, "MemTotal:       24000000 kB\nMemAvailable:   %s kB\n", starts[i].available);
+        assert_int_equal(fclose(file), 0);
+        weir_choice_t *choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+        if (weir_choice_is_remembered(choice) != starts[i].remembered ||
+            weir_choice_rung(choice)->slots < starts[i].slots_least) {
+            fail_msg("start %zu: %s", i, weir_choice_summary(choice));
+        }
+        weir_choice_free(choice);
+    }
+    machine_root = "/nonexistent";
+    assert_int_equal(temporary_remove(directory), 0);
+    assert_int_equal(unlink(path), 0);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(root), 0);
 }
 
 static unsigned count_lines(const char *text)
@@ -866,6 +918,7 @@ int main(void)
         cmocka_unit_test(where_there_is_no_room_for_two_engines_all_guests_share_one),
         cmocka_unit_test(code_is_shared_by_those_alone_that_need_the_same),
         cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
+        cmocka_unit_test(what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not),
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
         cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
         cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
