@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* Whether this process has a second thread. False when that cannot be found out. */
+/* Whether this process has a second thread, as far as that can be found out: without /proc, one that the C library
+ * made. */
 bool weir_process_has_threads(void);
 
 #endif

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,10 +228,43 @@ static void what_takes_longer_costs_more_and_what_fails_costs_nothing(void **sta
     assert_true(timed[2].microseconds == 0);
 }
 
+/* In a process that sees no /proc: 0 when a thread was noticed, 1 when not, 2 when /proc cannot be hidden. */
+static int look_for_threads_without_proc(void)
+{
+    weir_trial_server_t *server = NULL;
+    idler_t idler;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", "/proc", "tmpfs", 0, NULL) != 0) {
+        return 2;
+    }
+    if (pipe(idler.pipe) != 0 || pthread_create(&idler.thread, NULL, wait_for_end, &idler.pipe[0]) != 0) {
+        return 1;
+    }
+    return weir_trial_server_start(&server) == WEIR_ERROR_THREADS ? 0 : 1;
+}
+
+static void threads_are_noticed_where_there_is_no_proc(void **state)
+{
+    int status = 0;
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(look_for_threads_without_proc());
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_with_threads_needs_a_server),
+        cmocka_unit_test(threads_are_noticed_where_there_is_no_proc),
         cmocka_unit_test(lower_choices_lead_down_to_two_slots_for_each_processor),
         cmocka_unit_test(a_server_that_is_gone_is_a_verdict_and_no_hang),
         cmocka_unit_test(what_is_meant_for_the_parent_does_not_end_the_server),
