@@ -295,6 +295,7 @@ const char *weir_phrase_untried(const weir_verdict_t *verdict)
         WEIR_TRANSLATABLE("native code works"),
         WEIR_TRANSLATABLE("a pool works"),
         WEIR_TRANSLATABLE("the time for deciding is used up, and something works"),
+        WEIR_TRANSLATABLE("the time for deciding is used up"),
     };
     static const char prefix[] = "not tried: ";
     const char *message = verdict->message;

@@ -232,13 +232,11 @@ static void the_best_that_works_is_taken_and_no_trial_is_wasted(void **state)
     }
 }
 
-static void every_step_says_why_it_was_not_tried(void **state)
+static void assert_steps_say_why(const rule_t *rules, double trial_takes)
 {
-    const rule_t rules[] = {{0, 0, 0, 0, PASS, 10, 0}};
     weir_facts_t facts = generous();
-    world_t world = {.rules = rules, .trial_takes = 20};
+    world_t world = {.rules = rules, .trial_takes = trial_takes};
     weir_ladder_t ladder;
-    (void)state;
     decide(&facts, WEIR_STRATEGY_AUTO, &world, &ladder);
     for (size_t i = 0; i < ladder.count; i++) {
         const weir_verdict_t *verdict = &ladder.steps[i].result.verdict;
@@ -253,6 +251,16 @@ static void every_step_says_why_it_was_not_tried(void **state)
             assert_true(weir_language_set("en"));
         }
     }
+}
+
+static void every_step_says_why_it_was_not_tried(void **state)
+{
+    const rule_t works[] = {{0, 0, 0, 0, PASS, 10, 0}};
+    const rule_t hangs[] = {{0, 0, 0, 0, WEIR_OUTCOME_DEADLINE, 0, WEIR_LIMIT_UNKNOWN}};
+    (void)state;
+    assert_steps_say_why(works, 20);
+    assert_steps_say_why(works, 2000);
+    assert_steps_say_why(hangs, 6000);
 }
 
 static void one_disturbed_trial_does_not_cost_the_preferred_rung_its_place(void **state)
