@@ -98,6 +98,21 @@ typedef struct weir_position {
  */
 bool weir_toml_to_json(weir_bytes_t text, char **ret_json, char **ret_message, weir_position_t *ret_position);
 
+/* ---- Fetching -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Fetch what an https or http URL names, following at most 5 redirects, and none from https to http. Certificates must
+ * lead to one of Mozilla's roots, which are compiled in, or to one of those in the PEM file that the environment's
+ * SSL_CERT_FILE names instead. Proxies are not used. To connect may take 30 seconds, the first byte 60, a pause 30, and
+ * all of it 10 minutes.
+ *
+ * On success, which is status 200 and at most `max_bytes`, returns true and stores the bytes, to be freed with
+ * wasm_byte_vec_delete. On failure returns false, leaves `*ret_bytes` untouched and stores in `*ret_message` a one-line
+ * reason that does not repeat the URL, to be freed with weir_bridge_text_free. Blocks. Any thread, and the process has
+ * no more threads after it than before.
+ */
+bool weir_fetch(const char *url, size_t max_bytes, wasm_byte_vec_t *ret_bytes, char **ret_message);
+
 /* ---- Guest code ------------------------------------------------------------------------------------------------ */
 
 typedef enum weir_guest_kind {

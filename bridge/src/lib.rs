@@ -10,8 +10,10 @@
 pub use wasmtime_c_api::*;
 
 mod call;
+mod client;
 mod document;
 mod engine;
+mod fetch;
 mod ffi;
 mod inspect;
 mod output;

@@ -1,0 +1,275 @@
+//! An HTTP/1.1 client: it resolves a name, leaves out the addresses that may not be reached, connects to one of those
+//! that are left, and keeps connections for the next request. Proxies that the environment names are not used: a
+//! request goes where its URL says, or nowhere.
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response, Uri};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// What a connection holds of a response at most: its head, and what has come of the body and was not taken.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// More headers than these are an error.
+const HEADERS_MAX: usize = 256;
+/// Connections that are kept at most, and for how long.
+const IDLE_MAX: usize = 64;
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// How long each step may take.
+#[derive(Clone, Copy)]
+pub struct TimeLimits {
+    pub connect: Duration, // looking the name up, TCP and TLS together
+    pub first_byte: Duration,
+    pub between_bytes: Duration,
+}
+
+/// Whether this address may be connected to.
+pub type AddressCheck = dyn Fn(&SocketAddr) -> bool + Send + Sync;
+
+/// Where a connection leads.
+#[derive(Clone, PartialEq)]
+pub struct Origin {
+    pub tls: bool,
+    pub host: String, // an IPv6 address has no brackets here
+    pub port: u16,
+}
+
+impl Origin {
+    pub fn of(uri: &Uri) -> Result<Origin, Error> {
+        let tls = uri.scheme_str() == Some("https");
+        let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
+        let host = authority.host();
+        if host.is_empty() || authority.as_str().contains('@') {
+            return Err(Error::HttpRequestUriInvalid);
+        }
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        // Text after the last ":" that is no port is an error, not the scheme's own port.
+        let port = match authority.as_str().strip_prefix(host).unwrap_or_default() {
+            "" | ":" => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            _ => authority.port_u16().ok_or(Error::HttpRequestUriInvalid)?,
+        };
+        Ok(Origin { tls, host: bare.unwrap_or(host).to_string(), port })
+    }
+}
+
+struct Idle {
+    origin: Origin,
+    since: Instant,
+    sender: SendRequest<WasiBody>,
+}
+
+/// A client and the connections that it keeps; they are closed when it is dropped.
+#[derive(Default)]
+pub struct Client(Arc<Mutex<Vec<Idle>>>);
+
+impl Client {
+    /// Send a request, whose URI is absolute, and wait for the response's head. In a Tokio runtime.
+    pub async fn send(
+        &self,
+        mut request: Request<WasiBody>,
+        limits: TimeLimits,
+        check: &AddressCheck,
+    ) -> Result<Response<IncomingBody>, Error> {
+        let origin = Origin::of(request.uri())?;
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        // What stands behind an authority is "" or begins with "/" or "?".
+        let target = if path.starts_with('/') { path.to_string() } else { format!("/{path}") };
+        *request.uri_mut() = Uri::try_from(target).map_err(|_| Error::HttpRequestUriInvalid)?;
+        loop {
+            let kept = self.take(&origin);
+            let is_kept = kept.is_some();
+            let mut sender = match kept {
+                Some(sender) => sender,
+                None => connect(&origin, limits.connect, check).await?,
+            };
+            match timeout(limits.first_byte, sender.try_send_request(request)).await {
+                Err(_) => return Err(Error::ConnectionReadTimeout),
+                Ok(Ok(response)) => {
+                    self.keep_when_ready(origin, sender);
+                    return Ok(response.map(|incoming| IncomingBody::new(incoming, limits.between_bytes)));
+                }
+                // The server had closed a connection that was kept: nothing of the request has been sent.
+                Ok(Err(mut failure)) => match failure.take_message() {
+                    Some(unsent) if is_kept => request = unsent,
+                    _ => return Err(failure.into_error().into()),
+                },
+            }
+        }
+    }
+
+    fn take(&self, origin: &Origin) -> Option<SendRequest<WasiBody>> {
+        let mut idle = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < IDLE_TIME);
+        let index = idle.iter().rposition(|idle| idle.origin == *origin)?;
+        Some(idle.remove(index).sender)
+    }
+
+    fn keep_when_ready(&self, origin: Origin, mut sender: SendRequest<WasiBody>) {
+        let idle: Weak<Mutex<Vec<Idle>>> = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            // When the response has been read to its end. It fails when it will not be.
+            if sender.ready().await.is_err() {
+                return;
+            }
+            if let Some(idle) = idle.upgrade() {
+                let mut idle = idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                if idle.len() >= IDLE_MAX {
+                    idle.remove(0);
+                }
+                idle.push(Idle { origin, since: Instant::now(), sender });
+            }
+        });
+    }
+}
+
+async fn resolve(origin: &Origin, check: &AddressCheck) -> Result<Vec<SocketAddr>, Error> {
+    let unknown = || Error::DnsError { rcode: Some("address not available".to_string()), info_code: Some(0) };
+    let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await.map_err(|_| unknown())?;
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    if addresses.is_empty() {
+        return Err(unknown());
+    }
+    addresses.retain(|address| check(address));
+    if addresses.is_empty() { Err(Error::DestinationIpProhibited) } else { Ok(addresses) }
+}
+
+async fn connect(origin: &Origin, limit: Duration, check: &AddressCheck) -> Result<SendRequest<WasiBody>, Error> {
+    let until = Instant::now() + limit;
+    let in_time = |_| Error::ConnectionTimeout;
+    let addresses = timeout_at(until, resolve(origin, check)).await.map_err(|_| Error::DnsTimeout)??;
+    let stream = timeout_at(until, TcpStream::connect(&*addresses)).await.map_err(in_time)?.map_err(Error::Connect)?;
+    let _ = stream.set_nodelay(true); // only faster
+    if !origin.tls {
+        return start(stream).await;
+    }
+    let name = ServerName::try_from(origin.host.clone()).map_err(Error::from)?;
+    let connector = TlsConnector::from(tls_settings().map_err(|why| Error::InternalError(Some(why)))?);
+    let stream = timeout_at(until, connector.connect(name, stream)).await.map_err(in_time)?.map_err(Error::Tls)?;
+    start(stream).await
+}
+
+async fn start<T>(stream: T) -> Result<SendRequest<WasiBody>, Error>
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(BUFFER_BYTES).max_headers(HEADERS_MAX);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    // What goes wrong with it comes back with the request, or with the response's body.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+/// Certificates are trusted that lead to one of Mozilla's roots, which are compiled in, or to one in the file that
+/// SSL_CERT_FILE names instead, as for OpenSSL, curl and Go.
+fn tls_settings() -> Result<Arc<ClientConfig>, String> {
+    static SETTINGS: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
+    let make = || {
+        let mut roots = RootCertStore::empty();
+        match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            Some(path) => {
+                let why = |why: String| format!("SSL_CERT_FILE: {}: {why}", path.to_string_lossy());
+                for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| why(error.to_string()))? {
+                    let certificate = certificate.map_err(|error| why(error.to_string()))?;
+                    let _ = roots.add(certificate); // one that rustls cannot use vouches for nobody
+                }
+                if roots.is_empty() {
+                    return Err(why("no certificate of an authority is in it".to_string()));
+                }
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut config =
+            versions.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    };
+    SETTINGS.get_or_init(make).clone()
+}
+
+/// A response's body; it breaks off when nothing comes for too long.
+pub struct IncomingBody {
+    incoming: Option<Incoming>,
+    limit: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl IncomingBody {
+    fn new(incoming: Incoming, limit: Duration) -> IncomingBody {
+        IncomingBody { incoming: Some(incoming), limit, waiting: None }
+    }
+}
+
+impl Body for IncomingBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) {
+            self.waiting = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+        }
+        let limit = self.limit;
+        ready!(self.waiting.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context));
+        self.incoming = None; // which closes the connection
+        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+/// An error as a person can use it: what a guest is told is only a kind.
+pub fn explain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source: Option<&(dyn std::error::Error + 'static)> = match error {
+        Error::Hyper(error) => std::error::Error::source(error),
+        _ => None,
+    };
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    match error {
+        Error::InternalError(Some(why)) => why.clone(),
+        Error::DnsError { .. } => "the host's name could not be resolved".to_string(),
+        Error::DestinationIpProhibited => "every address of the host is in a network that is blocked".to_string(),
+        _ => text,
+    }
+}
+
+/// A body with nothing in it.
+pub fn no_body() -> WasiBody {
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
