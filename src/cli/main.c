@@ -11,11 +11,34 @@
 #include "observe/log.h"
 #include "weir/allocator.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+/*
+ * Who starts a program may have closed its standard descriptors. The next file that is opened gets such a number, and
+ * with it what is meant for people, or loses it to a child's dup2(2): so they are taken, by what fails as they would.
+ */
+static void take_standard_descriptors(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0) {
+            continue;
+        }
+        int opened = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        if (opened < 0) {
+            opened = open("/", O_PATH); /* where there is no /dev */
+        }
+        /* It is the lowest that is free, which is this one. */
+        if (opened >= 0 && opened != descriptor) {
+            close(opened);
+        }
+    }
+}
 
 /* A trial compiles on the main thread's stack, and overflows one of 128 KiB. It grows up to the limit as it is then. */
 static const rlim_t stack_least = 256 * 1024;
@@ -96,6 +119,7 @@ static int help(const char *name)
 
 int main(int argc, char **argv)
 {
+    take_standard_descriptors();
     const char *name = argc > 1 ? argv[1] : "";
     weir_language_set(NULL);
     const struct command *command = find_command(name);

@@ -1,9 +1,13 @@
 """weir up: what it prints, how it is told what to serve and where, and how it ends."""
 
+import contextlib
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +22,33 @@ def test_hello_answers_from_both_kinds_of_guest(weir_checked, hello, serve):
         response = server.get(target)
         assert response.status == 200, f"{target}: {response}"
         assert response.text == hello_body(target)
+
+
+def open_files(process):
+    """What its descriptors are, in order; those that are closed meanwhile are left out."""
+    names = []
+    directory = Path(f"/proc/{process.pid}/fd")
+    for number in sorted(int(entry.name) for entry in directory.iterdir()):
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.readlink(directory / str(number)))
+    return names
+
+
+def test_standard_descriptors_that_are_closed_are_not_given_to_other_files(weir_checked, hello):
+    report = weir_checked.wrapped("sh", "-c", 'exec "$@" >&-', "sh").run("doctor", "--json")
+    assert report.status == 1 and "cannot write" in report.stderr, report
+    options = ["up", "-f", str(hello), "--listen", "127.0.0.1:0"]
+    program = weir_checked.wrapped("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    with subprocess.Popen(program.command(*options), env=program.full_environment()) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while "anon_inode:[eventpoll]" not in open_files(process):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+            assert open_files(process)[:3] == ["/dev/null"] * 3
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0
 
 
 def test_hello_counts_the_bytes_of_a_body(weir, hello, serve):
