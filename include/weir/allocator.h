@@ -382,7 +382,8 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
  * The next lower choice for a program that runs already, to be freed with weir_choice_free: a pool that keeps nothing
  * resident in unused slots, then one with half the slots, and so on down to two for each processor. The code that was
  * compiled for `choice` is good for it. It is proved through the server, as the machine is now; one that does not work
- * is passed over. WEIR_ERROR_UNAVAILABLE: there is nothing lower. Blocks for a trial; any thread.
+ * is passed over. WEIR_ERROR_UNAVAILABLE: there is nothing lower, or a trial could not be made or did not end in time.
+ * Blocks for a few trials; any thread.
  */
 weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower);
 

@@ -45,8 +45,8 @@ static bool lower_rung(const weir_choice_t *choice, weir_rung_t *rung)
     return true;
 }
 
-/* Prove a choice's rung as the machine is now. */
-static bool prove(weir_choice_t *choice, weir_trial_server_t *server)
+/* Prove a choice's rung as the machine is now. Returns how the trial ended. */
+static weir_outcome_t prove(weir_choice_t *choice, weir_trial_server_t *server)
 {
     weir_decided_t *pool = &choice->decision.pool;
     weir_budgets_t budgets;
@@ -56,7 +56,14 @@ static bool prove(weir_choice_t *choice, weir_trial_server_t *server)
     weir_plan_make(&choice->facts, &pool->needs, &budgets, rung_of(choice), WEIR_DEPTH_QUICK, 0, &plan);
     plan.code = weir_codes_file(&choice->codes, rung_of(choice), &pool->needs);
     weir_trial_server_run(server, &choice->facts, &plan, &verdict);
-    return verdict.outcome == WEIR_OUTCOME_PASSED;
+    return verdict.outcome;
+}
+
+/* Whether a lower rung would fare no better: there is nobody who tries it, or no time in which a trial ends. Each more
+ * would be waited for in vain, and by whoever wants the program to stop, too. */
+static bool is_hopeless(weir_outcome_t outcome)
+{
+    return outcome == WEIR_OUTCOME_SYSTEM || outcome == WEIR_OUTCOME_DEADLINE;
 }
 
 weir_status_t weir_choice_prove(weir_choice_t *choice, weir_trial_server_t *server)
@@ -64,7 +71,7 @@ weir_status_t weir_choice_prove(weir_choice_t *choice, weir_trial_server_t *serv
     if (weir_choice_rung(choice) == NULL || server == NULL) {
         return WEIR_ERROR_INVALID;
     }
-    return prove(choice, server) ? WEIR_OK : WEIR_ERROR_UNAVAILABLE;
+    return prove(choice, server) == WEIR_OUTCOME_PASSED ? WEIR_OK : WEIR_ERROR_UNAVAILABLE;
 }
 
 weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower)
@@ -81,11 +88,11 @@ weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t
     /* What belongs to the other stays with it; and what is lower for now is not to be remembered. */
     memset(&lower->codes, 0, sizeof lower->codes);
     lower->memory_directory = NULL;
-    bool proved = false;
-    while (!proved && lower_rung(lower, rung_of(lower))) {
-        proved = prove(lower, server);
+    weir_outcome_t outcome = WEIR_OUTCOME_REFUSED;
+    while (outcome != WEIR_OUTCOME_PASSED && !is_hopeless(outcome) && lower_rung(lower, rung_of(lower))) {
+        outcome = prove(lower, server);
     }
-    if (!proved) {
+    if (outcome != WEIR_OUTCOME_PASSED) {
         weir_choice_free(lower);
         return WEIR_ERROR_UNAVAILABLE;
     }

@@ -1,6 +1,7 @@
 /*
  * test_trial_server.c: trials for a process with threads: real servers, real engines.
  */
+#include "allocator/child.h"
 #include "allocator/choice.h"
 #include "allocator/gang.h"
 #include "allocator/process.h"
@@ -160,6 +161,31 @@ static void a_server_that_is_gone_is_a_verdict_and_no_hang(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+/* It is waited for once, and not for each rung that there is. */
+static void a_server_that_stands_still_holds_nobody_up_for_long(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *choice = NULL;
+    weir_choice_t *lower = NULL;
+    (void)state;
+    if (access("/proc/thread-self/children", R_OK) != 0) {
+        print_message("skipped: this kernel does not list children\n");
+        skip();
+    }
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    weir_choose_options_t options = options_for(server);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    pid_t child = only_child();
+    kill(child, SIGSTOP);
+    double began = weir_clock_milliseconds();
+    assert_int_equal(weir_choice_lower(choice, server, &lower), WEIR_ERROR_UNAVAILABLE);
+    assert_null(lower);
+    assert_true(weir_clock_milliseconds() - began < 12000); /* 7 s natively, and more for two */
+    kill(child, SIGCONT);
+    weir_choice_free(choice);
+    weir_trial_server_stop(server);
+}
+
 static void what_is_meant_for_the_parent_does_not_end_the_server(void **state)
 {
     weir_trial_server_t *server = NULL;
@@ -267,6 +293,7 @@ int main(void)
         cmocka_unit_test(threads_are_noticed_where_there_is_no_proc),
         cmocka_unit_test(lower_choices_lead_down_to_two_slots_for_each_processor),
         cmocka_unit_test(a_server_that_is_gone_is_a_verdict_and_no_hang),
+        cmocka_unit_test(a_server_that_stands_still_holds_nobody_up_for_long),
         cmocka_unit_test(what_is_meant_for_the_parent_does_not_end_the_server),
         cmocka_unit_test(a_gang_keeps_in_step),
         cmocka_unit_test(what_takes_longer_costs_more_and_what_fails_costs_nothing),
