@@ -8,6 +8,7 @@
 #include "allocator/report.h"
 #include "cli/diagnosis.h"
 #include "cli/json_text.h"
+#include "observe/escape.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -74,6 +75,27 @@ static json_t *json_cost(double value)
 static json_t *json_word(const char *word)
 {
     return word == NULL ? json_null() : json_string(word);
+}
+
+/* A path may be of any bytes, and JSON is UTF-8: then it is shown as a log shows it. */
+static json_t *json_path(const char *path)
+{
+    size_t left = path == NULL ? 0 : strlen(path);
+    if (path == NULL || weir_utf8_is_valid(path, left)) {
+        return json_word(path);
+    }
+    char *text = malloc(left * WEIR_ESCAPE_MAX);
+    size_t size = 0;
+    while (text != NULL && left > 0) {
+        size_t shown;
+        size_t taken = weir_escape_next(path, left, text + size, &shown);
+        size += shown;
+        path += taken;
+        left -= taken;
+    }
+    json_t *string = text == NULL ? NULL : json_stringn(text, size);
+    free(text);
+    return string;
 }
 
 static void set(json_t *object, const char *name, json_t *own_value)
@@ -326,7 +348,7 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
     set(document, "components", json_components(diagnosis));
     set(document, "apart", json_apart(diagnosis));
     set(document, "memory",
-        json_pack("{s:o, s:s}", "directory", json_word(diagnosis->memory_directory), "note", choice->memory_note));
+        json_pack("{s:o, s:s}", "directory", json_path(diagnosis->memory_directory), "note", choice->memory_note));
     set(document, "advice", json_string(weir_choice_advice(choice)));
     set(document, "summary", json_string(weir_choice_summary(choice)));
     set(document, "notice", json_string(weir_choice_notice(choice)));

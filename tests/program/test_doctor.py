@@ -124,6 +124,11 @@ def test_json_follows_its_schema_for_each_strategy(weir, schema, word):
     assert diagnosis(schema, weir, environment={"SPIN_ALLOCATOR": word})["strategy"] == word
 
 
+def test_json_follows_its_schema_where_a_path_is_not_utf8(weir, schema):
+    value = diagnosis(schema, weir, environment={"XDG_CACHE_HOME": "/tmp/caf\udce9"})
+    assert value["memory"]["directory"] == "/tmp/caf\\xe9/weir"
+
+
 def test_every_member_is_documented(schema):
     text = (DOCUMENTS / "doctor-json.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`([a-z_]+)`", text))
