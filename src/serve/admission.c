@@ -5,6 +5,7 @@
 
 #include "serve/connection.h"
 #include "serve/limits.h"
+#include "serve/request.h"
 #include "serve/shared.h"
 
 static size_t component_of(const weir_connection_t *connection)
@@ -74,14 +75,6 @@ static weir_connection_t *take_oldest(weir_stake_t *stake)
     return oldest;
 }
 
-/* Those that wait are matched anew where the routes are others. */
-static bool rematch(weir_connection_t *connection, const weir_routes_t *before)
-{
-    const weir_routes_t *routes = connection->loop->stake->generation->parts.routes;
-    weir_bytes_t path = connection->target.path;
-    return routes == before || weir_routes_match(routes, path.data, path.size, &connection->match);
-}
-
 void weir_admission_refresh(weir_loop_t *loop)
 {
     weir_stake_t *before = loop->stake;
@@ -92,11 +85,13 @@ void weir_admission_refresh(weir_loop_t *loop)
     enter(loop);
     weir_connection_t *connection;
     while ((connection = take_oldest(before)) != NULL) {
-        if (rematch(connection, before->generation->parts.routes)) {
+        /* Those that wait are matched anew where the routes are others. */
+        if (loop->stake->generation->parts.routes == before->generation->parts.routes ||
+            weir_request_route(connection)) {
             weir_list_append(&lane_of(connection)->waiting, &connection->waiting_link);
         } else {
             loop->waiting_count--;
-            weir_connection_unmatched(connection);
+            weir_connection_answered(connection);
         }
     }
     for (size_t i = 0; i < before->generation->parts.engine_count; i++) {
@@ -192,6 +187,27 @@ void weir_admission_leave(weir_loop_t *loop, const weir_permit_t *permit)
     }
     if (stake != loop->stake && stake->calls == 0) {
         drop(loop, stake);
+    }
+}
+
+/* ---- Answers of routes ------------------------------------------------------------------------------------------- */
+
+void weir_admission_hold(weir_connection_t *connection)
+{
+    connection->held = connection->loop->stake;
+    connection->held->calls++;
+}
+
+void weir_admission_release(weir_connection_t *connection)
+{
+    weir_stake_t *stake = connection->held;
+    if (stake == NULL) {
+        return;
+    }
+    connection->held = NULL;
+    stake->calls--;
+    if (stake != connection->loop->stake && stake->calls == 0) {
+        drop(connection->loop, stake);
     }
 }
 

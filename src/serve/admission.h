@@ -55,6 +55,13 @@ void weir_admission_succeeded(const weir_permit_t *permit);
 /* The instance is gone. */
 void weir_admission_leave(weir_loop_t *loop, const weir_permit_t *permit);
 
+/*
+ * Let what the loop's generation is made of live as long as the answer that the connection has from its routes. No
+ * instance is counted. Released when the request is over; nothing when nothing is held.
+ */
+void weir_admission_hold(struct weir_connection *connection);
+void weir_admission_release(struct weir_connection *connection);
+
 /* When the next pause is over; UINT64_MAX when none is under way. */
 uint64_t weir_admission_next(const weir_loop_t *loop);
 

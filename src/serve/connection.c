@@ -167,6 +167,7 @@ static void finish_request(weir_connection_t *connection)
     connection->head_only = false;
     connection->match = (weir_route_match_t){.route = NULL};
     connection->answer = (weir_answer_t){.status = 0};
+    weir_admission_release(connection);
     connection->idle_since = connection->loop->now;
     if (connection->peer_closed && !weir_link_is_linked(&connection->hangup_link)) {
         weir_list_append(&connection->loop->hangups, &connection->hangup_link);

@@ -31,8 +31,9 @@ typedef struct weir_answer {
     unsigned status; /* 0: none, the guest answers */
     bool at_once;    /* without reading anything more from the connection, which is closed after it */
     const char *content_type;
-    const char *body; /* constant as long as the server */
+    const char *body; /* constant as long as the server, or as the stake that the connection holds */
     size_t body_size;
+    const weir_static_response_t *of_route; /* what the body and these are of, or NULL: further headers */
 } weir_answer_t;
 
 /* Where a request stands. */
@@ -77,6 +78,7 @@ typedef struct weir_connection {
     bool head_only; /* a HEAD request */
     weir_route_match_t match;
     weir_answer_t answer;
+    weir_stake_t *held; /* what the answer is made of lives as long as it; or NULL */
     weir_task_t *task;
     struct weir_early *early;
     weir_link_t waiting_link;      /* while it waits for an instance: in a lane of the loop's stake */
@@ -111,8 +113,8 @@ void weir_connection_completed(
 /* It may have an instance, and waits no more; the permit is its own from now on. */
 void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t *take_permit);
 
-/* It waits no more: the routes of a new generation do not lead it anywhere. */
-void weir_connection_unmatched(weir_connection_t *connection);
+/* It waits no more: the routes of a new generation lead it to no guest, and its answer is set. */
+void weir_connection_answered(weir_connection_t *connection);
 
 /* Its task was polled. */
 void weir_connection_progress(weir_connection_t *connection);

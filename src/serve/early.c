@@ -94,28 +94,43 @@ static bool append_status(weir_early_t *early, unsigned status)
            append(early, "Connection: close\r\n", 19);
 }
 
-/* The head and the body of an answer of the server's own. */
-static bool compose_answer(weir_early_t *early, const weir_connection_t *connection)
-{
-    const weir_answer_t *answer = &connection->answer;
-    bool composed = append_status(early, answer->status) && append_date(early);
-    if (composed && answer->content_type != NULL) {
-        composed = append_format(early, "Content-Type: %s\r\n", answer->content_type);
-    }
-    if (composed && answer->status == 503) {
-        composed = append_format(early, "Retry-After: %d\r\n", WEIR_RETRY_AFTER_SECONDS);
-    }
-    composed = composed && append_format(early, "Content-Length: %zu\r\n\r\n", answer->body_size);
-    if (composed && !connection->head_only) {
-        composed = append(early, answer->body, answer->body_size);
-    }
-    return composed;
-}
-
 static bool append_header(weir_early_t *early, weir_pair_t header)
 {
     return append(early, header.name.data, header.name.size) && append(early, ": ", 2) &&
            append(early, header.value.data, header.value.size) && append(early, "\r\n", 2);
+}
+
+static bool is_date(weir_bytes_t name)
+{
+    return name.size == 4 && strncasecmp(name.data, "date", 4) == 0;
+}
+
+/* The head and the body of an answer of the server's own. */
+static bool compose_answer(weir_early_t *early, const weir_connection_t *connection)
+{
+    const weir_answer_t *answer = &connection->answer;
+    bool has_date = false;
+    bool composed = append_status(early, answer->status);
+    for (size_t i = 0; composed && answer->of_route != NULL && i < answer->of_route->header_count; i++) {
+        weir_pair_t header = weir_response_static_header(answer->of_route, i);
+        has_date = has_date || is_date(header.name);
+        composed = append_header(early, header);
+    }
+    composed = composed && (has_date || append_date(early));
+    if (composed && answer->content_type != NULL) {
+        composed = append_format(early, "Content-Type: %s\r\n", answer->content_type);
+    }
+    if (composed && answer->status == 503 && answer->of_route == NULL) {
+        composed = append_format(early, "Retry-After: %d\r\n", WEIR_RETRY_AFTER_SECONDS);
+    }
+    if (composed && answer->status != 204 && answer->status != 304) {
+        composed = append_format(early, "Content-Length: %zu\r\n", answer->body_size);
+    }
+    composed = composed && append(early, "\r\n", 2);
+    if (composed && !weir_response_is_bodiless(connection, answer->status)) {
+        composed = append(early, answer->body, answer->body_size);
+    }
+    return composed;
 }
 
 /* The head of a guest's response; its body follows from the exchange. */
@@ -131,7 +146,7 @@ static bool compose_head(weir_early_t *early, const weir_connection_t *connectio
     size_t count = weir_exchange_header_count(exchange);
     for (size_t i = 0; i < count; i++) {
         weir_pair_t header = weir_exchange_header(exchange, i);
-        has_date = has_date || (header.name.size == 4 && strncasecmp(header.name.data, "date", 4) == 0);
+        has_date = has_date || is_date(header.name);
         if (!append_header(early, header)) {
             return false;
         }

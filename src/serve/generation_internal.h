@@ -29,7 +29,7 @@ typedef struct weir_lane {
 typedef struct weir_stake {
     struct weir_generation *generation;
     weir_link_t link;   /* in the loop's `stakes`: the generations that it has a reference to */
-    uint32_t calls;     /* in all lanes */
+    uint32_t calls;     /* in all lanes, and answers of its routes that are under way */
     weir_lane_t *lanes; /* own: one an engine */
 } weir_stake_t;
 

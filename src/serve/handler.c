@@ -111,11 +111,6 @@ static enum MHD_Result queue(weir_connection_t *connection, unsigned status, str
     return queued;
 }
 
-static enum MHD_Result queue_answer(weir_connection_t *connection)
-{
-    return queue(connection, connection->answer.status, weir_response_of_server(connection));
-}
-
 /* The guest failed before its head: the server answers in its place. */
 static void take_failure(weir_connection_t *connection)
 {
@@ -148,7 +143,7 @@ static enum MHD_Result await_early(weir_connection_t *connection)
 }
 
 /*
- * Whether libmicrohttpd has room for the head of the guest's response: half of its memory may hold what was read of the
+ * Whether libmicrohttpd has room for the head of the response: half of its memory may hold what was read of the
  * next request.
  */
 static bool has_room(weir_connection_t *connection)
@@ -158,11 +153,22 @@ static bool has_room(weir_connection_t *connection)
     return size <= ALWAYS_ROOM || weir_request_memory(connection) + size + ADDED_BYTES <= WEIR_CONNECTION_BYTES / 2;
 }
 
+static enum MHD_Result queue_early(weir_connection_t *connection)
+{
+    answer_early(connection);
+    return connection->cut || connection->early == NULL ? MHD_NO : await_early(connection);
+}
+
+static enum MHD_Result queue_answer(weir_connection_t *connection)
+{
+    return has_room(connection) ? queue(connection, connection->answer.status, weir_response_of_server(connection))
+                                : queue_early(connection);
+}
+
 static enum MHD_Result queue_guest(weir_connection_t *connection)
 {
     if (!has_room(connection)) {
-        answer_early(connection);
-        return connection->cut || connection->early == NULL ? MHD_NO : await_early(connection);
+        return queue_early(connection);
     }
     unsigned status;
     bool complete;
@@ -352,10 +358,9 @@ void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t
     }
 }
 
-void weir_connection_unmatched(weir_connection_t *connection)
+void weir_connection_answered(weir_connection_t *connection)
 {
     weir_deadline_lift(&connection->head_deadline);
-    connection->answer = (weir_answer_t){.status = 404};
     if (connection->wait != WEIR_WAIT_NOTHING) {
         weir_connection_resume(connection);
     } else {

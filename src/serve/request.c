@@ -123,6 +123,24 @@ static bool is_reserved(weir_connection_t *connection)
     return true;
 }
 
+bool weir_request_route(weir_connection_t *connection)
+{
+    weir_bytes_t path = connection->target.path;
+    const weir_routes_t *routes = connection->loop->stake->generation->parts.routes;
+    if (!weir_routes_match(routes, path.data, path.size, &connection->match)) {
+        connection->answer = (weir_answer_t){.status = 404};
+        return false;
+    }
+    const weir_static_response_t *response = connection->match.route->trigger->static_response;
+    if (response == NULL) {
+        return true;
+    }
+    weir_admission_hold(connection);
+    connection->answer = (weir_answer_t){
+        .status = response->status, .body = response->body, .body_size = response->body_size, .of_route = response};
+    return false;
+}
+
 void weir_request_examine(weir_connection_t *connection)
 {
     connection->head_only = strcmp(connection->method, "HEAD") == 0;
@@ -159,11 +177,7 @@ void weir_request_examine(weir_connection_t *connection)
     if (is_reserved(connection)) {
         return;
     }
-    weir_bytes_t path = connection->target.path;
-    const weir_routes_t *routes = connection->loop->stake->generation->parts.routes;
-    if (!weir_routes_match(routes, path.data, path.size, &connection->match)) {
-        connection->answer = (weir_answer_t){.status = 404};
-    }
+    weir_request_route(connection);
 }
 
 /* The client's address in words, once a connection. */

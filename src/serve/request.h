@@ -15,6 +15,12 @@
  */
 void weir_request_examine(weir_connection_t *connection);
 
+/*
+ * Match the request's path against the loop's routes: fill in `match`, and `answer` when no guest answers it. Returns
+ * whether one does.
+ */
+bool weir_request_route(weir_connection_t *connection);
+
 /* Start the guest on the request that was examined; takes the permit. Returns NULL when the answer is 500. */
 weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit_t *take_permit);
 

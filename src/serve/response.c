@@ -44,8 +44,27 @@ static bool add_header(struct MHD_Response *response, weir_pair_t header)
     return added;
 }
 
+weir_pair_t weir_response_static_header(const weir_static_response_t *response, size_t index)
+{
+    const weir_variable_t *header = &response->headers[index];
+    return (weir_pair_t){{header->name, strlen(header->name)}, {header->value, strlen(header->value)}};
+}
+
+static size_t static_head_size(const weir_static_response_t *response)
+{
+    size_t size = 0;
+    for (size_t i = 0; response != NULL && i < response->header_count; i++) {
+        weir_pair_t header = weir_response_static_header(response, i);
+        size += header.name.size + header.value.size + 5;
+    }
+    return size;
+}
+
 size_t weir_response_head_size(const weir_connection_t *connection)
 {
+    if (connection->answer.status != 0) {
+        return static_head_size(connection->answer.of_route);
+    }
     const weir_exchange_t *exchange = connection->task->exchange;
     size_t count = weir_exchange_header_count(exchange);
     size_t size = 0;
@@ -155,14 +174,14 @@ static struct MHD_Response *make_streamed(weir_connection_t *connection, size_t 
     return MHD_create_response_from_callback(size, block, read_body, connection, NULL);
 }
 
-/* A response to HEAD, or with a status that has no body: what the guest says of a length is passed on. */
-static struct MHD_Response *make_bodiless(const weir_connection_t *connection, unsigned status)
+/* A response to HEAD, or with a status that has no body: what is stated of a length, if it is not negative, is passed
+ * on. */
+static struct MHD_Response *make_bodiless(unsigned status, int64_t stated)
 {
     if (status == 204) {
         return MHD_create_response_empty(MHD_RF_NONE);
     }
     struct MHD_Response *response = MHD_create_response_empty(MHD_RF_HEAD_ONLY_RESPONSE);
-    int64_t stated = weir_exchange_content_length(connection->task->exchange);
     if (response == NULL || stated < 0) {
         return response;
     }
@@ -180,7 +199,7 @@ static struct MHD_Response *make_response(weir_connection_t *connection, unsigne
 {
     if (weir_response_is_bodiless(connection, status)) {
         *ret_complete = true;
-        return make_bodiless(connection, status);
+        return make_bodiless(status, weir_exchange_content_length(connection->task->exchange));
     }
     size_t size;
     weir_body_state_t state = gather(connection, &size);
@@ -216,19 +235,31 @@ struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsig
     return response;
 }
 
+static bool add_static_headers(const weir_static_response_t *of_route, struct MHD_Response *response)
+{
+    for (size_t i = 0; of_route != NULL && i < of_route->header_count; i++) {
+        if (!add_header(response, weir_response_static_header(of_route, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct MHD_Response *weir_response_of_server(weir_connection_t *connection)
 {
     const weir_answer_t *answer = &connection->answer;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_static(answer->body_size, answer->body_size == 0 ? "" : answer->body);
+    bool never_has_body = answer->status == 204 || answer->status == 304;
+    struct MHD_Response *response = never_has_body ? make_bodiless(answer->status, -1)
+                                                   : MHD_create_response_from_buffer_static(
+                                                         answer->body_size, answer->body_size == 0 ? "" : answer->body);
     if (response == NULL) {
         return NULL;
     }
-    bool added = true;
-    if (answer->content_type != NULL) {
+    bool added = add_static_headers(answer->of_route, response);
+    if (added && answer->content_type != NULL) {
         added = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type) == MHD_YES;
     }
-    if (added && answer->status == 503) {
+    if (added && answer->status == 503 && answer->of_route == NULL) {
         char seconds[12];
         snprintf(seconds, sizeof(seconds), "%d", WEIR_RETRY_AFTER_SECONDS);
         added = MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds) == MHD_YES;

@@ -13,8 +13,14 @@
  */
 struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsigned *ret_status, bool *ret_complete);
 
-/* The size of the head of such a response, but for what libmicrohttpd adds, which is less than 512 bytes. */
+/*
+ * The size of the head of the response, of the connection's `answer` if it has one, else of its task; but for what
+ * libmicrohttpd adds, and the server's own headers, which are less than 512 bytes.
+ */
 size_t weir_response_head_size(const weir_connection_t *connection);
+
+/* A header of a static response. */
+weir_pair_t weir_response_static_header(const weir_static_response_t *response, size_t index);
 
 /* The response to the connection's `answer`. Returns NULL when memory ran out. */
 struct MHD_Response *weir_response_of_server(weir_connection_t *connection);
