@@ -13,14 +13,11 @@ static const weir_key_rule_t COMPONENT_KEYS[] = {
     {"source", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_READ, "write source = \"FILE.wasm\""},
     {"description", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
     {"environment", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write environment = { NAME = \"value\" }"},
-    {"variables", WEIR_SHAPE_TABLE_OF_STRINGS, WEIR_KEY_UNSUPPORTED, "the guest could not read these variables"},
-    {"files", WEIR_SHAPE_STRINGS_OR_TABLES, WEIR_KEY_UNSUPPORTED, "the guest would not find these files"},
-    {"exclude_files", WEIR_SHAPE_STRINGS, WEIR_KEY_UNSUPPORTED, "no files are given to guests at all"},
-    {"allowed_outbound_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED,
-        "outbound connections are not served yet; they will be denied"},
-    {"allowed_http_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED,
-        "this key is deprecated (use \"allowed_outbound_hosts\"), and outbound connections are not served yet; they "
-        "will be denied"},
+    {"variables", WEIR_SHAPE_TABLE_OF_STRINGS, WEIR_KEY_READ, "write variables = { name = \"{{ name }}\" }"},
+    {"files", WEIR_SHAPE_STRINGS_OR_TABLES, WEIR_KEY_READ, "write files = [\"PATTERN\"]"},
+    {"exclude_files", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write exclude_files = [\"PATTERN\"]"},
+    {"allowed_outbound_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write allowed_outbound_hosts = [\"https://HOST\"]"},
+    {"allowed_http_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write allowed_outbound_hosts = [\"https://HOST\"]"},
     {"key_value_stores", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "key-value stores are not provided yet"},
     {"sqlite_databases", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "SQLite databases are not provided yet"},
     {"ai_models", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "AI models are not provided"},
@@ -31,63 +28,6 @@ static const weir_key_rule_t COMPONENT_KEYS[] = {
     {"dependencies", WEIR_SHAPE_TABLE, WEIR_KEY_UNSUPPORTED, "its imports would not be satisfied"},
     {"profile", WEIR_SHAPE_TABLE_OF_TABLES, WEIR_KEY_READ, NULL},
 };
-
-static const weir_key_rule_t BUILD_KEYS[] = {
-    {"command", WEIR_SHAPE_STRING_OR_STRINGS, WEIR_KEY_IGNORED, NULL},
-    {"workdir", WEIR_SHAPE_STRING, WEIR_KEY_IGNORED, NULL},
-    {"watch", WEIR_SHAPE_STRINGS, WEIR_KEY_IGNORED, NULL},
-};
-
-/* A profile counts only for who asks for it by name, which weir has no option for. */
-static const weir_key_rule_t PROFILE_KEYS[] = {
-    {"source", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_IGNORED, NULL},
-    {"environment", WEIR_SHAPE_TABLE_OF_STRINGS, WEIR_KEY_IGNORED, NULL},
-    {"dependencies", WEIR_SHAPE_TABLE, WEIR_KEY_IGNORED, NULL},
-    {"build", WEIR_SHAPE_TABLE, WEIR_KEY_IGNORED, NULL},
-};
-
-static const weir_key_rule_t SOURCE_KEYS[] = {
-    {"url", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
-    {"digest", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
-    {"registry", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
-    {"package", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
-    {"version", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
-};
-
-static bool read_source(weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component)
-{
-    const weir_toml_t *source = weir_toml_member(table, "source");
-    if (source == NULL)
-        return weir_reader_fail_missing(reader, table, where, "source", "add source = \"FILE.wasm\"");
-    component->source_place = source->place;
-    if (source->type == WEIR_TOML_TABLE) {
-        weir_text_t part = {0};
-        weir_text_format(&part, "\"source\" of %s", where);
-        if (part.failed)
-            return false;
-        bool known = weir_reader_check(reader, source, part.bytes, SOURCE_KEYS, COUNT(SOURCE_KEYS));
-        weir_text_free(&part);
-        if (!known)
-            return false;
-        const char *kind = weir_toml_member(source, "url") != NULL ? "URL" : "registry";
-        return weir_reader_fail(reader, source->place,
-            "\"source\" in %s is not supported yet: a %s; download the file and write source = \"FILE.wasm\"", where,
-            kind);
-    }
-    if (source->string[0] == '\0')
-        return weir_reader_fail(
-            reader, source->place, "\"source\" in %s is empty; write the path of a wasm file", where);
-    weir_text_t path = {0};
-    const char *directory = reader->manifest.directory;
-    if (source->string[0] != '/' && strcmp(directory, ".") != 0) {
-        weir_text_add(&path, directory, strlen(directory));
-        if (directory[strlen(directory) - 1] != '/')
-            weir_text_add(&path, "/", 1);
-    }
-    weir_text_add(&path, source->string, strlen(source->string));
-    component->source = weir_text_take(&path);
-    return component->source != NULL;
-}
 
 static bool read_environment(
     weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component)
@@ -126,43 +66,11 @@ static bool check_labels(weir_reader_t *reader, const weir_toml_t *table, const 
     const weir_toml_t *labels = weir_toml_member(table, key);
     for (size_t i = 0; labels != NULL && i < labels->child_count; i++) {
         const weir_toml_t *label = &labels->children[i];
-        if (weir_identifier_fault(label->string, '-').text[0] != '\0' &&
-            weir_identifier_fault(label->string, '_').text[0] != '\0')
+        if (weir_identifier_fault(label->string, '-', false).text[0] != '\0' &&
+            weir_identifier_fault(label->string, '_', false).text[0] != '\0')
             return weir_reader_fail(reader, label->place,
                 "label %s of \"%s\" in %s is neither kebab-case nor snake_case", weir_quote(label->string).text, key,
                 where);
-    }
-    return true;
-}
-
-/* Check a table within the component's: `where`, a dot and `key`. */
-static bool check_inner(weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key,
-    const weir_key_rule_t *rules, size_t rule_count)
-{
-    weir_text_t inner = {0};
-    weir_text_format(&inner, "%s of %s", weir_quote(key).text, where);
-    if (inner.failed)
-        return false;
-    bool known = weir_reader_check(reader, table, inner.bytes, rules, rule_count);
-    weir_text_free(&inner);
-    return known;
-}
-
-static bool check_tooling(weir_reader_t *reader, const weir_toml_t *table, const char *where)
-{
-    const weir_toml_t *build = weir_toml_member(table, "build");
-    if (build != NULL) {
-        if (!check_inner(reader, build, where, "build", BUILD_KEYS, COUNT(BUILD_KEYS)))
-            return false;
-        if (weir_toml_member(build, "command") == NULL)
-            return weir_reader_fail(
-                reader, build->place, "\"command\" is missing in \"build\" of %s; add command = \"...\"", where);
-    }
-    const weir_toml_t *profiles = weir_toml_member(table, "profile");
-    for (size_t i = 0; profiles != NULL && i < profiles->child_count; i++) {
-        const weir_toml_t *profile = &profiles->children[i];
-        if (!check_inner(reader, profile, where, profile->key, PROFILE_KEYS, COUNT(PROFILE_KEYS)))
-            return false;
     }
     return true;
 }
@@ -171,14 +79,17 @@ bool weir_reader_add_component(weir_reader_t *reader, const weir_toml_t *table, 
 {
     weir_manifest_t *manifest = &reader->manifest;
     if (!weir_reader_check(reader, table, where, COMPONENT_KEYS, COUNT(COMPONENT_KEYS)) ||
-        !check_tooling(reader, table, where) || !check_labels(reader, table, where, "key_value_stores") ||
+        !check_labels(reader, table, where, "key_value_stores") ||
         !check_labels(reader, table, where, "sqlite_databases"))
         return false;
     /* Counted first, so that what it owns is freed with the manifest whatever comes. */
     weir_component_t *component = &manifest->components[manifest->component_count++];
     component->id = weir_text_copy(id);
     return component->id != NULL && weir_reader_copy(table, "description", &component->description) &&
-           read_source(reader, table, where, component) && read_environment(reader, table, where, component);
+           weir_reader_source(reader, table, where, component) && read_environment(reader, table, where, component) &&
+           weir_reader_component_variables(reader, table, where, component) &&
+           weir_reader_files(reader, table, where, component) && weir_reader_hosts(reader, table, where, component) &&
+           weir_reader_build(reader, table, where, component);
 }
 
 bool weir_reader_components(weir_reader_t *reader, const weir_toml_t *root, size_t more)

@@ -78,7 +78,10 @@ static bool has_shape(const weir_toml_t *value, weir_shape_t shape)
 {
     switch (shape) {
     case WEIR_SHAPE_STRING:
+    case WEIR_SHAPE_SECRET:
         return value->type == WEIR_TOML_STRING;
+    case WEIR_SHAPE_INTEGER:
+        return value->type == WEIR_TOML_INTEGER;
     case WEIR_SHAPE_BOOLEAN:
         return value->type == WEIR_TOML_BOOLEAN;
     case WEIR_SHAPE_TABLE:
@@ -105,7 +108,10 @@ static const char *shape_name(weir_shape_t shape)
 {
     switch (shape) {
     case WEIR_SHAPE_STRING:
+    case WEIR_SHAPE_SECRET:
         return "a string";
+    case WEIR_SHAPE_INTEGER:
+        return "an integer";
     case WEIR_SHAPE_BOOLEAN:
         return "true or false";
     case WEIR_SHAPE_TABLE:
@@ -147,6 +153,31 @@ static const weir_toml_t *wrong_part(const weir_toml_t *value, weir_shape_t shap
     return value;
 }
 
+/* A value for people, if it is not what it should be: "the integer 7". */
+typedef struct words {
+    char text[160];
+} words_t;
+
+static words_t describe(const weir_toml_t *value)
+{
+    words_t words;
+    switch (value->type) {
+    case WEIR_TOML_STRING:
+        snprintf(words.text, sizeof words.text, "the string %s", weir_quote(value->string).text);
+        break;
+    case WEIR_TOML_INTEGER:
+        snprintf(words.text, sizeof words.text, "the integer %lld", (long long)value->integer);
+        break;
+    case WEIR_TOML_BOOLEAN:
+        snprintf(words.text, sizeof words.text, "%s", value->boolean ? "true" : "false");
+        break;
+    default:
+        snprintf(words.text, sizeof words.text, "%s", weir_toml_type_name(value->type));
+        break;
+    }
+    return words;
+}
+
 static bool fail_shape(weir_reader_t *reader, const weir_toml_t *value, const char *where, const weir_key_rule_t *rule)
 {
     const weir_toml_t *part = wrong_part(value, rule->shape);
@@ -157,10 +188,11 @@ static bool fail_shape(weir_reader_t *reader, const weir_toml_t *value, const ch
             rule->shape == WEIR_SHAPE_TABLE_OF_TABLES ? "a table" : "a string", type);
     if (part != value)
         return weir_reader_fail(reader, part->place, "\"%s\" in %s must be %s, but this element is %s", rule->name,
-            where, shape_name(rule->shape), type);
+            where, shape_name(rule->shape), describe(part).text);
     const char *remedy = rule->use == WEIR_KEY_READ ? rule->text : NULL;
     return weir_reader_fail(reader, part->place, "\"%s\" in %s must be %s, not %s%s%s", rule->name, where,
-        shape_name(rule->shape), type, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+        shape_name(rule->shape), rule->shape == WEIR_SHAPE_SECRET ? type : describe(part).text,
+        remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
 }
 
 /* Keys that are often written into the wrong table, and where they belong. */
@@ -190,6 +222,10 @@ static const struct {
     {"component", "[[trigger.http]], or at the top level"},
     {"variables", "[component.ID], or at the top level"},
     {"base", "the routes: put it before each of them"},
+    {"static_response", "[[trigger.http]]"},
+    {"default", "[variables.NAME]"},
+    {"required", "[variables.NAME]"},
+    {"secret", "[variables.NAME]"},
 };
 
 static bool fail_unknown(weir_reader_t *reader, const weir_toml_t *member, const char *where,
@@ -223,7 +259,7 @@ static bool is_empty(const weir_toml_t *value)
     }
 }
 
-static bool check_member(
+bool weir_reader_check_member(
     weir_reader_t *reader, const weir_toml_t *member, const char *where, const weir_key_rule_t *rule)
 {
     if (!has_shape(member, rule->shape))
@@ -259,10 +295,29 @@ bool weir_reader_check(
         }
         if (rule == NULL)
             return fail_unknown(reader, member, where, rules, rule_count);
-        if (!check_member(reader, member, where, rule))
+        if (!weir_reader_check_member(reader, member, where, rule))
             return false;
     }
     return true;
+}
+
+bool weir_reader_check_inner(weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key,
+    const weir_key_rule_t *rules, size_t rule_count)
+{
+    weir_text_t inner = {0};
+    weir_text_format(&inner, "%s of %s", weir_quote(key).text, where);
+    bool known = !inner.failed && weir_reader_check(reader, table, inner.bytes, rules, rule_count);
+    weir_text_free(&inner);
+    return known;
+}
+
+bool weir_reader_check_count(
+    weir_reader_t *reader, const weir_toml_t *value, const char *where, const char *key, size_t most)
+{
+    if (value->child_count <= most)
+        return true;
+    return weir_reader_fail(
+        reader, value->place, "\"%s\" in %s has %zu elements; the most is %zu", key, where, value->child_count, most);
 }
 
 bool weir_reader_fail_missing(
@@ -284,70 +339,21 @@ bool weir_reader_copy(const weir_toml_t *table, const char *key, char **ret_copy
     return true;
 }
 
-static bool is_lower(char character)
+bool weir_reader_copy_texts(const weir_toml_t *array, weir_placed_text_t **ret_texts, size_t *ret_count)
 {
-    return character >= 'a' && character <= 'z';
-}
-
-static bool is_upper(char character)
-{
-    return character >= 'A' && character <= 'Z';
-}
-
-static bool is_digit(char character)
-{
-    return character >= '0' && character <= '9';
-}
-
-weir_quote_t weir_identifier_fault(const char *identifier, char delimiter)
-{
-    char wrong = delimiter == '-' ? '_' : '-';
-    weir_quote_t fault = {""};
-    if (identifier[0] == '\0')
-        snprintf(fault.text, sizeof fault.text, "it is empty");
-    else if (strchr(identifier, wrong) != NULL)
-        snprintf(fault.text, sizeof fault.text, "words are separated with \"%c\", not \"%c\"", delimiter, wrong);
-    bool word_begins = true, upper = false;
-    for (const char *character = identifier; fault.text[0] == '\0'; character++) {
-        if (word_begins && (*character == delimiter || *character == '\0')) {
-            snprintf(fault.text, sizeof fault.text, "a word between \"%c\" is empty", delimiter);
-        } else if (*character == '\0') {
-            break;
-        } else if (*character == delimiter) {
-            word_begins = true;
-        } else if (word_begins) {
-            if (!is_lower(*character) && !is_upper(*character))
-                snprintf(fault.text, sizeof fault.text, "each word begins with a letter from a to z");
-            upper = is_upper(*character);
-            word_begins = false;
-        } else if (!is_lower(*character) && !is_upper(*character) && !is_digit(*character)) {
-            snprintf(
-                fault.text, sizeof fault.text, "only letters from a to z, digits and \"%c\" are allowed", delimiter);
-        } else if (!is_digit(*character) && is_upper(*character) != upper) {
-            snprintf(fault.text, sizeof fault.text, "each word is all lower case or all upper case");
-        }
-    }
-    return fault;
-}
-
-bool weir_reader_check_component_id(weir_reader_t *reader, weir_place_t place, const char *what, const char *id)
-{
-    weir_quote_t fault = weir_identifier_fault(id, '-');
-    if (fault.text[0] == '\0')
+    if (array->child_count == 0)
         return true;
-    /* Offer what the author most probably meant: lower case, with hyphens. */
-    char proposal[64];
-    size_t size = strlen(id);
-    if (size < sizeof proposal) {
-        for (size_t i = 0; i <= size; i++)
-            proposal[i] = id[i] == '_' || id[i] == ' ' || id[i] == '.' ? '-'
-                          : is_upper(id[i])                            ? (char)(id[i] - 'A' + 'a')
-                                                                       : id[i];
-        if (weir_identifier_fault(proposal, '-').text[0] == '\0')
-            return weir_reader_fail(reader, place, "%s %s is not kebab-case: %s; did you mean \"%s\"?", what,
-                weir_quote(id).text, fault.text, proposal);
+    *ret_texts = calloc(array->child_count, sizeof **ret_texts);
+    if (*ret_texts == NULL)
+        return false;
+    for (size_t i = 0; i < array->child_count; i++) {
+        weir_placed_text_t *text = &(*ret_texts)[(*ret_count)++];
+        text->place = array->children[i].place;
+        text->text = weir_text_copy(array->children[i].string);
+        if (text->text == NULL)
+            return false;
     }
-    return weir_reader_fail(reader, place, "%s %s is not kebab-case: %s", what, weir_quote(id).text, fault.text);
+    return true;
 }
 
 char *weir_directory_of(const char *path)

@@ -16,6 +16,10 @@ enum {
     WEIR_COMPONENTS_MAX = 1024,
     WEIR_TRIGGERS_MAX = 4096,
     WEIR_ENVIRONMENT_MAX = 1024, /* variables for each component */
+    WEIR_VARIABLES_MAX = 1024,   /* of the application, and of each component */
+    WEIR_TEXTS_MAX = 1024,       /* in each array of texts, or of files */
+    WEIR_STATIC_HEADERS_MAX = 64,
+    WEIR_STATIC_HEAD_BYTES_MAX = 8192, /* names and values of a static response's headers */
 };
 
 /* A manifest that is being read. */
@@ -36,6 +40,8 @@ __attribute__((format(printf, 3, 4))) bool weir_reader_warn(
 /* What a value must look like. */
 typedef enum weir_shape {
     WEIR_SHAPE_STRING = 1,
+    WEIR_SHAPE_SECRET, /* a string that no message shows */
+    WEIR_SHAPE_INTEGER,
     WEIR_SHAPE_BOOLEAN,
     WEIR_SHAPE_TABLE,
     WEIR_SHAPE_TABLE_OF_TABLES,
@@ -71,6 +77,18 @@ typedef struct weir_key_rule {
 bool weir_reader_check(weir_reader_t *reader, const weir_toml_t *table, const char *where, const weir_key_rule_t *rules,
     size_t rule_count);
 
+/* Check one member against the rule for its key. */
+bool weir_reader_check_member(
+    weir_reader_t *reader, const weir_toml_t *member, const char *where, const weir_key_rule_t *rule);
+
+/* Check the table `key` within the one that `where` names: "\"build\" of [component.hello]". */
+bool weir_reader_check_inner(weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key,
+    const weir_key_rule_t *rules, size_t rule_count);
+
+/* Fail when `value`, the member `key`, has more than `most` elements. */
+bool weir_reader_check_count(
+    weir_reader_t *reader, const weir_toml_t *value, const char *where, const char *key, size_t most);
+
 /* Fail because `table` lacks `key`; `remedy` says what to add. Always false. */
 bool weir_reader_fail_missing(
     weir_reader_t *reader, const weir_toml_t *table, const char *where, const char *key, const char *remedy);
@@ -79,20 +97,63 @@ bool weir_reader_fail_missing(
 bool weir_reader_copy(const weir_toml_t *table, const char *key, char **ret_copy);
 
 /*
- * What is wrong with an identifier (Spin's crates/serde/src/id.rs): words of ASCII letters and digits that begin with
- * a letter, each all lower or all upper case, separated by `delimiter` ("-" kebab-case, "_" snake_case). An empty text:
- * nothing.
+ * Copy the strings of an array, which has been checked, with their places. What was copied before memory ran out is
+ * counted, and the manifest's to free.
  */
-weir_quote_t weir_identifier_fault(const char *identifier, char delimiter);
+bool weir_reader_copy_texts(const weir_toml_t *array, weir_placed_text_t **ret_texts, size_t *ret_count);
+
+/*
+ * What is wrong with an identifier (Spin's crates/serde/src/id.rs): words of ASCII letters and digits that begin with
+ * a letter, each all lower or all upper case (`lower`: none upper), separated by `delimiter` ("-" kebab-case, "_"
+ * snake_case). An empty text: nothing.
+ */
+weir_quote_t weir_identifier_fault(const char *identifier, char delimiter, bool lower);
 
 /* Fail because the component id `id` is not kebab-case; true when it is. `what` says what it is: "component id". */
 bool weir_reader_check_component_id(weir_reader_t *reader, weir_place_t place, const char *what, const char *id);
 
+/* Fail because the name of a variable is not in lower-case snake_case; true when it is. */
+bool weir_reader_check_variable_name(weir_reader_t *reader, const weir_toml_t *variable, const char *where);
+
+/*
+ * What the author of an identifier most probably meant: lower case, separated by `delimiter`. An empty text: no idea.
+ */
+weir_quote_t weir_identifier_proposal(const char *identifier, char delimiter);
+
 /* The directory that a file is in, to be freed with free(3): "." for a lone name. NULL when memory ran out. */
 char *weir_directory_of(const char *path);
 
-/* ---- The parts (manifest_component.c, manifest_trigger.c) ---------------------------------------------------------
+/* ---- The parts ---------------------------------------------------------------------------------------------------
  */
+
+/* Check that the document is of version 2, before anything else in it. */
+bool weir_reader_check_version(weir_reader_t *reader, const weir_toml_t *root);
+
+/* Read [variables] of the document. */
+bool weir_reader_variables(weir_reader_t *reader, const weir_toml_t *root);
+
+/* Read "variables" of a component. */
+bool weir_reader_component_variables(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component);
+
+/* Read "files" and "exclude_files" of a component. */
+bool weir_reader_files(weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component);
+
+/* Read "allowed_outbound_hosts" and "allowed_http_hosts" of a component. */
+bool weir_reader_hosts(weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component);
+
+/* Read "source" of a component. */
+bool weir_reader_source(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component);
+
+/* Read "build" of a component, and check what else is for tools. */
+bool weir_reader_build(weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component);
+
+/* Check an array of target environments. */
+bool weir_reader_check_targets(weir_reader_t *reader, const weir_toml_t *table, const char *where);
+
+/* Read "static_response" of a trigger. */
+bool weir_reader_static_response(weir_reader_t *reader, const weir_toml_t *table, weir_http_trigger_t *trigger);
 
 /*
  * Read a component's table into the manifest, whose `components` has room. Its id, which must be a valid one, is

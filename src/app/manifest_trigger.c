@@ -15,7 +15,7 @@ static const weir_key_rule_t TRIGGER_KEYS[] = {
     {"route", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_READ, "write route = \"/...\""},
     {"component", WEIR_SHAPE_STRING_OR_TABLE, WEIR_KEY_READ, "write component = \"ID\""},
     {"executor", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write executor = { type = \"http\" } or { type = \"wagi\" }"},
-    {"static_response", WEIR_SHAPE_TABLE, WEIR_KEY_REFUSED, "only components answer requests"},
+    {"static_response", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write static_response = { body = \"...\" }"},
     {"components", WEIR_SHAPE_TABLE, WEIR_KEY_UNSUPPORTED, "only \"component\" is"},
     {"dependencies", WEIR_SHAPE_TABLE, WEIR_KEY_UNSUPPORTED, "these components would not be called"},
 };
@@ -38,23 +38,31 @@ static const weir_key_rule_t SETTINGS_KEYS[] = {
     {"base", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
 };
 
+/* Spin's crates/routes/src/lib.rs, Router::build: named by its component. */
+static bool fail_not_private(weir_reader_t *reader, const weir_toml_t *table, const weir_toml_t *route)
+{
+    const weir_toml_t *component = weir_toml_member(table, "component");
+    bool is_named = component != NULL && component->type == WEIR_TOML_STRING;
+    return weir_reader_fail(reader, route->place,
+        "\"route\" in " WHERE "%s%s must be a path or { private = true }, not { private = false }",
+        is_named ? " of component " : "", is_named ? weir_quote(component->string).text : "");
+}
+
 static bool read_route(weir_reader_t *reader, const weir_toml_t *table, weir_http_trigger_t *trigger)
 {
     const weir_toml_t *route = weir_toml_member(table, "route");
     if (route == NULL)
         return weir_reader_fail_missing(reader, table, WHERE, "route", "add route = \"/...\" or another path");
+    trigger->route_place = route->place;
     if (route->type == WEIR_TOML_TABLE) {
         if (!weir_reader_check(reader, route, "\"route\" of " WHERE, PRIVATE_ROUTE_KEYS, COUNT(PRIVATE_ROUTE_KEYS)))
             return false;
         const weir_toml_t *is_private = weir_toml_member(route, "private");
-        if (is_private == NULL || !is_private->boolean)
-            return weir_reader_fail(
-                reader, route->place, "\"route\" in " WHERE " must be a string or { private = true }");
-        return weir_reader_fail(reader, route->place,
-            "\"route\" in " WHERE
-            " is not supported yet: { private = true }, since components cannot call each other yet");
+        if (is_private == NULL)
+            return weir_reader_fail_missing(
+                reader, route, "\"route\" of " WHERE, "private", "write { private = true }");
+        return is_private->boolean || fail_not_private(reader, table, route);
     }
-    trigger->route_place = route->place;
     trigger->route = weir_text_copy(route->string);
     return trigger->route != NULL;
 }
@@ -171,7 +179,7 @@ static bool add_inline_component(
             reader, table->place, "the manifest has more than %d components", (int)WEIR_COMPONENTS_MAX);
     weir_text_t id = {0};
     weir_text_format(&id, "%s-component", trigger->id);
-    while (!id.failed && (weir_identifier_fault(id.bytes, '-').text[0] != '\0' ||
+    while (!id.failed && (weir_identifier_fault(id.bytes, '-', false).text[0] != '\0' ||
                              find_component(manifest, id.bytes) < manifest->component_count)) {
         weir_text_truncate(&id, 0);
         weir_text_format(&id, "inline-component%zu", (*counter)++);
@@ -186,6 +194,8 @@ static bool tie_component(
     weir_reader_t *reader, const weir_toml_t *table, weir_http_trigger_t *trigger, size_t *counter)
 {
     const weir_toml_t *component = weir_toml_member(table, "component");
+    if (component == NULL)
+        return true; /* a static response */
     if (component->type == WEIR_TOML_TABLE)
         return add_inline_component(reader, component, trigger, counter);
     trigger->component = find_component(&reader->manifest, component->string);
@@ -193,6 +203,14 @@ static bool tie_component(
         return true;
     return weir_reader_check_component_id(reader, component->place, "component id", component->string) &&
            fail_no_component(reader, component);
+}
+
+static bool read_static(weir_reader_t *reader, const weir_toml_t *table, weir_http_trigger_t *trigger)
+{
+    if (trigger->route == NULL && !weir_reader_warn(reader, trigger->route_place,
+                                      "nobody reaches a static_response with a private route; give it a path"))
+        return false;
+    return weir_reader_static_response(reader, table, trigger);
 }
 
 static bool read_trigger(weir_reader_t *reader, const weir_toml_t *table)
@@ -208,9 +226,15 @@ static bool read_trigger(weir_reader_t *reader, const weir_toml_t *table)
     if (!weir_reader_copy(table, "id", &trigger->id) || !read_route(reader, table, trigger) ||
         !read_executor(reader, table, trigger))
         return false;
-    if (weir_toml_member(table, "component") == NULL)
+    /* Spin's crates/http/src/config.rs, lookup_key: exactly one of them. */
+    const weir_toml_t *component = weir_toml_member(table, "component");
+    const weir_toml_t *response = weir_toml_member(table, "static_response");
+    if (component == NULL && response == NULL)
         return weir_reader_fail_missing(reader, table, WHERE, "component", "add component = \"ID\"");
-    return true;
+    if (component != NULL && response != NULL)
+        return weir_reader_fail(reader, response->key_place,
+            "a trigger has a component or a static_response, and this one has both; remove one of them");
+    return response == NULL || read_static(reader, table, trigger);
 }
 
 /* Everything under [trigger] must be an array of tables, and weir serves one type. */

@@ -1,8 +1,10 @@
 /*
- * near.c: edit distance with transpositions (optimal string alignment), blind to case and to "-" against "_".
+ * near.c: edit distance with transpositions (optimal string alignment), blind to case and to "-" against "_". A name
+ * that was cut short after a word is near, too.
  */
 #include "app/near.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -44,6 +46,16 @@ static size_t distance(const char *a, size_t a_size, const char *b, size_t b_siz
     return last[b_size];
 }
 
+/* Whether `candidate` is the words of `name` and further ones: "status_code" for "status". */
+static bool begins_words(const char *candidate, const char *name, size_t name_size)
+{
+    for (size_t i = 0; i < name_size; i++) {
+        if (folded(candidate[i]) != folded(name[i]))
+            return false;
+    }
+    return name_size >= 4 && candidate[name_size] == '_';
+}
+
 weir_near_t weir_near_start(const char *name)
 {
     return (weir_near_t){.name = name, .best = NULL, .best_distance = SIZE_MAX};
@@ -56,8 +68,13 @@ void weir_near_offer(weir_near_t *near, const char *candidate)
         return;
     /* A third of the letters may be wrong: more is another word. */
     size_t longer = name_size > candidate_size ? name_size : candidate_size;
-    size_t found = distance(near->name, name_size, candidate, candidate_size);
-    if (found <= (longer + 2) / 3 && found < smaller(name_size, candidate_size) && found < near->best_distance) {
+    size_t most = (longer + 2) / 3, found = distance(near->name, name_size, candidate, candidate_size);
+    bool is_near = found <= most && found < smaller(name_size, candidate_size);
+    if (!is_near && begins_words(candidate, near->name, name_size)) {
+        is_near = true;
+        found = most;
+    }
+    if (is_near && found < near->best_distance) {
         near->best = candidate;
         near->best_distance = found;
     }

@@ -100,6 +100,80 @@ static bool check_characters(builder_t *builder, const char *text, size_t size)
     return true;
 }
 
+/* Where a place is in a text, and the line that it is on. False: nowhere. */
+static bool find_place(
+    const char *text, size_t size, weir_place_t place, const char **ret_line, size_t *ret_line_size, size_t *ret_offset)
+{
+    const char *line = text, *end = text + size;
+    for (uint32_t number = 1; number < place.line; number++) {
+        line = memchr(line, '\n', (size_t)(end - line));
+        if (line == NULL)
+            return false;
+        line++;
+    }
+    const char *line_end = memchr(line, '\n', (size_t)(end - line));
+    size_t line_size = (size_t)((line_end != NULL ? line_end : end) - line), offset = 0;
+    for (uint32_t column = 1; column < place.column && offset < line_size; column++) {
+        uint32_t code_point;
+        offset += weir_utf8_character(line + offset, line_size - offset, &code_point);
+    }
+    *ret_line = line;
+    *ret_line_size = line_size > 0 && line[line_size - 1] == '\r' ? line_size - 1 : line_size;
+    *ret_offset = offset < *ret_line_size ? offset : *ret_line_size;
+    return place.line > 0 && place.column > 0;
+}
+
+/* The size of the key that a text begins with: bare, or in quotes with them. */
+static size_t key_size(const char *text, size_t size)
+{
+    size_t taken = 1;
+    if (size == 0)
+        return 0;
+    if (text[0] == '"' || text[0] == '\'') {
+        while (taken < size && (text[taken] != text[0] || (text[0] == '"' && text[taken - 1] == '\\')))
+            taken++;
+        return taken < size ? taken + 1 : taken;
+    }
+    for (taken = 0; taken < size; taken++) {
+        char letter = (char)(text[taken] | 0x20);
+        if (!(letter >= 'a' && letter <= 'z') && !(text[taken] >= '0' && text[taken] <= '9') && text[taken] != '-' &&
+            text[taken] != '_')
+            break;
+    }
+    return taken;
+}
+
+/* A part of the text, shortened, between `before` and `after`. */
+static void add_part(weir_text_t *what, const char *before, const char *part, size_t size, const char *after)
+{
+    char copy[256];
+    size_t copied = size < sizeof copy - 1 ? size : sizeof copy - 1;
+    memcpy(copy, part, copied);
+    copy[copied] = '\0';
+    weir_text_format(what, "%s%s%s", before, weir_shown(copy).text, after);
+}
+
+/*
+ * Add what is wrong to a message of the TOML parser: the key that is there twice, or the line. No line is shown of a
+ * manifest with secret variables: it might hold a value.
+ */
+static void add_offending_text(
+    weir_text_t *what, const char *text, size_t size, weir_place_t place, const char *message)
+{
+    const char *line;
+    size_t line_size, offset;
+    if (message == NULL || !find_place(text, size, place, &line, &line_size, &offset))
+        return;
+    if (strstr(message, "duplicate key") != NULL) {
+        add_part(what, ": ", line + offset, key_size(line + offset, line_size - offset), "; remove one of them");
+        return;
+    }
+    while (line_size > 0 && (line[0] == ' ' || line[0] == '\t'))
+        line++, line_size--;
+    if (line_size > 0 && memmem(text, size, "secret", 6) == NULL)
+        add_part(what, ", in: ", line, line_size, "");
+}
+
 /* Have the bridge parse the text; its answer, copied, is to be freed with free(3). */
 static bool parse_syntax(builder_t *builder, const char *text, size_t size, char **ret_json)
 {
@@ -114,6 +188,7 @@ static bool parse_syntax(builder_t *builder, const char *text, size_t size, char
     weir_text_format(&what, "cannot be read as TOML: ");
     if (message != NULL)
         weir_text_add_escaped(&what, message, strlen(message));
+    add_offending_text(&what, text, size, (weir_place_t){position.line, position.column}, message);
     weir_bridge_text_free(message);
     if (!what.failed)
         fail(builder, (weir_place_t){position.line, position.column}, what.bytes);

@@ -135,21 +135,43 @@ static const char MANIFEST[] = "spin_manifest_version = 2\n"
                                "[[trigger.http]]\n"
                                "route = \"/.well-known/spin/?\"\n"
                                "component = \"one\"\n"
+                               "[[trigger.http]]\n"
+                               "route = { private = true }\n"
+                               "component = { source = { url = \"https://a/\", digest = "
+                               "\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\" } }\n"
+                               "[[trigger.http]]\n"
+                               "route = \"/static\"\n"
+                               "static_response = { body = \"b\", teapot = 1, headers = { a = \"1\", b = \"2\" } }\n"
+                               "[variables]\n"
+                               "v = { default = \"1\" }\n"
+                               "w = { required = true, secret = true }\n"
                                "[component.one]\n"
                                "source = \"sub/one.wasm\"\n"
                                "description = \"d\"\n"
+                               "variables = { x = \"{{ v }}\", y = \"{{ w }}\" }\n"
+                               "files = [\"a/*\", { source = \"b\", destination = \"c\" }]\n"
+                               "exclude_files = [\"d\", \"e\"]\n"
+                               "allowed_outbound_hosts = [\"https://a\"]\n"
+                               "allowed_http_hosts = [\"b:1\", \"self\"]\n"
                                "key_value_stores = [\"default\"]\n"
                                "[component.one.environment]\n"
                                "B = \"2\"\n"
                                "C = \"3\"\n"
                                "[component.one.build]\n"
-                               "command = \"make\"\n";
+                               "command = [\"make\", \"make install\"]\n"
+                               "workdir = \"guest\"\n";
 
 /* Each ends in another kind of message. */
 static const char *const WRONG[] = {
     "",
     "\xff",
     "a = \n",
+    "a = 1\na = 2\n",
+    "name = \"a\"\nspin_version = \"1\"\n[[component]]\nid = \"A_b\"\n[component.trigger]\n",
+    "spin_manifest_version = 2\n[application]\nname = \"\"\n[variables]\nA = {}\n",
+    "spin_manifest_version = 2\n[application]\nname = \"\"\n[variables]\na = {}\n",
+    "spin_manifest_version = 2\n[application]\nname = \"\"\n[[trigger.http]]\nroute = \"/\"\nstatic_response = { "
+    "headers = { a = \"\\n\" } }\n",
     "spin_manifest_version = 2\n[aplication]\n",
     "spin_manifest_version = 2\n[application]\nname = 1\n",
     "spin_manifest_version = 2\n[application]\nname = \"\"\n[[trigger.http]]\nroute = \"/\"\ncomponent = \"b\"\n"

@@ -240,14 +240,11 @@ static void what_will_be_denied_or_changes_nothing_is_warned_about(void **state)
     (void)state;
     static const char *const WARNINGS[] = {
         "spin.toml:5:1: \"base\" in [application.trigger.http] is deprecated and changes nothing; remove it",
-        "spin.toml:11:1: \"allowed_outbound_hosts\" in [component.hello]: outbound connections are not served yet; "
-        "they "
-        "will be denied",
-        "spin.toml:12:1: \"allowed_http_hosts\" in [component.hello]: this key is deprecated (use "
-        "\"allowed_outbound_hosts\"), and outbound connections are not served yet; they will be denied",
         "spin.toml:13:1: \"key_value_stores\" in [component.hello]: key-value stores are not provided yet",
         "spin.toml:14:1: \"sqlite_databases\" in [component.hello]: SQLite databases are not provided yet",
         "spin.toml:15:1: \"ai_models\" in [component.hello]: AI models are not provided",
+        "spin.toml:12:1: \"allowed_http_hosts\" in [component.hello] is deprecated; write allowed_outbound_hosts = "
+        "[\"http://example.com\", \"https://example.com\"]",
         "spin.toml:24:6: another trigger has the id \"twin\" too",
         "spin.toml:25:30: \"key_value_stores\" in \"component\" of [[trigger.http]]: key-value stores are not provided "
         "yet",

@@ -16,22 +16,38 @@ static void check_wrong(const wrong_t *cases, size_t count)
 static void a_version_other_than_two_is_refused(void **state)
 {
     (void)state;
-#define VERSION_ONE                                                                                                    \
-    "this is a manifest of version 1, and weir reads version 2: write spin_manifest_version = 2, move name and "       \
-    "version "                                                                                                         \
-    "to [application], each [[component]] to [component.ID] and its trigger to [[trigger.http]]; or run \"spin "       \
-    "doctor\""
+#define VERSION_ONE "this is a manifest of version 1, and weir reads version 2; run \"spin doctor\", or change it: "
     static const wrong_t CASES[] = {
         {"", "spin.toml: \"spin_manifest_version\" is missing; add spin_manifest_version = 2 at the top"},
         {"[application]\nname = \"x\"\n",
             "spin.toml: \"spin_manifest_version\" is missing; add spin_manifest_version = 2 at the top"},
-        {"spin_manifest_version = \"1\"\nname = \"old\"\n", "spin.toml:1:1: " VERSION_ONE},
-        {"name = \"old\"\nspin_version = \"1\"\n[[component]]\nid = \"a\"\n", "spin.toml:2:1: " VERSION_ONE},
-        {"spin_manifest_version = 1\n", "spin.toml:1:1: " VERSION_ONE},
+        {"spin_manifest_version = \"1\"\nname = \"old\"\n",
+            "spin.toml:1:1: " VERSION_ONE "line 1: write spin_manifest_version = 2; line 2: name "
+            "goes into [application]"},
+        {"spin_manifest_version = 1\n", "spin.toml:1:1: " VERSION_ONE "line 1: write spin_manifest_version = 2"},
+        /* crates/manifest/src/compat.rs: component_id_from_string, config, the trigger of each component */
+        {"name = \"old\"\nversion = \"1\"\nspin_version = \"1\"\n"
+         "trigger = { type = \"http\", base = \"/shop\" }\n"
+         "[[component]]\nid = \"front\"\nsource = \"a.wasm\"\n[component.trigger]\nroute = \"/\"\n"
+         "[[component]]\nid = \"Back_End\"\n[component.config]\na = \"1\"\n",
+            "spin.toml:3:1: " VERSION_ONE
+            "line 3: write spin_manifest_version = 2; line 1: name goes into [application]; line 2: version goes into "
+            "[application]; line 4: remove [trigger] and its type; line 4: write the base \"/shop\" before each route; "
+            "line 5: [[component]] becomes [component.front] without its id; line 8: its trigger becomes "
+            "[[trigger.http]] with component = \"front\"; line 10: [[component]] becomes [component.back-end] without "
+            "its "
+            "id; line 12: its config becomes variables"},
+        {"spin_version = "
+         "\"1\"\n[[component]]\n[[component]]\n[[component]]\n[[component]]\n[[component]]\n[[component]]\n",
+            "spin.toml:1:1: " VERSION_ONE "line 1: write spin_manifest_version = 2; line 2: [[component]] becomes "
+            "[component.ID] without its id; line 3: [[component]] becomes [component.ID] without its id; line 4: "
+            "[[component]] becomes [component.ID] without its id; line 5: [[component]] becomes [component.ID] without "
+            "its "
+            "id; and the other 2 components in the same way"},
         {"spin_manifest_version = 3\n", "spin.toml:1:25: \"spin_manifest_version\" is 3, and weir reads version 2"},
         {"spin_manifest_version = -2\n", "spin.toml:1:25: \"spin_manifest_version\" is -2, and weir reads version 2"},
         {"spin_manifest_version = \"2\"\n",
-            "spin.toml:1:25: \"spin_manifest_version\" must be the integer 2, not a string; write "
+            "spin.toml:1:25: \"spin_manifest_version\" must be the integer 2, not the string \"2\"; write "
             "spin_manifest_version = 2"},
         {"spin_manifest_version = 2.0\n",
             "spin.toml:1:25: \"spin_manifest_version\" must be the integer 2, not a number with a fraction; write "
@@ -53,6 +69,8 @@ static void an_unknown_key_is_refused_and_the_near_one_named(void **state)
         {HEAD TRIGGER COMPONENT "allowed-outbound-hosts = []\n",
             "spin.toml:9:1: unknown key \"allowed-outbound-hosts\" in [component.hello]; did you mean "
             "\"allowed_outbound_hosts\"?"},
+        {HEAD TRIGGER COMPONENT "sqlite = []\n",
+            "spin.toml:9:1: unknown key \"sqlite\" in [component.hello]; did you mean \"sqlite_databases\"?"},
         {HEAD TRIGGER COMPONENT "enviroment = {}\n",
             "spin.toml:9:1: unknown key \"enviroment\" in [component.hello]; did you mean \"environment\"?"},
         {HEAD TRIGGER COMPONENT "flies = []\n",
@@ -146,13 +164,14 @@ static void a_value_of_the_wrong_type_is_named_with_both_types(void **state)
     (void)state;
     static const wrong_t CASES[] = {
         {"spin_manifest_version = 2\n[application]\nname = 7\n",
-            "spin.toml:3:8: \"name\" in [application] must be a string, not an integer"},
-        {"spin_manifest_version = 2\napplication = \"x\"\n", "spin.toml:2:15: \"application\" in the top-level table "
-                                                             "must be a table, not a string; write [application]"},
+            "spin.toml:3:8: \"name\" in [application] must be a string, not the integer 7"},
+        {"spin_manifest_version = 2\napplication = \"x\"\n",
+            "spin.toml:2:15: \"application\" in the top-level table "
+            "must be a table, not the string \"x\"; write [application]"},
         {HEAD "authors = \"me\"\n" TRIGGER COMPONENT,
-            "spin.toml:4:11: \"authors\" in [application] must be an array of strings, not a string"},
-        {HEAD "authors = [\"me\", 7]\n" TRIGGER COMPONENT,
-            "spin.toml:4:18: \"authors\" in [application] must be an array of strings, but this element is an integer"},
+            "spin.toml:4:11: \"authors\" in [application] must be an array of strings, not the string \"me\""},
+        {HEAD "authors = [\"me\", 7]\n" TRIGGER COMPONENT, "spin.toml:4:18: \"authors\" in [application] must be an "
+                                                           "array of strings, but this element is the integer 7"},
         {HEAD "[[component]]\nid = \"a\"\n" TRIGGER,
             "spin.toml:4:1: \"component\" in the top-level table must be a table of tables, not an array; write "
             "[component.ID]"},
@@ -163,18 +182,18 @@ static void a_value_of_the_wrong_type_is_named_with_both_types(void **state)
         {HEAD "[trigger]\nhttp = [\"/\"]\n" COMPONENT,
             "spin.toml:5:1: triggers of a type are an array of tables; write [[trigger.http]] with two brackets"},
         {"spin_manifest_version = 2\ntrigger = 1\n[application]\nname = \"app\"\n",
-            "spin.toml:2:11: \"trigger\" in the top-level table must be a table, not an integer; write "
+            "spin.toml:2:11: \"trigger\" in the top-level table must be a table, not the integer 1; write "
             "[[trigger.http]]"},
-        {HEAD "[[trigger.http]]\nroute = 1\n",
-            "spin.toml:5:9: \"route\" in [[trigger.http]] must be a string or a table, not an integer; write route = "
-            "\"/...\""},
+        {HEAD "[[trigger.http]]\nroute = 1\n", "spin.toml:5:9: \"route\" in [[trigger.http]] must be a string or a "
+                                               "table, not the integer 1; write route = "
+                                               "\"/...\""},
         {HEAD "[[trigger.http]]\nroute = \"/\"\ncomponent = [\"a\"]\n",
             "spin.toml:6:13: \"component\" in [[trigger.http]] must be a string or a table, not an array; write "
             "component "
             "= \"ID\""},
-        {HEAD TRIGGER "executor = \"wagi\"\n" COMPONENT,
-            "spin.toml:7:12: \"executor\" in [[trigger.http]] must be a table, not a string; write executor = { type = "
-            "\"http\" } or { type = \"wagi\" }"},
+        {HEAD TRIGGER "executor = \"wagi\"\n" COMPONENT, "spin.toml:7:12: \"executor\" in [[trigger.http]] must be a "
+                                                         "table, not the string \"wagi\"; write executor = { type = "
+                                                         "\"http\" } or { type = \"wagi\" }"},
         {HEAD TRIGGER "executor = { type = true }\n" COMPONENT,
             "spin.toml:7:21: \"type\" in \"executor\" of [[trigger.http]] must be a string, not a boolean"},
         {HEAD TRIGGER "executor = { type = \"wagi\", argv = [\"a\"] }\n" COMPONENT,
@@ -194,20 +213,21 @@ static void a_value_of_the_wrong_type_is_named_with_both_types(void **state)
             "its "
             "value in quotes"},
         {HEAD TRIGGER COMPONENT "key_value_stores = \"default\"\n",
-            "spin.toml:9:20: \"key_value_stores\" in [component.hello] must be an array of strings, not a string"},
+            "spin.toml:9:20: \"key_value_stores\" in [component.hello] must be an array of strings, not the string "
+            "\"default\""},
         {HEAD TRIGGER COMPONENT "files = [1]\n", "spin.toml:9:10: \"files\" in [component.hello] must be an array of "
-                                                 "strings and tables, but this element is an "
-                                                 "integer"},
+                                                 "strings and tables, but this element is the "
+                                                 "integer 1"},
         {HEAD TRIGGER COMPONENT "variables = { a = 1.5 }\n",
             "spin.toml:9:19: \"a\" of \"variables\" in [component.hello] must be a string, not a number with a "
             "fraction"},
         {HEAD TRIGGER COMPONENT "build = { command = 1 }\n",
             "spin.toml:9:21: \"command\" in \"build\" of [component.hello] must be a string or an array of strings, "
-            "not an "
-            "integer"},
+            "not the integer 1"},
         {HEAD TRIGGER COMPONENT "dependencies_inherit_configuration = \"yes\"\n",
-            "spin.toml:9:38: \"dependencies_inherit_configuration\" in [component.hello] must be true or false, not a "
-            "string"},
+            "spin.toml:9:38: \"dependencies_inherit_configuration\" in [component.hello] must be true or false, not "
+            "the "
+            "string \"yes\""},
     };
     check_wrong(CASES, COUNT(CASES));
 }
@@ -217,38 +237,15 @@ static void what_would_change_the_guest_silently_is_refused(void **state)
     (void)state;
 #define OF_HELLO(key, rest) "spin.toml:9:1: \"" key "\" in [component.hello] is not supported yet: " rest
     static const wrong_t CASES[] = {
-        {HEAD TRIGGER COMPONENT "files = [\"a/*\", { source = \"b\", destination = \"/\" }]\n",
-            OF_HELLO("files", "the guest would not find these files")},
-        {HEAD TRIGGER COMPONENT "exclude_files = [\"a/*\"]\n",
-            OF_HELLO("exclude_files", "no files are given to guests at all")},
-        {HEAD TRIGGER COMPONENT "variables = { a = \"{{ b }}\" }\n",
-            OF_HELLO("variables", "the guest could not read these variables")},
         {HEAD TRIGGER COMPONENT "dependencies = { \"a:b/c\" = \"1.0\" }\n",
             OF_HELLO("dependencies", "its imports would not be satisfied")},
-        {HEAD TRIGGER COMPONENT "[variables]\na = { default = \"1\" }\n",
-            "spin.toml:9:2: \"variables\" in the top-level table is not supported yet: guests could not read these "
-            "variables"},
-        {HEAD TRIGGER "static_response = {}\n" COMPONENT, "spin.toml:7:1: \"static_response\" in [[trigger.http]] is "
-                                                          "not supported yet: only components answer requests"},
         {HEAD TRIGGER "components = { a = \"hello\" }\n" COMPONENT,
             "spin.toml:7:1: \"components\" in [[trigger.http]] is not supported yet: only \"component\" is"},
         {HEAD TRIGGER "dependencies = { middleware = [] }\n" COMPONENT,
             "spin.toml:7:1: \"dependencies\" in [[trigger.http]] is not supported yet: these components would not be "
             "called"},
-        {HEAD "[[trigger.http]]\nroute = { private = true }\ncomponent = \"hello\"\n" COMPONENT,
-            "spin.toml:5:9: \"route\" in [[trigger.http]] is not supported yet: { private = true }, since components "
-            "cannot call each other yet"},
-        {HEAD "[[trigger.http]]\nroute = { private = false }\ncomponent = \"hello\"\n" COMPONENT,
-            "spin.toml:5:9: \"route\" in [[trigger.http]] must be a string or { private = true }"},
         {HEAD "[[trigger.http]]\nroute = { privat = true }\ncomponent = \"hello\"\n" COMPONENT,
             "spin.toml:5:11: unknown key \"privat\" in \"route\" of [[trigger.http]]; did you mean \"private\"?"},
-        {HEAD TRIGGER "[component.hello]\nsource = { url = \"https://example.com/a.wasm\", digest = \"sha256:00\" }\n",
-            "spin.toml:8:10: \"source\" in [component.hello] is not supported yet: a URL; download the file and write "
-            "source = \"FILE.wasm\""},
-        {HEAD TRIGGER "[component.hello.source]\npackage = \"a:b\"\nversion = \"1\"\nregistry = \"example.com\"\n",
-            "spin.toml:7:1: \"source\" in [component.hello] is not supported yet: a registry; download the file and "
-            "write "
-            "source = \"FILE.wasm\""},
         {HEAD TRIGGER COMPONENT "[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"hello\"\n",
             "spin.toml:9:11: trigger type \"redis\" is not supported yet; \"http\" is the only one"},
         {HEAD "[[trigger.htpp]]\nroute = \"/\"\ncomponent = \"hello\"\n" COMPONENT,
@@ -361,7 +358,12 @@ static void text_that_is_not_toml_is_refused_with_its_place(void **state)
         {BYTES(HEAD "version = \"1\n"), "spin.toml:4:13: cannot be read as TOML: "},
         {BYTES(HEAD "version =\n"), "spin.toml:4:10: cannot be read as TOML: "},
         {BYTES(HEAD "[component.hello\n"), "spin.toml:4:17: cannot be read as TOML: "},
-        {BYTES(HEAD "name = \"again\"\n"), "spin.toml:4:1: cannot be read as TOML: "},
+        {BYTES(HEAD "name = \"again\"\n"),
+            "spin.toml:4:1: cannot be read as TOML: duplicate key: name; remove one of them"},
+        {BYTES(HEAD "[application]\nname = \"again\"\n"),
+            "spin.toml:4:2: cannot be read as TOML: duplicate key: application; remove one of them"},
+        {BYTES(HEAD "  \"na\\\"me\".x = 1\n  \"na\\\"me\" = 1\n"),
+            "spin.toml:5:3: cannot be read as TOML: duplicate key: \"na\\\"me\"; remove one of them"},
         {BYTES("\xc3\xa9\xc3\xa9 = = 1\n"), "spin.toml:1:6: cannot be read as TOML: "},
         {BYTES("spin_manifest_version = 99999999999999999999\n"), "spin.toml:1:25: cannot be read as TOML: "},
         {BYTES(HEAD "a = \0 1\n"), "spin.toml:4:5: a NUL byte; a manifest is plain UTF-8 text"},
@@ -376,6 +378,34 @@ static void text_that_is_not_toml_is_refused_with_its_place(void **state)
         char *message = parse_error(CASES[i].text, CASES[i].size);
         if (strncmp(message, CASES[i].beginning, strlen(CASES[i].beginning)) != 0)
             fail_msg("said:   %s\nwanted: %s", message, CASES[i].beginning);
+        free(message);
+    }
+}
+
+/* The last part of a message of the TOML parser: the line, unless it might hold a secret value. */
+static void the_line_that_is_not_toml_is_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *ending; /* NULL: it shows nothing of the text */
+    } CASES[] = {
+        {HEAD "   version = \"1.2\r\n", ", in: version = \"1.2"},
+        {HEAD "version = \"\x1b[31m\n", ", in: version = \"\\x1b[31m"},
+        {"\xc3\xa9\xc3\xa9 = = 1\n", ", in: \xc3\xa9\xc3\xa9 = = 1"},
+        {"a = \n", ", in: a = "},
+        {"a = " TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN,
+            "abcdefghij\xe2\x80\xa6"},
+        {"[variables]\np = { default = \"hunter2, secret = true }\n", NULL},
+        {"[variables.p]\nsecret = true\ndefault = \"\"\"\nhunter2\n", NULL},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        char *message = parse_error(CASES[i].text, strlen(CASES[i].text));
+        size_t size = strlen(message), ending_size = CASES[i].ending != NULL ? strlen(CASES[i].ending) : 0;
+        if (size < ending_size || (ending_size > 0 && strcmp(message + size - ending_size, CASES[i].ending) != 0))
+            fail_msg("said:   %s\nwanted: %s", message, CASES[i].ending);
+        if (CASES[i].ending == NULL && (strstr(message, "hunter2") != NULL || strstr(message, ", in: ") != NULL))
+            fail_msg("said:   %s", message);
         free(message);
     }
 }
@@ -404,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_component_id_that_is_not_kebab_case_is_refused),
         cmocka_unit_test(other_values_that_make_no_sense_are_refused),
         cmocka_unit_test(text_that_is_not_toml_is_refused_with_its_place),
+        cmocka_unit_test(the_line_that_is_not_toml_is_shown),
         cmocka_unit_test(a_path_in_a_message_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
