@@ -32,7 +32,8 @@ typedef struct rung {
 typedef struct world {
     weir_manifest_t manifest;
     weir_routes_t *routes;
-    weir_routes_t *other_routes; /* "/cat" leads to QUICK, and nothing else anywhere */
+    weir_routes_t
+        *other_routes; /* "/cat" leads to QUICK, "/quick" and "/static" to no guest, and nothing else anywhere */
     weir_manifest_t other_manifest;
     weir_guest_code_t *codes[COMPONENTS];
     weir_listener_t listener;
@@ -139,6 +140,7 @@ static inline void parse(const char *text, weir_manifest_t *ret_manifest, weir_r
 #define COMPONENT(name) "[component." name "]\nsource = \"" name ".wasm\"\n"
 #define TRIGGER(route, name)                                                                                           \
     "[[trigger.http]]\nroute = \"" route "\"\ncomponent = \"" name "\"\nexecutor = { type = \"wagi\" }\n"
+#define STATIC(route, body) "[[trigger.http]]\nroute = \"" route "\"\nstatic_response = { body = \"" body "\" }\n"
 #define HEAD "spin_manifest_version = 2\n[application]\nname = \"a\"\n"
 
 /* Components are numbered as they stand in the manifest, which is in the order of their names. */
@@ -147,10 +149,11 @@ static inline void world_start(world_t *world, unsigned loops, uint64_t timeout,
     memset(world, 0, sizeof(*world));
     parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") COMPONENT("c-nap") COMPONENT("d-spinner") COMPONENT("e-sleeper")
               TRIGGER("/quick", "a-quick") TRIGGER("/cat", "b-cat") TRIGGER("/nap", "c-nap")
-                  TRIGGER("/spinner", "d-spinner") TRIGGER("/sleeper", "e-sleeper"),
+                  TRIGGER("/spinner", "d-spinner") TRIGGER("/sleeper", "e-sleeper") STATIC("/static", "static"),
         &world->manifest, &world->routes);
-    parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") TRIGGER("/cat", "a-quick"), &world->other_manifest,
-        &world->other_routes);
+    parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") TRIGGER("/cat", "a-quick") STATIC("/quick", "now static")
+              STATIC("/static", "other static"),
+        &world->other_manifest, &world->other_routes);
     assert_string_equal(world->manifest.components[SLEEPER].id, "e-sleeper");
     compile_all(world);
     char *message = NULL;

@@ -342,13 +342,49 @@ static void test_what_waits_goes_where_the_new_routes_lead(void **state)
     wait_for_loop(&world);
     int moved = get(&world, "/cat");
     int gone = get(&world, "/nap");
+    int without_guest = get(&world, "/quick");
     wait_for_loop(&world);
     const rung_t rung = {.slots = 2, .slot_bytes = POOL_BYTES, .max_calls = 2};
     assert_true(weir_server_swap(world.server, generation_with(&world, &rung, 1, true)));
     expect(gone, 404, NULL);
+    expect(without_guest, 200, "\r\n\r\nnow static");
     expect(moved, 200, "quick");
     assert_true(is_silent(sleeper));
     expect(sleeper, 200, "slept");
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_static_response_keeps_the_generation_whose_route_it_is_of(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 20000, one_slot);
+    int slow = ask(&world, "POST /static HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+    wait_for_loop(&world);
+    const rung_t rung = {.slots = 2, .slot_bytes = POOL_BYTES, .max_calls = 2};
+    assert_true(weir_server_swap(world.server, generation_with(&world, &rung, 1, true)));
+    wait_for_loop(&world);
+    assert_int_equal(weir_server_generations(world.server), 2);
+    assert_int_equal(atomic_load(&world.released), 0);
+    expect(get(&world, "/static"), 200, "\r\n\r\nother static");
+    assert_int_equal(send(slow, "abc", 3, MSG_NOSIGNAL), 3);
+    expect(slow, 200, "\r\n\r\nstatic");
+    wait_for_generations(&world, 1);
+    assert_int_equal(world_stop(&world), 0);
+}
+
+static void test_static_response_needs_no_instance(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 20000, one_slot);
+    int sleeper = get(&world, "/sleeper");
+    wait_for_loop(&world);
+    int waits = get(&world, "/cat");
+    expect(get(&world, "/static"), 200, "\r\n\r\nstatic");
+    assert_true(is_silent(sleeper) && is_silent(waits));
+    expect(sleeper, 200, "slept");
+    expect(waits, 200, NULL);
     assert_int_equal(world_stop(&world), 0);
 }
 
@@ -401,6 +437,8 @@ int main(void)
         cmocka_unit_test(test_one_instance_goes_round_among_loops),
         cmocka_unit_test(test_component_apart_holds_up_nobody_but_itself),
         cmocka_unit_test(test_what_waits_goes_where_the_new_routes_lead),
+        cmocka_unit_test(test_static_response_keeps_the_generation_whose_route_it_is_of),
+        cmocka_unit_test(test_static_response_needs_no_instance),
         cmocka_unit_test(test_gate_gives_to_loops_in_the_order_in_which_they_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
