@@ -79,6 +79,15 @@ typedef struct weir_pool_metrics {
  */
 bool weir_engine_pool_metrics(const wasm_engine_t *engine, weir_pool_metrics_t *ret_metrics);
 
+/* ---- Threads ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Have what Wasmtime needs of a thread that polls calls: a stack for its handlers of signals. Without it, it is had with
+ * the first call, which fails where it is refused. Returns false when it was refused; a message about it is not written.
+ * Any thread, for itself.
+ */
+bool weir_thread_prepare(void);
+
 /* ---- TOML ----------------------------------------------------------------------------------------------------- */
 
 /* Where something stands in a text: both count from 1; columns count characters. 0 is unknown. */

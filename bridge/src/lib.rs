@@ -2,7 +2,8 @@
 //! `include/weir_bridge.h`, where each one's contract stands.
 //!
 //! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling
-//! it; `service` is a guest ready to be called; `call` is one request on it, with `pipe` and `output` for its streams.
+//! it; `service` is a guest ready to be called; `call` is one request on it, with `pipe` and `output` for its streams;
+//! `threads` are what all of them run on.
 
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -19,3 +20,4 @@ mod inspect;
 mod output;
 mod pipe;
 mod service;
+mod threads;

@@ -1,15 +1,13 @@
 //! Compiled code, and a service: a guest whose code is loaded, linked and ready to be instantiated for each call.
 
 use crate::engine;
-use crate::ffi::{borrow, drop_guarded, guard_result, one_line, weir_bytes_t, weir_pair_t};
+use crate::ffi::{borrow, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
 use crate::inspect::{COMPONENT, MODULE};
 use crate::output::{OutputCallback, Sink};
+use crate::threads;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::OnceLock;
-use tokio::runtime::Runtime;
 use wasmparser::Parser;
 use wasmtime_c_api::wasmtime::component::{Component, Linker as ComponentLinker, ResourceTable};
 use wasmtime_c_api::wasmtime::{
@@ -119,38 +117,6 @@ pub struct weir_service_settings_t {
     max_memory_bytes: u64,
 }
 
-/// The runtime that drives timers and sockets; calls are polled elsewhere, on the threads that own them. It is made
-/// with the first service, so that a process that only makes engines keeps one thread.
-pub fn runtime() -> Result<&'static Runtime> {
-    static RUNTIME: OnceLock<std::result::Result<Runtime, String>> = OnceLock::new();
-    RUNTIME
-        .get_or_init(|| {
-            report_panics_in_one_line();
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .thread_name("weir-timers")
-                .thread_stack_size(512 * 1024)
-                .max_blocking_threads(16)
-                .enable_all()
-                .build()
-                .map_err(|error| error.to_string())
-        })
-        .as_ref()
-        .map_err(|error| format_err!("the thread for timers and sockets could not be started: {error}"))
-}
-
-/// A panic is contained and its text comes back as an error, so a line of log is enough; with RUST_BACKTRACE set, who
-/// looks for the bug gets all of it.
-fn report_panics_in_one_line() {
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
-        // Not eprintln!: it panics when standard error is gone, and a panic in here ends the process.
-        std::panic::set_hook(Box::new(|panic| {
-            let line = format!("weir: error: {}\n", one_line(&panic.to_string()));
-            let _ = std::io::stderr().write_all(line.as_bytes());
-        }));
-    }
-}
-
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_code_compile(
     engine: *const wasm_engine_t,
@@ -159,6 +125,7 @@ pub unsafe extern "C" fn weir_code_compile(
 ) -> *mut wasmtime_error_t {
     guard_result(|| {
         let bytes = unsafe { wasm.as_slice() };
+        threads::compilers()?;
         let mut builder = CodeBuilder::new(unsafe { engine::view(engine) });
         builder.wasm_binary(bytes, None)?;
         let code = if Parser::is_component(bytes) {
@@ -213,7 +180,7 @@ unsafe fn finish(
     settings: *const weir_service_settings_t,
     ret_service: *mut *mut weir_service_t,
 ) -> Result<()> {
-    runtime()?;
+    threads::runtime()?;
     let settings = unsafe { read_settings(&*settings)? };
     unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings })) };
     Ok(())

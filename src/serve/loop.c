@@ -398,10 +398,25 @@ static void turn(weir_loop_t *loop)
     weir_accept_update(loop);
 }
 
+/* Have what guests need of this thread, and say whether it could be had. */
+static bool prepare_thread(struct weir_server *server)
+{
+    bool prepared = weir_thread_prepare();
+    pthread_mutex_lock(&server->lock);
+    server->prepared += prepared ? 1 : 0;
+    server->unprepared += prepared ? 0 : 1;
+    pthread_cond_signal(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+    return prepared;
+}
+
 void *weir_loop_main(void *argument)
 {
     weir_loop_t *loop = argument;
     struct weir_server *server = loop->server;
+    if (!prepare_thread(server)) {
+        return NULL;
+    }
     own_inbox = loop->inbox;
     weir_accept_update(loop);
     while (!is_drained(loop)) {

@@ -88,7 +88,10 @@ bool weir_loop_init(weir_loop_t *loop);
 /* Undo weir_loop_init, when no loop's thread runs. Any thread. */
 void weir_loop_destroy(weir_loop_t *loop);
 
-/* The thread: serves until the server has stopped. `argument` is the loop. */
+/*
+ * The thread: counts itself in the server's `prepared` or, when it cannot run guests and ends, `unprepared`; then
+ * serves until the server has stopped. `argument` is the loop.
+ */
 void *weir_loop_main(void *argument);
 
 /* Whether the calling thread is this loop's. Any thread. */

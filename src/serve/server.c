@@ -18,11 +18,14 @@
 
 static bool fail(char **ret_message, const char *what, int error)
 {
+    const char *remedy = "";
     /* Of what a server is made of only threads are refused with EAGAIN (pthread_create(3)). */
-    const char *remedy = error == EAGAIN
-                             ? "; no thread could be had: raise the limit on processes (ulimit -u, a control "
-                               "group's pids.max) or on address space (ulimit -v)"
-                             : "";
+    if (error == EAGAIN) {
+        remedy = "; no thread could be had: raise the limit on processes (ulimit -u, a control group's pids.max) or on "
+                 "address space (ulimit -v)";
+    } else if (error == ENOMEM) {
+        remedy = "; free some memory, or raise the limit on address space (ulimit -v)";
+    }
     if (asprintf(ret_message, "%s: %s%s", what, strerror(error), remedy) < 0) {
         *ret_message = NULL;
     }
@@ -112,6 +115,18 @@ static void join_loops(weir_server_t *server, unsigned count)
     }
 }
 
+/* Wait until `count` threads have started; true when all of them can run guests. */
+static bool await_prepared(weir_server_t *server, unsigned count)
+{
+    pthread_mutex_lock(&server->lock);
+    while (server->prepared + server->unprepared < count) {
+        pthread_cond_wait(&server->changed, &server->lock);
+    }
+    bool all = server->unprepared == 0;
+    pthread_mutex_unlock(&server->lock);
+    return all;
+}
+
 static int start_threads(weir_server_t *server)
 {
     pthread_attr_t attributes;
@@ -127,6 +142,9 @@ static int start_threads(weir_server_t *server)
         started += error == 0 ? 1 : 0;
     }
     pthread_attr_destroy(&attributes);
+    if (!await_prepared(server, started) && error == 0) {
+        error = ENOMEM;
+    }
     if (error != 0) {
         server->drain_until = 0;
         atomic_store(&server->stopping, true);

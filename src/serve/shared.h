@@ -37,8 +37,10 @@ struct weir_server {
     uint64_t drain_until; /* on weir_clock's clock; written before `stopping` is set */
     atomic_bool stopping;
     atomic_uint listening; /* loops that have not yet emptied the listen queue for the last time */
-    pthread_mutex_t lock;  /* for waiting until `listening` is 0 */
+    pthread_mutex_t lock;  /* for waiting until `listening` is 0, or `prepared` and `unprepared` are all loops */
     pthread_cond_t changed;
+    unsigned prepared; /* loops whose threads can run guests, and those whose cannot; under the lock */
+    unsigned unprepared;
     atomic_uint cut; /* requests that were not answered when the drain time was over */
 };
 

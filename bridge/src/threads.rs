@@ -1,0 +1,79 @@
+//! The threads that the bridge needs: one drives timers and sockets, some compile, and those of C run guests. What the
+//! system refuses of them is an error in words, although Tokio and Wasmtime panic.
+
+use crate::ffi::{guard, one_line};
+use std::cell::Cell;
+use std::io::Write;
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
+use tokio::runtime::{Builder, Runtime};
+use wasmtime_c_api::wasmtime::{Engine, Result, format_err};
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A panic is contained and its text comes back as an error, so a line of log is enough; with RUST_BACKTRACE set, who
+/// looks for the bug gets all of it.
+fn report_panics_in_one_line() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            return;
+        }
+        // Not eprintln!: it panics when standard error is gone, and a panic in here ends the process.
+        std::panic::set_hook(Box::new(|panic| {
+            if !IS_QUIET.get() {
+                let line = format!("weir: error: {}\n", one_line(&panic.to_string()));
+                let _ = std::io::stderr().write_all(line.as_bytes());
+            }
+        }));
+    });
+}
+
+/// Start threads; a panic on this one is not reported but becomes the error.
+fn start<T>(what: &str, body: impl FnOnce() -> std::result::Result<T, String>) -> Result<T> {
+    report_panics_in_one_line();
+    IS_QUIET.set(true);
+    let started = guard(body, Err);
+    IS_QUIET.set(false);
+    // Tokio puts words of its own before the system's.
+    started.map_err(|text| format_err!("{what} could not be started: {}", text.rsplit("thread: ").next().unwrap_or("")))
+}
+
+/// The runtime that drives timers and sockets; calls are polled elsewhere, on the threads that own them. It is made
+/// with the first service, so that a process that only makes engines keeps one thread.
+pub fn runtime() -> Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    static MAKING: Mutex<()> = Mutex::new(());
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = start("the thread for timers and sockets", || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).max_blocking_threads(16).enable_all();
+        builder.thread_name("weir-timers").thread_stack_size(512 * 1024);
+        builder.build().map_err(|error| error.to_string())
+    })?;
+    Ok(RUNTIME.get_or_init(|| made))
+}
+
+/// Start the threads that compile, once; Wasmtime would do it itself, and panic. What is refused once stays refused:
+/// their pool can be made but once in a process.
+pub fn compilers() -> Result<()> {
+    static POOL: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+    let build = || rayon::ThreadPoolBuilder::new().build_global().map_err(|error| error.to_string());
+    start("the threads for compiling", || POOL.get_or_init(build).clone())
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn weir_thread_prepare() -> bool {
+    let prepare = || {
+        Engine::tls_eager_initialize();
+        Ok(())
+    };
+    start("handlers of signals", prepare).is_ok()
+}
