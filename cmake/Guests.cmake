@@ -79,10 +79,17 @@ function(weir_add_wagi name directory)
     weir_link_guest(${name} ${directory} "${objects}")
 endfunction()
 
-# weir_add_command(NAME DIRECTORY SOURCE...): the same program as a component, which exports wasi:cli/run, as
-# DIRECTORY/NAME.wasm. Target: guest_NAME.
-function(weir_add_command name directory)
+# weir_add_program(NAME DIRECTORY SOURCE...): a component that exports wasi:cli/run, a program that answers through CGI.
+function(weir_add_program name directory)
     weir_compile_guest(${name} objects ${ARGN})
-    weir_link_guest(${name} ${directory} "${objects}" -fuse-ld=${WEIR_GUEST_TOOLS}/bin/wasm-component-ld
-        -Wl,--wasm-ld-path=${WEIR_WASM_LD} -Wl,--validate-component=true)
+    weir_link_guest(${name} ${directory} "${objects}"
+        -fuse-ld=${WEIR_GUEST_TOOLS}/bin/wasm-component-ld -Wl,--wasm-ld-path=${WEIR_WASM_LD} -Wl,--validate-component=true)
+endfunction()
+
+# weir_add_bound_module(NAME DIRECTORY SOURCE...): what weir_add_component makes, before it is a component: a core module
+# with component types.
+function(weir_add_bound_module name directory)
+    weir_compile_guest(${name} objects ${ARGN})
+    list(APPEND objects ${weir_bindings}/bindings.o ${weir_bindings}/bindings_component_type.o)
+    weir_link_guest(${name} ${directory} "${objects}" -mexec-model=reactor)
 endfunction()

@@ -82,9 +82,9 @@ bool weir_engine_pool_metrics(const wasm_engine_t *engine, weir_pool_metrics_t *
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
 /*
- * Have what Wasmtime needs of a thread that polls calls: a stack for its handlers of signals. Without it, it is had with
- * the first call, which fails where it is refused. Returns false when it was refused; a message about it is not written.
- * Any thread, for itself.
+ * Have what Wasmtime needs of a thread that polls calls: a stack for its handlers of signals. Without it, it is had
+ * with the first call, which fails where it is refused. Returns false when it was refused; a message about it is not
+ * written. Any thread, for itself.
  */
 bool weir_thread_prepare(void);
 
@@ -137,6 +137,8 @@ typedef struct weir_guest_facts {
     uint32_t tables;
     uint32_t minimum_table_elements; /* the largest minimum among the tables that it defines */
     uint32_t core_instances;         /* 1 for a module */
+    bool has_component_type;         /* a module that wit-bindgen made: weir_guest_componentize takes it */
+    bool has_async_functions;        /* a component that imports or exports functions of WASI 0.3's kind */
     char *imports;                   /* own: names, one a line, terminated; for a module "module.name" */
     char *exports;                   /* own: names, one a line, terminated */
 } weir_guest_facts_t;
@@ -149,6 +151,13 @@ wasmtime_error_t *weir_guest_inspect(weir_bytes_t wasm, weir_guest_facts_t *ret_
 
 /* Free what `facts` owns, and zero it. */
 void weir_guest_facts_free(weir_guest_facts_t *facts);
+
+/*
+ * Make a component of a core module that has component types, adapting its imports of wasi_snapshot_preview1 to WASI
+ * 0.2. On success returns NULL and stores the component, to be freed with wasm_byte_vec_delete. On failure returns an
+ * error and leaves `*ret_component` untouched. Any thread.
+ */
+wasmtime_error_t *weir_guest_componentize(weir_bytes_t module, wasm_byte_vec_t *ret_component);
 
 /* ---- Services --------------------------------------------------------------------------------------------------- */
 
@@ -163,6 +172,19 @@ typedef enum weir_stream {
  */
 typedef void (*weir_output_callback_t)(void *context, weir_stream_t stream, weir_bytes_t bytes);
 
+/* A directory of the host, and where guests see it. Nothing outside of it can be reached through it. */
+typedef struct weir_mount {
+    const char *host_path;
+    const char *guest_path; /* UTF-8 */
+    bool writable;
+} weir_mount_t;
+
+/*
+ * Receives the name of an import that nothing provides: an interface, or for a module "module.name". Called from within
+ * the function that makes the service.
+ */
+typedef void (*weir_unknown_import_callback_t)(void *context, weir_bytes_t import);
+
 /* How the calls on a service are set up. Zero it, set `size` to sizeof(weir_service_settings_t), then fill it in. */
 typedef struct weir_service_settings {
     size_t size;
@@ -171,6 +193,16 @@ typedef struct weir_service_settings {
     weir_output_callback_t output; /* NULL: discarded */
     void *output_context;          /* must be usable from every thread that polls */
     uint64_t max_memory_bytes;     /* per linear memory; 0: no limit beyond the allocator's */
+    bool command;                  /* a component is called through wasi:cli/run; else through incoming-handler */
+    const weir_mount_t *mounts;    /* opened anew for each instance */
+    size_t mount_count;
+    const weir_pair_t *variables; /* what the contracts for variables answer; must be UTF-8 */
+    size_t variable_count;
+    /* Imports that nothing provides are an error, except those of WASI and of Spin's platform, or with this all of
+     * them: they are reported here, and trap when they are called. */
+    bool trap_unknown_imports;
+    weir_unknown_import_callback_t unknown_import; /* may be NULL */
+    void *unknown_import_context;
 } weir_service_settings_t;
 
 /* A guest whose code is loaded, linked and ready to be instantiated for each call. */
@@ -185,10 +217,10 @@ typedef struct weir_service weir_service_t;
 wasmtime_error_t *weir_code_compile(const wasm_engine_t *engine, weir_bytes_t wasm, wasm_byte_vec_t *ret_code);
 
 /*
- * Load and link a component that exports wasi:http/incoming-handler@0.2.x, or a core module that imports
- * wasi_snapshot_preview1 and exports _start (a WAGI guest), from what weir_code_compile returned for an engine whose
- * settings for compiling are the same; for others it is an error. The code is trusted: who can write it can do what
- * this process can.
+ * Load and link a component that exports wasi:http/incoming-handler@0.2.x or (a WAGI guest) wasi:cli/run@0.2.x, or a
+ * core module that imports wasi_snapshot_preview1 and exports _start (a WAGI guest, too), from what weir_code_compile
+ * returned for an engine whose settings for compiling are the same; for others it is an error. The code is trusted: who
+ * can write it can do what this process can.
  *
  * A file is mapped, so that its pages are shared among all who do; it must not change as long as the service or a call
  * on it lives. Bytes are copied. Everything else is borrowed for the time of the function; the engine is kept alive by
@@ -200,8 +232,8 @@ wasmtime_error_t *weir_service_new_from_file(const wasm_engine_t *engine, const 
 wasmtime_error_t *weir_service_new_from_bytes(const wasm_engine_t *engine, weir_bytes_t code,
     const weir_service_settings_t *settings, weir_service_t **ret_service);
 
-/* Module or component. */
-weir_guest_kind_t weir_service_kind(const weir_service_t *service);
+/* Whether its guest is a program: called through wasi:cli/run or _start, it reads and writes standard streams. */
+bool weir_service_is_command(const weir_service_t *service);
 
 /* Free a service. Calls on it keep what they need and may outlive it. NULL is allowed. Any thread. */
 void weir_service_free(weir_service_t *own_service);
@@ -237,7 +269,7 @@ typedef struct weir_call_request {
     const weir_pair_t *headers;
     size_t header_count;
     bool has_body; /* true: the body will be fed with weir_call_feed */
-    /* For a module, which sees a request through CGI (RFC 3875), the five above are ignored and these are used. */
+    /* For a program, which sees a request through CGI (RFC 3875), the five above are ignored and these are used. */
     const weir_bytes_t *arguments;
     size_t argument_count;
     const weir_pair_t *environment; /* after the service's; libc takes the first of a name */
@@ -254,7 +286,8 @@ wasmtime_error_t *weir_call_new(
 
 typedef enum weir_call_state {
     WEIR_CALL_PENDING = 0, /* the guest runs or waits; the waker will be called */
-    WEIR_CALL_ENDED = 1,   /* the guest has ended well, and its response is complete once it is drained */
+    WEIR_CALL_ENDED = 1,   /* the guest has ended well, and its response is complete once it is drained. A
+                                failure after that, or an error that wasi:cli/run returned: weir_call_failure */
     WEIR_CALL_FAILED = 2,  /* the guest trapped, could not be instantiated or gave no response: see weir_call_failure */
 } weir_call_state_t;
 
@@ -265,7 +298,7 @@ typedef enum weir_call_state {
 weir_call_state_t weir_call_poll(weir_call_t *call);
 
 /*
- * The response's status, once the guest has set its response; 0 before. Always 0 for a module: its response is the
+ * The response's status, once the guest has set its response; 0 before. Always 0 for a program: its response is the
  * CGI document that comes as body.
  */
 uint16_t weir_call_status(const weir_call_t *call);
@@ -310,6 +343,7 @@ typedef enum weir_failure_kind {
     WEIR_FAILURE_PANIC = 5,       /* the bridge panicked: a bug, contained */
     WEIR_FAILURE_REFUSED = 6,     /* the pool or the system had no more to give: another time it may be had. No export
                                      of the guest was called */
+    WEIR_FAILURE_RUN = 7,         /* wasi:cli/run returned an error; its output is still its response */
 } weir_failure_kind_t;
 
 /*

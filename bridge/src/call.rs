@@ -19,10 +19,11 @@ use wasmtime_c_api::wasmtime::component::ResourceTable;
 use wasmtime_c_api::wasmtime::error::Context as _;
 use wasmtime_c_api::wasmtime::error::OutOfMemory;
 use wasmtime_c_api::wasmtime::{
-    Error, InstancePre, PoolConcurrencyLimitError, Result, Store, WasmBacktrace, format_err,
+    Engine, Error, InstancePre, PoolConcurrencyLimitError, Result, Store, WasmBacktrace, format_err,
 };
 use wasmtime_c_api::wasmtime_error_t;
-use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -42,6 +43,7 @@ pub enum FailureKind {
     NoResponse = 4,
     Panic = 5,
     Refused = 6,
+    Run = 7,
 }
 
 type WakeCallback = extern "C" fn(*mut c_void);
@@ -100,9 +102,31 @@ type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCod
 /// How a guest came to its end.
 enum Outcome {
     Returned,
-    Instantiated, // which was all that was asked for
+    ReturnedError, // of wasi:cli/run
+    Instantiated,  // which was all that was asked for
     NotInstantiated(Error),
     Failed(Error),
+}
+
+impl Outcome {
+    /// A program's: it may have exited well.
+    fn of_failure(error: Error) -> Outcome {
+        match error.downcast_ref::<I32Exit>() {
+            Some(I32Exit(0)) => Outcome::Returned,
+            _ => Outcome::Failed(error),
+        }
+    }
+}
+
+fn component_store(service: &weir_service_t, engine: &Engine, mut wasi: WasiCtxBuilder) -> Store<ComponentState> {
+    let state = ComponentState {
+        wasi: wasi.build(),
+        http: WasiHttpCtx::new(),
+        hooks: Outbound,
+        table: ResourceTable::new(),
+        limits: service.settings.limits(),
+    };
+    store(engine, state, |state| &mut state.limits)
 }
 
 /// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
@@ -120,7 +144,7 @@ pub struct weir_call_t {
     status: u16,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<HyperOutgoingBody>,
-    document: Option<Pipe>, // a module's standard output
+    document: Option<Pipe>, // a program's standard output
     chunks: VecDeque<Bytes>,
     body_ended: bool,
     state: c_int,
@@ -166,6 +190,7 @@ pub unsafe extern "C" fn weir_call_new(
         };
         call.guest = Some(match &service.linked {
             Linked::Component(proxy) => unsafe { call.component(service, proxy, request)? },
+            Linked::Command(command) => unsafe { call.command(service, command, request)? },
             Linked::Module(module) => unsafe { call.module(service, module, request)? },
         });
         let call = Box::into_raw(Box::new(call));
@@ -183,16 +208,9 @@ impl weir_call_t {
     ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
         let head = unsafe { read_head(request)? };
         let settings = &service.settings;
-        let mut wasi = settings.wasi();
+        let mut wasi = settings.wasi()?;
         wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-        let state = ComponentState {
-            wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
-            hooks: Outbound,
-            table: ResourceTable::new(),
-            limits: settings.limits(),
-        };
-        let mut store = Box::new(store(proxy.engine(), state, |state| &mut state.limits));
+        let mut store = Box::new(component_store(service, proxy.engine(), wasi));
         let instance_only = request.instance_only;
         let request = match &self.feed {
             Some(feed) => {
@@ -224,16 +242,13 @@ impl weir_call_t {
         }))
     }
 
-    unsafe fn module(
-        &mut self,
-        service: &weir_service_t,
-        module: &InstancePre<ModuleState>,
-        request: &weir_call_request_t,
-    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+    /// WASI for a guest that answers through CGI: its request in arguments, environment and standard input, its response
+    /// on standard output.
+    unsafe fn cgi(&mut self, service: &weir_service_t, request: &weir_call_request_t) -> Result<WasiCtxBuilder> {
         let settings = &service.settings;
         let document = Pipe::default();
         self.document = Some(document.clone());
-        let mut wasi = settings.wasi();
+        let mut wasi = settings.wasi()?;
         wasi.stdout(PipeOutput(document)).stderr(settings.sink.stream(STDERR));
         if let Some(feed) = &self.feed {
             wasi.stdin(PipeInput(feed.clone()));
@@ -246,6 +261,44 @@ impl weir_call_t {
                 unsafe { (pair.name.as_text("a variable's name")?, pair.value.as_text("a variable's value")?) };
             wasi.env(name, value);
         }
+        Ok(wasi)
+    }
+
+    unsafe fn command(
+        &mut self,
+        service: &weir_service_t,
+        command: &CommandPre<ComponentState>,
+        request: &weir_call_request_t,
+    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+        let wasi = unsafe { self.cgi(service, request)? };
+        let mut store = component_store(service, command.engine(), wasi);
+        let command = command.clone();
+        let instance_only = request.instance_only;
+        Ok(Box::pin(async move {
+            let instance = match command.instantiate_async(&mut store).await {
+                Ok(instance) => instance,
+                Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
+            };
+            if instance_only {
+                return End { outcome: Outcome::Instantiated, store: None };
+            }
+            let outcome = match instance.wasi_cli_run().call_run(&mut store).await {
+                Ok(Ok(())) => Outcome::Returned,
+                Ok(Err(())) => Outcome::ReturnedError,
+                Err(error) => Outcome::of_failure(error),
+            };
+            End { outcome, store: None }
+        }))
+    }
+
+    unsafe fn module(
+        &mut self,
+        service: &weir_service_t,
+        module: &InstancePre<ModuleState>,
+        request: &weir_call_request_t,
+    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+        let mut wasi = unsafe { self.cgi(service, request)? };
+        let settings = &service.settings;
         let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
         let mut store = store(module.module().engine(), state, |state| &mut state.limits);
         let module = module.clone();
@@ -264,8 +317,7 @@ impl weir_call_t {
             }
             let outcome = match start.call_async(&mut store, ()).await {
                 Ok(()) => Outcome::Returned,
-                Err(error) if error.downcast_ref::<I32Exit>().is_some_and(|exit| exit.0 == 0) => Outcome::Returned,
-                Err(error) => Outcome::Failed(error),
+                Err(error) => Outcome::of_failure(error),
             };
             End { outcome, store: None }
         }))
@@ -386,6 +438,10 @@ impl weir_call_t {
         let End { outcome, store } = end;
         match outcome {
             Outcome::Instantiated => self.state = ENDED,
+            Outcome::ReturnedError => {
+                self.fail(FailureKind::Run, "its run function returned an error");
+                self.state = ENDED;
+            }
             Outcome::Returned if self.document.is_some() || self.status != 0 => self.state = ENDED,
             Outcome::Returned => {
                 self.fail(FailureKind::NoResponse, "the guest returned without setting its response");

@@ -3,8 +3,8 @@
 use crate::ffi::{guard_result, into_text, weir_bridge_text_free, weir_bytes_t};
 use std::ffi::{c_char, c_int};
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Instance,
-    Parser, Payload, Validator, WasmFeatures,
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
+    Instance, InstanceTypeDeclaration, Parser, Payload, Validator, WasmFeatures,
 };
 use wasmtime_c_api::wasmtime::{Error, Result, format_err};
 use wasmtime_c_api::wasmtime_error_t;
@@ -20,6 +20,8 @@ pub struct weir_guest_facts_t {
     tables: u32,
     minimum_table_elements: u32,
     core_instances: u32,
+    has_component_type: bool,
+    has_async_functions: bool,
     imports: *mut c_char,
     exports: *mut c_char,
 }
@@ -55,6 +57,8 @@ struct Facts {
     minimum_table_elements: u64,
     total: Definitions,
     largest: Definitions,
+    has_component_type: bool,
+    has_async_functions: bool,
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -97,6 +101,8 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
         tables: facts.total.tables,
         minimum_table_elements: u32::try_from(facts.minimum_table_elements).unwrap_or(u32::MAX),
         core_instances: if component { facts.total.core_instances } else { 1 },
+        has_component_type: facts.has_component_type,
+        has_async_functions: facts.has_async_functions,
         imports: into_text(facts.imports.join("\n")),
         exports: into_text(facts.exports.join("\n")),
     })
@@ -151,6 +157,14 @@ fn read(bytes: &[u8]) -> Result<Facts> {
             Payload::ExportSection(section) if depth == 1 => {
                 for export in section {
                     facts.exports.push(export.map_err(Error::new)?.name.to_string());
+                }
+            }
+            Payload::CustomSection(section) if depth == 1 => {
+                facts.has_component_type |= section.name().starts_with("component-type");
+            }
+            Payload::ComponentTypeSection(section) => {
+                for kind in section {
+                    facts.has_async_functions |= has_async_functions(&kind.map_err(Error::new)?);
                 }
             }
             Payload::ComponentImportSection(section) => {
@@ -215,6 +229,17 @@ fn read(bytes: &[u8]) -> Result<Facts> {
         }
     }
     Ok(facts)
+}
+
+fn has_async_functions(kind: &ComponentType) -> bool {
+    match kind {
+        ComponentType::Func(function) => function.async_,
+        ComponentType::Instance(declarations) => declarations.iter().any(|declaration| match declaration {
+            InstanceTypeDeclaration::Type(kind) => has_async_functions(kind),
+            _ => false,
+        }),
+        _ => false,
+    }
 }
 
 fn count(scopes: &mut [Scope], which: impl Fn(&mut Definitions) -> &mut u32) {

@@ -2,7 +2,8 @@
 //! `include/weir_bridge.h`, where each one's contract stands.
 //!
 //! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling
-//! it; `service` is a guest ready to be called; `call` is one request on it, with `pipe` and `output` for its streams;
+//! it, `componentize` makes a module a component; `service` is a guest ready to be called, with what `imports` and
+//! `variables` give it; `call` is one request on it, with `pipe` and `output` for its streams;
 //! `threads` are what all of them run on.
 
 #![allow(non_camel_case_types)]
@@ -12,12 +13,15 @@ pub use wasmtime_c_api::*;
 
 mod call;
 mod client;
+mod componentize;
 mod document;
 mod engine;
 mod fetch;
 mod ffi;
+mod imports;
 mod inspect;
 mod output;
 mod pipe;
 mod service;
 mod threads;
+mod variables;

@@ -2,20 +2,25 @@
 
 use crate::engine;
 use crate::ffi::{borrow, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
-use crate::inspect::{COMPONENT, MODULE};
+use crate::imports::{self, Missing, MissingCallback};
 use crate::output::{OutputCallback, Sink};
 use crate::threads;
-use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use crate::variables::{self, Variables};
+use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use wasmparser::Parser;
 use wasmtime_c_api::wasmtime::component::{Component, Linker as ComponentLinker, ResourceTable};
+use wasmtime_c_api::wasmtime::error::Context as _;
 use wasmtime_c_api::wasmtime::{
     self, CodeBuilder, Engine, Error, InstancePre, Linker, Module, Precompiled, Result, Store, StoreLimits,
-    StoreLimitsBuilder, format_err,
+    StoreLimitsBuilder, WasmBacktrace, format_err,
 };
 use wasmtime_c_api::{wasm_byte_vec_t, wasm_engine_t, wasmtime_error_t};
+use wasmtime_wasi::filesystem::FsPerms;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
@@ -69,10 +74,18 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
+/// A directory of the host as guests see it.
+struct Mount {
+    host_path: PathBuf,
+    guest_path: String,
+    permissions: FsPerms,
+}
+
 /// What every call of a service shares.
-#[derive(Clone)]
 pub struct Settings {
     environment: Vec<(String, String)>,
+    mounts: Vec<Mount>,
+    variables: Variables,
     pub sink: Sink,
     max_memory_bytes: u64,
 }
@@ -86,19 +99,24 @@ impl Settings {
         }
     }
 
-    /// WASI for one instance: this service's environment, no files, no network, standard streams as given by the caller.
-    pub fn wasi(&self) -> WasiCtxBuilder {
+    /// WASI for one instance: this service's environment and files, no network, standard streams as given by the caller.
+    pub fn wasi(&self) -> Result<WasiCtxBuilder> {
         let mut builder = WasiCtxBuilder::new();
         builder.envs(&self.environment);
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-        builder
+        for mount in &self.mounts {
+            builder
+                .preopened_dir(&mount.host_path, &mount.guest_path, mount.permissions)
+                .with_context(|| format!("the directory {:?} cannot be opened", mount.host_path))?;
+        }
+        Ok(builder)
     }
 }
 
-/// A guest of either kind, linked.
-#[derive(Clone)]
+/// A guest of any kind, linked.
 pub enum Linked {
     Component(ProxyPre<ComponentState>),
+    Command(CommandPre<ComponentState>),
     Module(InstancePre<ModuleState>),
 }
 
@@ -115,6 +133,21 @@ pub struct weir_service_settings_t {
     output: Option<OutputCallback>,
     output_context: *mut c_void,
     max_memory_bytes: u64,
+    command: bool,
+    mounts: *const weir_mount_t,
+    mount_count: usize,
+    variables: *const weir_pair_t,
+    variable_count: usize,
+    trap_unknown_imports: bool,
+    unknown_import: Option<MissingCallback>,
+    unknown_import_context: *mut c_void,
+}
+
+#[repr(C)]
+pub struct weir_mount_t {
+    host_path: *const c_char,
+    guest_path: *const c_char,
+    writable: bool,
 }
 
 #[unsafe(no_mangle)]
@@ -148,12 +181,12 @@ pub unsafe extern "C" fn weir_service_new_from_file(
     guard_result(|| {
         let engine = unsafe { engine::view(engine) };
         let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()));
-        let linked = match Engine::detect_precompiled_file(path)? {
-            Some(Precompiled::Component) => link_component(&unsafe { Component::deserialize_file(engine, path)? })?,
-            Some(Precompiled::Module) => link_module(&unsafe { Module::deserialize_file(engine, path)? })?,
+        let code = match Engine::detect_precompiled_file(path)? {
+            Some(Precompiled::Component) => Code::Component(unsafe { Component::deserialize_file(engine, path)? }),
+            Some(Precompiled::Module) => Code::Module(unsafe { Module::deserialize_file(engine, path)? }),
             None => return Err(format_err!("not code that Wasmtime has compiled")),
         };
-        unsafe { finish(linked, settings, ret_service) }
+        unsafe { finish(&code, settings, ret_service) }
     })
 }
 
@@ -166,22 +199,38 @@ pub unsafe extern "C" fn weir_service_new_from_bytes(
 ) -> *mut wasmtime_error_t {
     guard_result(|| {
         let (engine, code) = unsafe { (engine::view(engine), code.as_slice()) };
-        let linked = match Engine::detect_precompiled(code) {
-            Some(Precompiled::Component) => link_component(&unsafe { Component::deserialize(engine, code)? })?,
-            Some(Precompiled::Module) => link_module(&unsafe { Module::deserialize(engine, code)? })?,
+        let code = match Engine::detect_precompiled(code) {
+            Some(Precompiled::Component) => Code::Component(unsafe { Component::deserialize(engine, code)? }),
+            Some(Precompiled::Module) => Code::Module(unsafe { Module::deserialize(engine, code)? }),
             None => return Err(format_err!("not code that Wasmtime has compiled")),
         };
-        unsafe { finish(linked, settings, ret_service) }
+        unsafe { finish(&code, settings, ret_service) }
     })
 }
 
+enum Code {
+    Component(Component),
+    Module(Module),
+}
+
 unsafe fn finish(
-    linked: Linked,
+    code: &Code,
     settings: *const weir_service_settings_t,
     ret_service: *mut *mut weir_service_t,
 ) -> Result<()> {
     threads::runtime()?;
-    let settings = unsafe { read_settings(&*settings)? };
+    let given = unsafe { &*settings };
+    let settings = unsafe { read_settings(given)? };
+    settings.wasi()?; // whether its files are there is known now
+    let missing = Missing {
+        all: given.trap_unknown_imports,
+        callback: given.unknown_import,
+        context: given.unknown_import_context,
+    };
+    let linked = match code {
+        Code::Component(component) => link_component(component, given.command, &settings.variables, &missing)?,
+        Code::Module(module) => link_module(module, &missing)?,
+    };
     unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings })) };
     Ok(())
 }
@@ -194,36 +243,56 @@ unsafe fn read_settings(settings: &weir_service_settings_t) -> Result<Settings> 
             settings.size
         ));
     }
-    let environment = unsafe { read_environment(settings.environment, settings.environment_count)? };
+    let (environment, variables, mounts) = unsafe {
+        (
+            read_pairs(settings.environment, settings.environment_count, "an environment variable")?,
+            read_pairs(settings.variables, settings.variable_count, "a variable")?,
+            borrow(settings.mounts, settings.mount_count),
+        )
+    };
+    let mounts = mounts.iter().map(|mount| unsafe { read_mount(mount) });
     Ok(Settings {
         environment,
+        mounts: mounts.collect::<Result<_>>()?,
+        variables: Arc::new(variables),
         sink: Sink::new(settings.output, settings.output_context),
         max_memory_bytes: settings.max_memory_bytes,
     })
 }
 
-unsafe fn read_environment(first: *const weir_pair_t, count: usize) -> Result<Vec<(String, String)>> {
+unsafe fn read_mount(mount: &weir_mount_t) -> Result<Mount> {
+    let (host_path, guest_path) = unsafe { (CStr::from_ptr(mount.host_path), CStr::from_ptr(mount.guest_path)) };
+    Ok(Mount {
+        host_path: PathBuf::from(OsStr::from_bytes(host_path.to_bytes())),
+        guest_path: guest_path.to_str().context("the path of a directory in the guest")?.to_string(),
+        permissions: if mount.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly },
+    })
+}
+
+unsafe fn read_pairs(first: *const weir_pair_t, count: usize, of: &str) -> Result<Vec<(String, String)>> {
     unsafe { borrow(first, count) }
         .iter()
         .map(|pair| unsafe {
-            let name = pair.name.as_text("the name of an environment variable")?;
-            let value = pair.value.as_text("the value of an environment variable")?;
+            let name = pair.name.as_text(&format!("the name of {of}"))?;
+            let value = pair.value.as_text(&format!("the value of {of}"))?;
             Ok((name.to_string(), value.to_string()))
         })
         .collect()
 }
 
-fn link_component(component: &Component) -> Result<Linked> {
+fn link_component(component: &Component, command: bool, variables: &Variables, missing: &Missing) -> Result<Linked> {
     let mut linker = ComponentLinker::<ComponentState>::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    Ok(Linked::Component(ProxyPre::new(linker.instantiate_pre(component)?)?))
+    variables::add_to_linker(&mut linker, variables)?;
+    let linked = imports::link_component(&mut linker, component, missing)?;
+    Ok(if command { Linked::Command(CommandPre::new(linked)?) } else { Linked::Component(ProxyPre::new(linked)?) })
 }
 
-fn link_module(module: &Module) -> Result<Linked> {
+fn link_module(module: &Module, missing: &Missing) -> Result<Linked> {
     let mut linker = Linker::<ModuleState>::new(module.engine());
     p1::add_to_linker_async(&mut linker, |state| &mut state.wasi)?;
-    Ok(Linked::Module(linker.instantiate_pre(module)?))
+    Ok(Linked::Module(imports::link_module(&mut linker, module, missing)?))
 }
 
 /// A store whose guest gives its thread back at every tick of the engine's epoch.
@@ -236,11 +305,8 @@ pub fn store<T: 'static>(engine: &Engine, state: T, limits: fn(&mut T) -> &mut S
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn weir_service_kind(service: *const weir_service_t) -> c_int {
-    match unsafe { &(*service).linked } {
-        Linked::Component(_) => COMPONENT,
-        Linked::Module(_) => MODULE,
-    }
+pub unsafe extern "C" fn weir_service_is_command(service: *const weir_service_t) -> bool {
+    !matches!(unsafe { &(*service).linked }, Linked::Component(_))
 }
 
 #[unsafe(no_mangle)]
@@ -250,10 +316,11 @@ pub unsafe extern "C" fn weir_service_free(own_service: *mut weir_service_t) {
     }
 }
 
-/// An error's own words, without the backtrace that Wasmtime puts around a trap.
+/// An error's own words, without the backtrace that Wasmtime puts around what ends a guest.
 pub fn words(error: &Error) -> String {
-    match error.downcast_ref::<wasmtime::Trap>() {
-        Some(trap) => trap.to_string(),
-        None => format!("{error:#}"),
+    if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+        return trap.to_string();
     }
+    let skipped = usize::from(error.is::<WasmBacktrace>());
+    error.chain().skip(skipped).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

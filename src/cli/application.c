@@ -7,6 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A guest is called in one way. */
+static bool has_one_executor(const weir_manifest_t *manifest, const weir_http_trigger_t *trigger,
+    const weir_guest_file_t *before, const weir_guest_file_t *now, char **ret_message)
+{
+    if (before->facts.kind == 0 || before->executor == now->executor) {
+        return true;
+    }
+    if (asprintf(ret_message,
+            "%s:%u:%u: component \"%s\" is used with the executor \"http\" and with \"wagi\"; define it twice, once "
+            "for "
+            "each",
+            manifest->path, trigger->route_place.line, trigger->route_place.column,
+            manifest->components[trigger->component].id) < 0) {
+        *ret_message = NULL;
+    }
+    return false;
+}
+
 static bool load_files(weir_application_t *application, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
@@ -22,6 +40,10 @@ static bool load_files(weir_application_t *application, char **ret_message)
         weir_executor_t executor = manifest->is_wasm ? 0 : trigger->executor;
         if (!weir_code_cache_load_file(application->cache, manifest, &manifest->components[trigger->component],
                 executor, &loaded, &application->digests[trigger->component], ret_message)) {
+            return false;
+        }
+        if (!has_one_executor(manifest, trigger, file, &loaded, ret_message)) {
+            weir_guest_file_free(&loaded);
             return false;
         }
         application->executors[trigger->component] = executor;
@@ -48,9 +70,10 @@ static bool make_room(weir_application_t *application)
     application->keys = calloc(count, sizeof(*application->keys));
     application->kept = calloc(count, sizeof(*application->kept));
     application->apart = calloc(count, sizeof(*application->apart));
+    application->linked = calloc(count, sizeof(*application->linked));
     return application->files != NULL && application->digests != NULL && application->executors != NULL &&
            application->codes != NULL && application->keys != NULL && application->kept != NULL &&
-           application->apart != NULL;
+           application->apart != NULL && application->linked != NULL;
 }
 
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
@@ -174,13 +197,26 @@ const char *weir_application_keep_code(weir_application_t *application)
     return why;
 }
 
+/* Which of a component's triggers it is does not matter: they have the same executor. */
+static weir_executor_t executor_of(const weir_manifest_t *manifest, size_t index)
+{
+    for (size_t i = 0; i < manifest->trigger_count; i++) {
+        if (manifest->triggers[i].component == index) {
+            return manifest->triggers[i].executor;
+        }
+    }
+    return WEIR_EXECUTOR_HTTP;
+}
+
 static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
     weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
+    const weir_manifest_t *manifest = &application->manifest;
     const weir_guest_settings_t settings = {.output = output,
         .max_memory_bytes = application->max_memory_bytes,
-        .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index)};
-    const weir_manifest_t *manifest = &application->manifest;
+        .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index),
+        .executor = executor_of(manifest, index),
+        .relinked = application->linked[index]};
     const weir_component_t *component = &manifest->components[index];
     const weir_guest_code_t *code = application->codes[index];
     if (weir_guest_code_is_there(code)) {
@@ -211,6 +247,7 @@ bool weir_application_link(const weir_application_t *application, const wasm_eng
             }
             return false;
         }
+        application->linked[i] = application->linked[i] || output == WEIR_GUEST_OUTPUT_LOGGED;
     }
     return true;
 }
@@ -238,6 +275,7 @@ void weir_application_free(weir_application_t *application)
     free(application->keys);
     free(application->kept);
     free(application->apart);
+    free(application->linked);
     free(application->files);
     weir_store_free(application->cache);
     weir_component_logs_free(application->logs);

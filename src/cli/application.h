@@ -25,6 +25,7 @@ typedef struct weir_application {
     bool *kept;                  /* the cache has the code */
     weir_store_t *cache;         /* own, or NULL */
     bool *apart;                 /* it is placed in an engine of its own */
+    bool *linked;                /* a guest of it was made whose output is logged */
     uint64_t max_memory_bytes;   /* that a linear memory may grow to; 0: as far as the allocator lets it */
     weir_component_logs_t *logs; /* own: take what its guests write, one a component; NULL: the console does */
     int standard_error;          /* what standard error was before a trial's child was given another one, or -1 */

@@ -58,11 +58,12 @@ typedef struct identity {
 typedef struct record {
     weir_wasm_digest_t digest;
     uint64_t size;
+    uint64_t executor;        /* that serves it */
     weir_guest_facts_t facts; /* its names are left out */
 } record_t;
 
 /* Whoever adds a field to the facts looks here: numbers are kept as they are, but what is pointed at is not. */
-_Static_assert(sizeof(void *) != 8 || sizeof(weir_guest_facts_t) == 48, "the facts have changed: see recall");
+_Static_assert(sizeof(void *) != 8 || sizeof(weir_guest_facts_t) == 56, "the facts have changed: see recall");
 
 static bool identify(const weir_component_t *component, weir_executor_t executor, identity_t *ret_identity)
 {
@@ -124,6 +125,7 @@ static void note(const weir_store_t *cache, const identity_t *identity, const we
     memset(&record, 0, sizeof record);
     record.digest = *digest;
     record.size = file->size;
+    record.executor = file->executor;
     record.facts = file->facts;
     record.facts.imports = NULL;
     record.facts.exports = NULL;
@@ -146,7 +148,8 @@ bool weir_code_cache_load_file(const weir_store_t *cache, const weir_manifest_t 
     const time_t now = time(NULL);
     const bool may_be_known = cache != NULL && identify(component, executor, &before) && is_settled(&before, now);
     if (may_be_known && recall(cache, &before, &record)) {
-        *ret_file = (weir_guest_file_t){.size = (size_t)record.size, .facts = record.facts};
+        *ret_file = (weir_guest_file_t){
+            .size = (size_t)record.size, .facts = record.facts, .executor = (weir_executor_t)record.executor};
         *ret_digest = record.digest;
         return true;
     }

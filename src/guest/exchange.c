@@ -48,6 +48,9 @@ void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, 
     case WEIR_FAILURE_PANIC:
         what = "ended by a bug in weir";
         break;
+    case WEIR_FAILURE_RUN: /* Spin logs it, and goes on with the output: crates/trigger-http/src/wagi.rs */
+        what = "returned unsuccessfully";
+        break;
     case WEIR_FAILURE_NONE:
         break;
     }
@@ -236,7 +239,7 @@ static void run_on(weir_exchange_t *exchange)
 bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match,
     weir_waker_t waker, weir_exchange_t **ret_exchange)
 {
-    bool is_module = guest->kind == WEIR_GUEST_MODULE;
+    bool is_module = guest->is_program;
     /* Not zeroed as a whole: most of it is room that is rarely used. */
     weir_exchange_t *exchange = malloc(sizeof *exchange + (is_module ? sizeof(weir_module_part_t) : 0));
     const char *refusal = exchange == NULL ? "memory ran out" : NULL;

@@ -30,7 +30,7 @@ typedef enum weir_phase {
     WEIR_PHASE_REFUSED = 4,
 } weir_phase_t;
 
-/* Only of an exchange with a module. */
+/* Only of an exchange with a WAGI program, be it a module or a component. */
 typedef struct weir_module_part {
     weir_cgi_response_t response;
     weir_request_body_t body;   /* while it is collected and until it is fed */

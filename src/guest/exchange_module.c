@@ -1,5 +1,5 @@
 /*
- * exchange_module.c: an exchange with a WAGI module: a CGI request in, a CGI document out.
+ * exchange_module.c: an exchange with a WAGI program, a module or a component: a CGI request in, a CGI document out.
  *
  * Spin waits for the guest's end and then looks at its exit status and its whole output. weir lets long and slow
  * responses flow, so it holds the head back only for as long as that does not delay a body much: until the guest has
@@ -287,6 +287,8 @@ void weir_module_run(weir_exchange_t *exchange)
         weir_exchange_take_failure(exchange);
         return;
     }
+    if (state == WEIR_CALL_ENDED && weir_call_failure(exchange->call, NULL) != WEIR_FAILURE_NONE)
+        weir_exchange_log_call_failure(exchange, WEIR_LOG_ERROR, "");
     module->started = true;
     if (module->collected && !module->feeding)
         weir_request_body_free(&module->body);

@@ -9,6 +9,7 @@
 #include "observe/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void log_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
 {
@@ -22,36 +23,77 @@ static void keep_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
         context, stream == WEIR_STREAM_STDOUT ? WEIR_COMPONENT_STDOUT : WEIR_COMPONENT_STDERR, bytes.data, bytes.size);
 }
 
-static weir_pair_t *environment_of(const weir_component_t *component)
+static void log_unknown_import(void *context, weir_bytes_t import)
 {
-    weir_pair_t *environment = calloc(component->environment_count + 1, sizeof *environment);
-    for (size_t i = 0; environment != NULL && i < component->environment_count; i++) {
-        const weir_variable_t *variable = &component->environment[i];
-        environment[i] = (weir_pair_t){weir_bytes_of(variable->name), weir_bytes_of(variable->value)};
-    }
-    return environment;
+    const weir_component_t *component = context;
+    weir_log(WEIR_LOG_WARNING, "component %s imports %s, which weir does not provide; a call to it traps",
+        component->id, weir_show_bytes(import.data, import.size).text);
+}
+
+static weir_pair_t pair_of(const weir_variable_t *variable)
+{
+    return (weir_pair_t){weir_bytes_of(variable->name), weir_bytes_of(variable->value)};
+}
+
+/* Put a variable in place of one with its name, or at the end. */
+static void put(weir_pair_t *pairs, size_t *count, const weir_variable_t *variable)
+{
+    weir_pair_t pair = pair_of(variable);
+    size_t place = 0;
+    while (place < *count && (pairs[place].name.size != pair.name.size ||
+                                 memcmp(pairs[place].name.data, pair.name.data, pair.name.size) != 0))
+        place++;
+    pairs[place] = pair;
+    *count += place == *count ? 1 : 0;
+}
+
+/* What a service borrows of a component and its settings, in one block to be freed with free(3). */
+static weir_pair_t *gather(
+    const weir_component_t *component, const weir_guest_settings_t *settings, weir_service_settings_t *service)
+{
+    size_t most = component->environment_count + settings->environment_count;
+    weir_pair_t *pairs = calloc(most + settings->variable_count + 1, sizeof *pairs);
+    if (pairs == NULL)
+        return NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < component->environment_count; i++)
+        put(pairs, &count, &component->environment[i]);
+    for (size_t i = 0; i < settings->environment_count; i++)
+        put(pairs, &count, &settings->environment[i]);
+    for (size_t i = 0; i < settings->variable_count; i++)
+        pairs[most + i] = pair_of(&settings->variables[i]);
+    service->environment = pairs;
+    service->environment_count = count;
+    service->variables = pairs + most;
+    service->variable_count = settings->variable_count;
+    return pairs;
 }
 
 bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
     const weir_guest_code_t *code, const weir_guest_settings_t *settings, weir_guest_t **ret_guest, char **ret_message)
 {
+    bool logged = settings->output == WEIR_GUEST_OUTPUT_LOGGED;
+    weir_output_callback_t output = settings->log != NULL ? keep_output : log_output;
+    weir_service_settings_t service = {.size = sizeof service,
+        .output = logged ? output : NULL,
+        .output_context = settings->log != NULL ? (void *)settings->log : (void *)(uintptr_t)component,
+        .max_memory_bytes = settings->max_memory_bytes,
+        .command = settings->executor == WEIR_EXECUTOR_WAGI,
+        .mounts = settings->mounts,
+        .mount_count = settings->mount_count,
+        .trap_unknown_imports = settings->trap_unknown_imports,
+        .unknown_import = logged && !settings->relinked ? log_unknown_import : NULL,
+        .unknown_import_context = (void *)(uintptr_t)component};
     weir_guest_t *guest = calloc(1, sizeof *guest);
-    weir_pair_t *environment = environment_of(component);
-    if (guest == NULL || environment == NULL) {
+    weir_pair_t *pairs = gather(component, settings, &service);
+    if (guest == NULL || pairs == NULL) {
         free(guest);
-        free(environment);
+        free(pairs);
         *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
         return false;
     }
-    weir_output_callback_t output = settings->log != NULL ? keep_output : log_output;
-    weir_service_settings_t service = {.size = sizeof service,
-        .environment = environment,
-        .environment_count = component->environment_count,
-        .output = settings->output == WEIR_GUEST_OUTPUT_LOGGED ? output : NULL,
-        .output_context = settings->log != NULL ? (void *)settings->log : (void *)(uintptr_t)component,
-        .max_memory_bytes = settings->max_memory_bytes};
     wasmtime_error_t *error = weir_guest_code_link(code, engine, &service, &guest->service);
-    free(environment);
+    free(pairs);
     if (error != NULL) {
         free(guest);
         *ret_message = weir_guest_code_message(manifest, component, error);
@@ -59,7 +101,7 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
     }
     guest->output = settings->output;
     guest->component = component;
-    guest->kind = weir_service_kind(guest->service);
+    guest->is_program = weir_service_is_command(guest->service);
     *ret_guest = guest;
     return true;
 }

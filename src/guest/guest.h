@@ -1,6 +1,6 @@
 /*
  * guest.h: a guest is a component of the application that is loaded and ready to be called; an exchange is one request
- * on it. Both kinds of guest (wasi:http components, WAGI modules) look the same from here: request in, status, headers
+ * on it. Both kinds of guest (wasi:http components, WAGI programs) look the same from here: request in, status, headers
  * and body out. An exchange belongs to one thread from beginning to end.
  */
 #ifndef WEIR_GUEST_GUEST_H
@@ -23,14 +23,16 @@ typedef struct weir_guest_file {
     char *bytes; /* own */
     size_t size;
     weir_guest_facts_t facts;
+    weir_executor_t executor; /* that serves it */
 } weir_guest_file_t;
 
 /*
- * Read and inspect a component's wasm file (at most 256 MiB) and check that it suits its executor: a component must
- * export one wasi:http/incoming-handler@0.2.x, a WAGI module must export _start. With an executor of 0 it is either of
- * them: for a .wasm file as an application, whose executor weir_guest_file_executor then tells. On failure returns
- * false, leaves `*ret_file` untouched and stores a one-line message that names manifest, place and file, as
- * weir_manifest_load does.
+ * Read and inspect a component's wasm file (at most 256 MiB) and check that it suits its executor: for "http" a
+ * component must export one wasi:http/incoming-handler@0.2.x; for "wagi" a component must export wasi:cli/run@0.2.x, or
+ * a module _start. A core module for "http" is made a component, if wit-bindgen made it (Spin: crates/componentize):
+ * the file then holds that component. With an executor of 0 it is any of them: for a .wasm file as an application,
+ * whose executor weir_guest_file_executor then tells. On failure returns false, leaves `*ret_file` untouched and stores
+ * a one-line message that names manifest, place and file, as weir_manifest_load does.
  */
 bool weir_guest_file_load(const weir_manifest_t *manifest, const weir_component_t *component, weir_executor_t executor,
     weir_guest_file_t *ret_file, char **ret_message);
@@ -38,7 +40,7 @@ bool weir_guest_file_load(const weir_manifest_t *manifest, const weir_component_
 /* Free what a file owns and zero it. */
 void weir_guest_file_free(weir_guest_file_t *file);
 
-/* The executor that serves this kind of file: WEIR_EXECUTOR_WAGI for a core module. */
+/* The executor that serves this file. */
 weir_executor_t weir_guest_file_executor(const weir_guest_file_t *file);
 
 /* Enlarge `needs` so that it covers this file. */
@@ -74,7 +76,7 @@ bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engin
 
 typedef struct weir_guest weir_guest_t;
 
-/* What becomes of what a guest writes to its standard streams (but for a module's response), and of news of it. */
+/* What becomes of what a guest writes to its standard streams (but for a program's response), and of news of it. */
 typedef enum weir_guest_output {
     WEIR_GUEST_OUTPUT_LOGGED = 0,
     WEIR_GUEST_OUTPUT_DISCARDED = 1,
@@ -85,10 +87,23 @@ typedef struct weir_guest_settings {
     weir_guest_output_t output;
     uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
     weir_component_log_t *log; /* takes what is logged of its streams; must outlive the guest. NULL: the console does */
+    /* Which of a component's exports answers. 0: incoming-handler. A core module is WAGI anyway. */
+    weir_executor_t executor;
+    const weir_variable_t *environment; /* of the command line: besides the component's, and instead of one so named */
+    size_t environment_count;
+    const weir_mount_t *mounts; /* what it sees of files */
+    size_t mount_count;
+    const weir_variable_t *variables; /* resolved */
+    size_t variable_count;
+    bool trap_unknown_imports; /* whatever nothing provides traps when it is called; else only what is Spin's or WASI's
+                                */
+    bool relinked; /* a guest of this component was made before: what was warned of then is not said again */
 } weir_guest_settings_t;
 
 /*
- * Load a component's code for an engine, and link it. `component` must outlive the guest; `code` need not. On failure,
+ * Load a component's code for an engine, and link it. Imports that nothing provides, but that need not be there, are
+ * logged as warnings, unless output is discarded. The settings are borrowed for the time of this function; `component`
+ * must outlive the guest; `code` need not. On failure,
  * also when the code is not there or was compiled for another kind of engine, returns false, leaves `*ret_guest`
  * untouched and stores a one-line message. Any thread.
  */
@@ -143,8 +158,9 @@ typedef enum weir_exchange_state {
 
 /*
  * Start a request on a guest: prepares the request as Spin does (headers spin-*, or the CGI environment and arguments)
- * and creates the call; nothing runs until it is polled. A module is served as WAGI with the trigger's `wagi_argv`
- * (Spin's default when that is NULL), whatever the trigger's executor says.
+ * and creates the call; nothing runs until it is polled. A program (a module, or a component whose executor is "wagi")
+ * is served as WAGI with the trigger's `wagi_argv` (Spin's default when that is NULL), whatever the trigger's executor
+ * says; below it is called a module.
  *
  * A body in chunks for a module is collected first, because CGI wants its length: the call is created when the body has
  * been fed completely. At most 16 MiB for one request (then WEIR_EXCHANGE_FAILED with status 413) and 64 MiB for all

@@ -160,16 +160,27 @@ static weir_shown_bytes_t shown_exports(const char *exports)
     return size > 0 ? weir_show_bytes(list, size) : weir_show_bytes("nothing", sizeof "nothing" - 1);
 }
 
-static bool check_module(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+static bool names_contain(const char *names, const char *wanted)
 {
-    if (inquiry->executor == WEIR_EXECUTOR_HTTP)
-        return refuse(inquiry, "is a core module, and the executor \"http\" serves components", NULL,
-            "set executor = { type = \"wagi\" } in its [[trigger.http]], or build it as a component");
     weir_bytes_t name = {NULL, 0};
-    while (next_name(facts->exports, &name)) {
-        if (name.size == sizeof "_start" - 1 && begins_with(name, "_start"))
+    while (next_name(names, &name)) {
+        if (name.size == strlen(wanted) && begins_with(name, wanted))
             return true;
     }
+    return false;
+}
+
+static bool check_module(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
+    /* What Spin's SDKs of version 1 exported: crates/componentize/src/lib.rs, EXPORT_INTERFACES. */
+    if (names_contain(facts->exports, "handle-http-request"))
+        return refuse(inquiry, "is a core module with a handler that weir does not serve, fermyon:spin/inbound-http",
+            NULL, "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)");
+    if (inquiry->executor == WEIR_EXECUTOR_HTTP)
+        return refuse(inquiry, "is a core module without component types, and the executor \"http\" serves components",
+            NULL, "set executor = { type = \"wagi\" } in its [[trigger.http]], or build it as a component");
+    if (names_contain(facts->exports, "_start"))
+        return true;
     return refuse(inquiry, "exports no \"_start\"; it exports", shown_exports(facts->exports).text,
         "build it as a WASI command (target wasm32-wasip1), with a main function");
 }
@@ -198,12 +209,35 @@ static const handler_t *find_handler(weir_bytes_t name)
     return NULL;
 }
 
-static bool check_component(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+/* Whether it can be a program; of `wasi:cli/run` there were release candidates, too. */
+static bool find_run(const weir_guest_facts_t *facts, weir_bytes_t *ret_candidate)
 {
-    if (inquiry->executor == WEIR_EXECUTOR_WAGI)
-        return refuse(inquiry, "is a component, and the executor \"wagi\" serves core modules", NULL,
-            "components that export wasi:cli/run are not supported yet: build it as a core module (target "
-            "wasm32-wasip1)");
+    weir_bytes_t name = {NULL, 0};
+    while (next_name(facts->exports, &name)) {
+        if (begins_with(name, "wasi:cli/run@0.2.") && !begins_with(name, "wasi:cli/run@0.2.0-rc-"))
+            return true;
+        if (begins_with(name, "wasi:cli/run"))
+            *ret_candidate = name;
+    }
+    return false;
+}
+
+static bool check_command(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
+    weir_bytes_t candidate = {NULL, 0};
+    if (find_run(facts, &candidate))
+        return true;
+    if (candidate.size > 0)
+        return refuse(inquiry, "exports a program that weir does not run,",
+            weir_show_bytes(candidate.data, candidate.size).text,
+            "rebuild it for WASI 0.2 (wasi:cli/run@0.2.x; target wasm32-wasip2)");
+    return refuse(inquiry, "exports no program (wasi:cli/run@0.2.x), which the executor \"wagi\" runs; it exports",
+        shown_exports(facts->exports).text,
+        "build it as a command, or leave out the executor in its [[trigger.http]] if it handles HTTP itself");
+}
+
+static bool check_handler(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
     const handler_t *found = NULL;
     weir_bytes_t found_name = {NULL, 0};
     size_t count = 0;
@@ -219,12 +253,70 @@ static bool check_component(const inquiry_t *inquiry, const weir_guest_facts_t *
     if (count > 1)
         return refuse(inquiry, "exports several HTTP handlers, and one is expected; it exports",
             shown_exports(facts->exports).text, "build it with one of them");
+    if (found == NULL && find_run(facts, &name))
+        return refuse(inquiry, "is a program (it exports wasi:cli/run) and handles no HTTP itself", NULL,
+            "set executor = { type = \"wagi\" } in its [[trigger.http]]");
     if (found == NULL)
         return refuse(inquiry, "exports no HTTP handler (wasi:http/incoming-handler@0.2.x); it exports",
             shown_exports(facts->exports).text, "check that it was built for the http trigger");
     if (found->remedy != NULL)
         return refuse(inquiry, "exports a handler that weir does not serve,",
             weir_show_bytes(found_name.data, found_name.size).text, found->remedy);
+    return true;
+}
+
+/* Decide by what it exports where nothing says how it wants to be called. */
+static bool check_component(inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
+    weir_bytes_t name = {NULL, 0};
+    bool handles = false;
+    while (next_name(facts->exports, &name))
+        handles = handles || find_handler(name) != NULL;
+    if (inquiry->executor == 0)
+        inquiry->executor = !handles && find_run(facts, &name) ? WEIR_EXECUTOR_WAGI : WEIR_EXECUTOR_HTTP;
+    bool good = inquiry->executor == WEIR_EXECUTOR_WAGI ? check_command(inquiry, facts) : check_handler(inquiry, facts);
+    if (good && facts->has_async_functions)
+        return refuse(inquiry, "has async functions among its imports or exports, which weir does not serve", NULL,
+            "rebuild it for WASI 0.2 and without interfaces of Spin 4 (such as spin:variables@3.0.0; "
+            "fermyon:spin/variables@2.0.0 is served)");
+    return good;
+}
+
+/* Put the component that a module can be made in its place. */
+static bool make_component(const inquiry_t *inquiry, weir_guest_file_t *file)
+{
+    wasm_byte_vec_t component;
+    wasmtime_error_t *error = weir_guest_componentize((weir_bytes_t){file->bytes, file->size}, &component);
+    if (error != NULL)
+        return refuse(inquiry, "is a core module that cannot be made a component:", weir_show_error(error).text,
+            "build it as a component");
+    char *bytes = malloc(component.size);
+    if (bytes != NULL) {
+        memcpy(bytes, component.data, component.size);
+        weir_guest_file_free(file);
+        file->bytes = bytes;
+        file->size = component.size;
+    }
+    wasm_byte_vec_delete(&component);
+    if (bytes == NULL)
+        return refuse(inquiry, "does not fit into memory", NULL, "free some memory");
+    return check_inspected(inquiry, weir_guest_inspect((weir_bytes_t){file->bytes, file->size}, &file->facts));
+}
+
+/* Judge what was read; `file` may be replaced, and is the caller's in any case. */
+static bool judge(inquiry_t *inquiry, weir_guest_file_t *file)
+{
+    weir_bytes_t bytes = {file->bytes, file->size};
+    if (!check_is_wasm(inquiry, bytes) || !check_inspected(inquiry, weir_guest_inspect(bytes, &file->facts)))
+        return false;
+    if (file->facts.kind == WEIR_GUEST_MODULE && file->facts.has_component_type &&
+        inquiry->executor != WEIR_EXECUTOR_WAGI && !make_component(inquiry, file))
+        return false;
+    if (file->facts.kind == WEIR_GUEST_COMPONENT)
+        return check_component(inquiry, &file->facts);
+    if (!check_module(inquiry, &file->facts))
+        return false;
+    inquiry->executor = WEIR_EXECUTOR_WAGI;
     return true;
 }
 
@@ -235,22 +327,18 @@ bool weir_guest_file_load(const weir_manifest_t *manifest, const weir_component_
     weir_guest_file_t file = {0};
     if (!read_file(&inquiry, &file.bytes, &file.size))
         return false;
-    weir_bytes_t bytes = {file.bytes, file.size};
-    bool good = check_is_wasm(&inquiry, bytes) && check_inspected(&inquiry, weir_guest_inspect(bytes, &file.facts));
-    if (good)
-        good = file.facts.kind == WEIR_GUEST_MODULE ? check_module(&inquiry, &file.facts)
-                                                    : check_component(&inquiry, &file.facts);
-    if (!good) {
+    if (!judge(&inquiry, &file)) {
         weir_guest_file_free(&file);
         return false;
     }
+    file.executor = inquiry.executor;
     *ret_file = file;
     return true;
 }
 
 weir_executor_t weir_guest_file_executor(const weir_guest_file_t *file)
 {
-    return file->facts.kind == WEIR_GUEST_MODULE ? WEIR_EXECUTOR_WAGI : WEIR_EXECUTOR_HTTP;
+    return file->executor;
 }
 
 void weir_guest_file_free(weir_guest_file_t *file)

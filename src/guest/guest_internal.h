@@ -9,7 +9,7 @@
 struct weir_guest {
     weir_service_t *service; /* own */
     const weir_component_t *component;
-    weir_guest_kind_t kind;
+    bool is_program; /* it answers through CGI */
     weir_guest_output_t output;
 };
 

@@ -25,7 +25,7 @@ EXECUTORS = {
 
 # What weir does not serve yet; each moves to the others when it does.
 NOT_YET = {
-    "wagi-component": Executor("wagi_mirror_component", True),
+    "wagi-component": Executor("program_mirror", True),
 }
 
 

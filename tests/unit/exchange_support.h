@@ -110,11 +110,19 @@ static char stage_path[] = "spin.toml";
 static char stage_id[] = "hello";
 static char stage_source[] = "hello.wasm";
 
-/* Make a guest at the route "/hi/..." from wasm, which is freed. The stage must not be moved afterwards. */
-static inline void stage_init(stage_t *stage, engine_t *engine, wasm_byte_vec_t wasm)
+/* The environment of components to come. */
+static weir_variable_t *stage_environment;
+static size_t stage_environment_count;
+
+/* All but the guest, at the route "/hi/...". The stage must not be moved afterwards. */
+static inline void stage_prepare(stage_t *stage, engine_t *engine)
 {
     engine_handle_traps(engine);
-    *stage = (stage_t){.component = {.id = stage_id, .source = stage_source, .source_place = {7, 10}}};
+    *stage = (stage_t){.component = {.id = stage_id,
+                           .source = stage_source,
+                           .source_place = {7, 10},
+                           .environment = stage_environment,
+                           .environment_count = stage_environment_count}};
     stage->manifest = (weir_manifest_t){.path = stage_path, .components = &stage->component, .component_count = 1};
     stage->route = (weir_route_t){.trigger = &stage->trigger,
         .raw = "/hi/...",
@@ -122,6 +130,12 @@ static inline void stage_init(stage_t *stage, engine_t *engine, wasm_byte_vec_t 
         .base = "/hi",
         .raw_base = "/hi",
         .wildcard = true};
+}
+
+/* Make a guest at the route "/hi/..." from wasm, which is freed. The stage must not be moved afterwards. */
+static inline void stage_init(stage_t *stage, engine_t *engine, wasm_byte_vec_t wasm)
+{
+    stage_prepare(stage, engine);
     weir_guest_file_t file = {.bytes = wasm.data, .size = wasm.size};
     char *message = NULL;
     weir_guest_code_t *code = weir_guest_code_new();

@@ -188,10 +188,26 @@ static const wat_case_t wat_cases[] = {
     {EXPORT("wasi:http/incoming-handler@0.2.12"), WEIR_EXECUTOR_HTTP, NULL, NULL},
     {EXPORT("wasi:http/incoming-handler@0.2.0"), 0, NULL, NULL},
     {EXPORTS("wasi:cli/run@0.2.0", "wasi:http/incoming-handler@0.2.0"), WEIR_EXECUTOR_HTTP, NULL, NULL},
-    {EXPORT("wasi:http/incoming-handler@0.2.0"), WEIR_EXECUTOR_WAGI, "is a component", "not supported yet"},
-    {EXPORT("wasi:cli/run@0.2.0"), WEIR_EXECUTOR_WAGI, "is a component", "wasi:cli/run are not supported yet"},
-    {EXPORT("wasi:cli/run@0.2.0"), WEIR_EXECUTOR_HTTP, "exports no HTTP handler (wasi:http/incoming-handler@0.2.x)",
-        "it exports wasi:cli/run@0.2.0; check that it was built for the http trigger"},
+    {EXPORTS("wasi:cli/run@0.2.0", "wasi:http/incoming-handler@0.2.0"), 0, NULL, NULL},
+    {EXPORT("wasi:http/incoming-handler@0.2.0"), WEIR_EXECUTOR_WAGI, "exports no program (wasi:cli/run@0.2.x)",
+        "it exports wasi:http/incoming-handler@0.2.0; build it as a command, or leave out the executor"},
+    {EXPORT("wasi:cli/run@0.2.0"), WEIR_EXECUTOR_HTTP, "is a program (it exports wasi:cli/run)",
+        "set executor = { type = \"wagi\" } in its [[trigger.http]]"},
+    {EXPORT("wasi:cli/run@0.2.0-rc-2023-11-10"), WEIR_EXECUTOR_WAGI, "does not run, wasi:cli/run@0.2.0-rc-2023-11-10",
+        "rebuild it for WASI 0.2"},
+    {EXPORT("wasi:cli/run@0.3.0"), WEIR_EXECUTOR_WAGI, "does not run, wasi:cli/run@0.3.0", "rebuild it for WASI 0.2"},
+    {EXPORT("wasi:cli/environment@0.2.0"), WEIR_EXECUTOR_HTTP,
+        "exports no HTTP handler (wasi:http/incoming-handler@0.2.x)",
+        "it exports wasi:cli/environment@0.2.0; check that it was built for the http trigger"},
+    {"(component (import \"spin:variables/variables@3.0.0\" (instance (export \"get\" (func async (result u32)))))"
+     " (instance $i) (export \"wasi:http/incoming-handler@0.2.0\" (instance $i)))",
+        WEIR_EXECUTOR_HTTP, "has async functions among its imports or exports",
+        "fermyon:spin/variables@2.0.0 is served"},
+    /* Spin: crates/componentize/src/lib.rs, EXPORT_INTERFACES */
+    {"(module (func (export \"handle-http-request\")))", WEIR_EXECUTOR_HTTP, "fermyon:spin/inbound-http",
+        "rebuild it with a current Spin SDK"},
+    {"(module (func (export \"_start\")) (@custom \"component-type:x\" \"nonsense\"))", WEIR_EXECUTOR_HTTP,
+        "is a core module that cannot be made a component: ", "build it as a component"},
     {"(component)", WEIR_EXECUTOR_HTTP, "it exports nothing", "http trigger"},
     {EXPORT("wasi:http/incoming-handler@0.2.0-rc-2023-10-18"), WEIR_EXECUTOR_HTTP,
         "does not serve, wasi:http/incoming-handler@0.2.0-rc-2023-10-18", "rebuild it"},
@@ -266,6 +282,28 @@ static void test_a_bare_file_is_named_without_a_place(void **state)
     free(message);
 }
 
+static weir_executor_t executor_alone(folder_t *folder, const char *wat)
+{
+    write_wat(folder, wat);
+    weir_guest_file_t file;
+    char *message = NULL;
+    if (!load(folder, 0, &file, &message))
+        fail_msg("%s", message);
+    weir_executor_t executor = weir_guest_file_executor(&file);
+    weir_guest_file_free(&file);
+    return executor;
+}
+
+/* As an application, where no manifest says how it wants to be called. */
+static void test_a_file_alone_is_served_as_what_it_exports(void **state)
+{
+    folder_t *folder = *state;
+    assert_int_equal(executor_alone(folder, EXPORT("wasi:cli/run@0.2.6")), WEIR_EXECUTOR_WAGI);
+    assert_int_equal(executor_alone(folder, EXPORT("wasi:http/incoming-handler@0.2.6")), WEIR_EXECUTOR_HTTP);
+    assert_int_equal(
+        executor_alone(folder, EXPORTS("wasi:cli/run@0.2.6", "wasi:http/incoming-handler@0.2.6")), WEIR_EXECUTOR_HTTP);
+}
+
 /* ---- Needs ---- */
 
 static void test_needs_cover_every_file(void **state)
@@ -332,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_exports_decide_what_is_served, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_long_lists_of_exports_are_shortened, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_a_bare_file_is_named_without_a_place, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_alone_is_served_as_what_it_exports, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_needs_cover_every_file, folder_setup, folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
