@@ -102,15 +102,17 @@ static bool empty(int descriptor)
     return false;
 }
 
-/* Open a directory of this user's that nobody else can enter, and lock it; -1 when it is none or somebody uses it. */
-static int claim(int parent, const char *name)
+/* Open a directory of this user's that nobody else can enter, and lock it; -1 when it is none or somebody uses it.
+ * Where directories cannot be locked (some network file systems), `is_own` says that it is ours all the same. */
+static int claim(int parent, const char *name, bool is_own)
 {
     struct stat status;
     int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0)
         return -1;
-    if (fstat(descriptor, &status) == 0 && status.st_uid == geteuid() && (status.st_mode & 0777) == 0700 &&
-        flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &status) == 0 && status.st_nlink > 0)
+    bool is_private = fstat(descriptor, &status) == 0 && status.st_uid == geteuid() && (status.st_mode & 0777) == 0700;
+    bool is_claimed = is_private && (flock(descriptor, LOCK_EX | LOCK_NB) == 0 || (is_own && errno != EWOULDBLOCK));
+    if (is_claimed && fstat(descriptor, &status) == 0 && status.st_nlink > 0)
         return descriptor;
     close(descriptor);
     return -1;
@@ -126,7 +128,7 @@ static void sweep(const char *parent)
     while ((entry = readdir(directory)) != NULL) {
         if (strncmp(entry->d_name, NAME_PREFIX, sizeof NAME_PREFIX - 1) != 0)
             continue;
-        int descriptor = claim(dirfd(directory), entry->d_name);
+        int descriptor = claim(dirfd(directory), entry->d_name, false);
         if (descriptor < 0)
             continue;
         if (empty(descriptor))
@@ -153,7 +155,7 @@ bool weir_file_tree_make(const char *parent, weir_file_tree_t *ret_tree)
             errno = error;
             return false;
         }
-        int descriptor = claim(AT_FDCWD, path.bytes);
+        int descriptor = claim(AT_FDCWD, path.bytes, true);
         if (descriptor >= 0) {
             *ret_tree = (weir_file_tree_t){weir_text_take(&path), descriptor};
             return true;
