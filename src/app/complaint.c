@@ -5,10 +5,12 @@
 
 #include "app/text.h"
 
+#include <errno.h>
 #include <string.h>
 
 bool weir_complain(char **ret_message, const char *path, weir_place_t place, const char *format, ...)
 {
+    int error = errno; /* for %m */
     weir_text_t text = {0};
     if (path != NULL)
         weir_text_add_escaped(&text, path, strlen(path));
@@ -16,6 +18,7 @@ bool weir_complain(char **ret_message, const char *path, weir_place_t place, con
         weir_text_format(&text, ":%u:%u", (unsigned)place.line, (unsigned)place.column);
     if (path != NULL)
         weir_text_format(&text, ": ");
+    errno = error;
     va_list arguments;
     va_start(arguments, format);
     weir_text_format_list(&text, format, arguments);

@@ -8,8 +8,8 @@
 
 /*
  * Store "path:line:column: " and the formatted text in `*ret_message`, to be freed with free(3); NULL when memory ran
- * out. `path` is escaped, what is formatted is not; a place with line 0 is left out, and so is a `path` of NULL. Always
- * false, so that it can be returned.
+ * out. `path` is escaped, what is formatted is not (%m is errno); a place with line 0 is left out, and so is a `path`
+ * of NULL. Always false, so that it can be returned.
  */
 __attribute__((format(printf, 4, 5))) bool weir_complain(
     char **ret_message, const char *path, weir_place_t place, const char *format, ...);
