@@ -197,7 +197,7 @@ static void entries_find_the_files_that_spin_finds(void **state)
         /* several; the last one of a name stays */
         {{{"*.txt"}, {"b.md", "/a.txt"}, {"static/d", "/"}}, {NULL}, "a.txt e.txt f.md"},
         /* exclude_files: whole paths from the application's directory, in which * takes slashes; only for patterns
-         * and directories */
+         * and directories (tests/testcases/assets-test/spin.toml) */
         {{{"**/*"}}, {"static/*"}, ".hidden [x]/y*z a.txt b.md"},
         {{{"**/*"}}, {"*.txt", "**/.*"}, "[x]/y*z b.md static/d/f.md"},
         {{{"static", "/"}}, {"static/d/*"}, ".g c.txt"},
