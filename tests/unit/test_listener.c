@@ -145,7 +145,79 @@ static void test_a_port_in_use_is_refused_before_anything_listens(void **state)
     assert_true(weir_listener_open("127.0.0.1:0", &first, &message));
     assert_int_equal(listen(first.descriptor, 1), 0);
     expect_refusal(first.url + strlen("http://"), "in use");
+    expect_refusal(first.url + strlen("http://"), "--find-free-port");
     weir_listener_close(&first);
+}
+
+/* A port with so many free ones above it, bound by nobody; 0 when there is none. */
+static uint16_t free_ports(unsigned wanted)
+{
+    for (unsigned port = 20000; port < 60000; port += wanted) {
+        weir_listener_t listeners[4];
+        unsigned bound = 0;
+        assert_true(wanted <= 4);
+        while (bound < wanted) {
+            char address[32];
+            char *message;
+            snprintf(address, sizeof(address), "127.0.0.1:%u", port + bound);
+            if (!weir_listener_open(address, &listeners[bound], &message)) {
+                free(message);
+                break;
+            }
+            bound++;
+        }
+        for (unsigned i = 0; i < bound; i++) {
+            weir_listener_close(&listeners[i]);
+        }
+        if (bound == wanted) {
+            return (uint16_t)port;
+        }
+    }
+    return 0;
+}
+
+/* Spin: crates/trigger-http/src/server.rs, search_for_free_port. */
+static void test_a_search_takes_the_first_free_port_of_those_above(void **state)
+{
+    (void)state;
+    uint16_t port = free_ports(4);
+    assert_int_not_equal(port, 0);
+    weir_listener_t used[2];
+    weir_listener_t found;
+    char address[32];
+    char *message = NULL;
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(address, sizeof(address), "127.0.0.1:%u", port + i);
+        assert_true(weir_listener_open(address, &used[i], &message));
+        assert_int_equal(listen(used[i].descriptor, 1), 0);
+    }
+    snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+    assert_false(weir_listener_search(address, 2, &found, &message));
+    assert_non_null(strstr(message, "those above it"));
+    free(message);
+    assert_true(weir_listener_search(address, 10, &found, &message));
+    assert_int_equal(found.port, port + 2);
+    weir_listener_close(&found);
+    weir_listener_close(&used[0]);
+    weir_listener_close(&used[1]);
+}
+
+static void test_a_search_ends_at_the_last_port(void **state)
+{
+    (void)state;
+    weir_listener_t last;
+    weir_listener_t found;
+    char *message = NULL;
+    if (!weir_listener_open("127.0.0.1:65535", &last, &message)) {
+        free(message); /* somebody else has it: that will do as well */
+        last.descriptor = -1;
+    } else {
+        assert_int_equal(listen(last.descriptor, 1), 0);
+    }
+    assert_false(weir_listener_search("127.0.0.1:65535", 10, &found, &message));
+    assert_non_null(strstr(message, "in use"));
+    free(message);
+    weir_listener_close(&last);
 }
 
 static void test_it_does_not_listen_yet(void **state)
@@ -178,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_port_0_takes_a_free_one_and_the_url_says_which),
         cmocka_unit_test(test_localhost_is_ipv4),
         cmocka_unit_test(test_a_port_in_use_is_refused_before_anything_listens),
+        cmocka_unit_test(test_a_search_takes_the_first_free_port_of_those_above),
+        cmocka_unit_test(test_a_search_ends_at_the_last_port),
         cmocka_unit_test(test_it_does_not_listen_yet),
         cmocka_unit_test(test_what_cannot_be_is_refused_by_name),
     };

@@ -1,0 +1,203 @@
+"""The options of weir up, as their users see them: what is served, where, and what is said of it."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from harness import Component, write_application
+
+
+@pytest.fixture
+def pair(guest, tmp_path):
+    """Two components that tell their environment, at routes of their own."""
+    return write_application(
+        tmp_path / "pair",
+        [
+            Component("one", "/one", guest("http_request"), environment={"KEPT": "1", "SET": "manifest"}),
+            Component("two", "/two/...", guest("http_request"), description='Tells\n"all"'),
+        ],
+    )
+
+
+def refused(program, *arguments, words, environment=None):
+    done = program.run("up", *arguments, environment=environment)
+    assert done.status == 2, done
+    assert done.stdout == "", done
+    assert done.stderr.startswith("weir: error: ") and done.stderr.count("\n") == 1, done
+    for word in words:
+        assert word in done.stderr, done
+
+
+# ---- which components, with which environment ------------------------------------------------------------------------
+
+
+def test_a_subset_of_components_is_served_alone(weir_checked, serve, pair):
+    server = serve(weir_checked, pair, "-c", "two")
+    assert server.get("/two").status == 200
+    assert server.get("/one").status == 404
+    assert "one:" not in server.stdout.text
+
+
+def test_a_component_that_is_not_there_is_named_with_those_that_are(weir_checked, pair):
+    refused(weir_checked, pair, "--component-id", "three", words=['"three"', "one, two"])
+
+
+def test_the_environment_of_the_command_line_is_every_components_and_wins(weir_checked, serve, pair):
+    """Spin: src/commands/up.rs, update_locked_app."""
+    server = serve(weir_checked, pair, "-e", "SET=line=1", "--env", "NEW=")
+    for path, kept in (("/one", True), ("/two", False)):
+        text = server.get(path).text
+        assert "SET=line=1" in text and "SET=manifest" not in text, text
+        assert re.search(r"\bNEW=$", text, re.M), text
+        assert ("KEPT=1" in text) is kept, text
+
+
+# ---- where it listens ------------------------------------------------------------------------------------------------
+
+
+def test_a_free_port_is_found_above_one_in_use(weir_checked, serve, pair):
+    """Spin: crates/trigger-http/src/server.rs, search_for_free_port."""
+    with socket.socket() as used:
+        for base in range(21000, 60000, 20):
+            try:
+                used.bind(("127.0.0.1", base))
+                break
+            except OSError:
+                continue
+        used.listen()
+        base = used.getsockname()[1]
+        refused(weir_checked, pair, "--listen", f"127.0.0.1:{base}", words=["in use", "--find-free-port"])
+        server = serve(weir_checked, pair, "--find-free-port", listen=f"127.0.0.1:{base}")
+        assert base < server.port < base + 10
+        assert server.get("/one").status == 200
+
+
+def test_localhost_is_ipv4(weir, serve, pair):
+    """Spin: crates/trigger-http/src/lib.rs, parse_listen_addr."""
+    assert serve(weir, pair, listen="localhost:0").host == "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """Files that look like a certificate and its key, and one that is neither."""
+    directory = tmp_path_factory.mktemp("pem")
+    for name, label in (("cert", "CERTIFICATE"), ("key", "PRIVATE KEY"), ("locked", "ENCRYPTED PRIVATE KEY")):
+        (directory / name).write_text(f"-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n")
+    (directory / "text").write_text("words\n")
+    return directory
+
+
+@pytest.mark.parametrize(
+    "cert, key, words",
+    [
+        ("cert", "key", ["HTTPS is not served yet", "proxy"]),
+        ("text", "key", ["--tls-cert", "no certificate in PEM", "text"]),
+        ("key", "cert", ["--tls-cert", "no certificate in PEM"]),
+        ("cert", "cert", ["--tls-key", "no private key in PEM"]),
+        ("cert", "locked", ["--tls-key", "encrypted", "openssl"]),
+        ("nothing", "key", ["--tls-cert", "nothing", "No such file"]),
+        ("cert", ".", ["--tls-key", "Is a directory"]),
+    ],
+)
+def test_tls_is_checked_and_refused_in_words(weir_checked, pair, pem, cert, key, words):
+    refused(weir_checked, pair, "--tls-cert", pem / cert, "--tls-key", pem / key, words=words)
+    refused(
+        weir_checked, pair, words=words, environment={"SPIN_TLS_CERT": str(pem / cert), "SPIN_TLS_KEY": str(pem / key)}
+    )
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+
+
+def test_the_routes_as_json_are_spins_document_and_nothing_else(weir_checked, serve, pair):
+    """Spin: crates/trigger-http/src/server.rs, print_startup_msgs: its keys and their order, indented by two."""
+    server = serve(weir_checked, pair, "--format", "json", serving=False)
+    server.stdout.wait_for(r"^}$")
+    document = json.loads(server.stdout.text)
+    url = document["base_url"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+    assert document == {
+        "base_url": url,
+        "routes": [
+            {"id": "one", "route": "/one", "wildcard": False},
+            {"id": "two", "route": "/two", "wildcard": True, "description": 'Tells\n"all"'},
+        ],
+    }
+    assert server.stdout.text == json.dumps(document, indent=2)
+    server.stderr.wait_for(r"^weir: allocator: ")
+
+
+def test_a_catch_all_is_a_slash_in_json(weir, serve, guest):
+    server = serve(weir, guest("http_request"), "--format=json", serving=False)
+    server.stdout.wait_for(r"^}$")
+    routes = json.loads(server.stdout.text)["routes"]
+    assert [(route["route"], route["wildcard"]) for route in routes] == [("/", True)]
+
+
+@pytest.mark.parametrize("command", ["up", "new", "build", "doctor", "bench"])
+def test_help_for_a_command_is_the_same_in_both_ways(weir_checked, command):
+    by_option = weir_checked.run(command, "--help")
+    by_word = weir_checked.run("help", command)
+    assert by_option.status == by_word.status == 0
+    assert by_option.stdout == by_word.stdout != ""
+    assert f"weir {command}" in by_option.stdout and "Exit status" in by_option.stdout
+    assert by_option.stderr == by_word.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["bild"], ["'bild'", "did you mean 'weir build'?"]),
+        (["help", "upp"], ["did you mean 'weir up'?"]),
+        (["frobnicate"], ["'frobnicate'", "up, new, build, doctor, bench"]),
+        (["up", "--lisen", "x"], ["did you mean --listen?"]),
+        (["up", "--sqlite", "x"], ["is an option of Spin", "SQLite"]),
+        (["build", "--profile", "x"], ["is an option of Spin", "profiles"]),
+        (["new", "--init"], ["is an option of Spin", "--output"]),
+    ],
+)
+def test_what_is_misspelt_or_lacking_is_named(weir_checked, arguments, words):
+    done = weir_checked.run(*arguments)
+    assert done.status == 2, done
+    assert done.stderr.count("\n") == 1, done
+    for word in words:
+        assert word in done.stderr, done
+
+
+# ---- Spin's configuration of the runtime -----------------------------------------------------------------------------
+
+
+def test_the_runtime_configuration_bounds_memory_and_moves_logs(weir_checked, serve, guest, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'log_dir = "{tmp_path}/from-config"\nmax_instance_memory = 4194304\n[key_value_store.default]\ntype = "spin"\n'
+    )
+    application = write_application(tmp_path / "app", [Component("log", "/...", guest("http_log"))])
+    server = serve(weir_checked, application, environment={"RUNTIME_CONFIG_FILE": config})
+    assert server.get("/").status == 200
+    server.stderr.wait_for(rf"^weir: warning: {re.escape(str(config))}:3:\d+: \"key_value_store\" is not served")
+    server.stop()
+    assert (tmp_path / "from-config" / "log_stdout.txt").read_bytes() == b"first\nsecond\n"
+    config.write_text("max_instance_memory = 65536\n")
+    refused(weir_checked, application, "--runtime-config-file", config, words=["component log begins with"])
+    config.write_text('logdir = "x"\n')
+    refused(
+        weir_checked, application, "--runtime-config-file", config, words=[f"{config}:1:1: ", 'did you mean "log_dir"?']
+    )
+
+
+# ---- Spin's variables for its allocator ------------------------------------------------------------------------------
+
+
+def test_the_number_of_instances_is_followed_and_the_rest_is_named(weir, serve, pair):
+    """Spin: crates/core/src/lib.rs."""
+    server = serve(
+        weir,
+        pair,
+        environment={"SPIN_MAX_INSTANCE_COUNT": "3", "SPIN_WASMTIME_TOTAL_MEMORIES": "9", "SPIN_ALLOCATOR": "pooling"},
+    )
+    assert re.search(r"^allocator: .*\b3 slots\b", server.stdout.text, re.M), server.stdout.text
+    server.stderr.wait_for(r"^weir: warning: SPIN_WASMTIME_TOTAL_MEMORIES: without effect here")
+    refused(weir, pair, environment={"SPIN_MAX_INSTANCE_COUNT": "many"}, words=["SPIN_MAX_INSTANCE_COUNT is 'many'"])

@@ -1,0 +1,151 @@
+/*
+ * test_runtime_config.c: Spin's runtime configuration: what is read, what is named as not served, what is wrong.
+ */
+#include "app/runtime_config.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* cmocka.h wants the others before it. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+/* clang-format on */
+
+static bool parse(const char *text, weir_runtime_config_t *ret_config, char **ret_message)
+{
+    return weir_runtime_config_parse("run.toml", text, strlen(text), ret_config, ret_message);
+}
+
+/* Keys as in Spin's crates/runtime-config/src/lib.rs and crates/factor-outbound-networking/src/runtime_config/spin.rs.
+ */
+static void test_what_is_served_is_read(void **state)
+{
+    (void)state;
+    weir_runtime_config_t config;
+    char *message = NULL;
+    assert_true(parse("state_dir = \"state\"\nlog_dir = \"\"\nmax_instance_memory = 1048576\n"
+                      "[outbound_networking]\nblock_networks = [\"1.1.1.1/32\", \"private\"]\n",
+        &config, &message));
+    assert_string_equal(config.path, "run.toml");
+    assert_string_equal(config.state_dir, "state");
+    assert_string_equal(config.log_dir, "");
+    assert_int_equal(config.max_instance_memory, 1048576);
+    assert_int_equal(config.block_network_count, 2);
+    assert_string_equal(config.block_networks[0].text, "1.1.1.1/32");
+    assert_string_equal(config.block_networks[1].text, "private");
+    assert_int_equal(config.block_networks[1].place.line, 5);
+    assert_int_equal(config.warning_count, 0);
+    weir_runtime_config_free(&config);
+    assert_true(parse("", &config, &message));
+    assert_null(config.state_dir);
+    assert_null(config.log_dir);
+    assert_int_equal(config.max_instance_memory, 0);
+    assert_int_equal(config.block_network_count, 0);
+    weir_runtime_config_free(&config);
+}
+
+static void test_what_spin_knows_and_weir_does_not_serve_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *found;
+    } rows[] = {
+        {"[key_value_store.default]\ntype = \"spin\"\n", "run.toml:1:2: \"key_value_store\" is not served"},
+        {"[sqlite_database.default]\ntype = \"spin\"\n", "\"sqlite_database\" is not served"},
+        {"[llm_compute]\ntype = \"spin\"\n", "\"llm_compute\" is not served"},
+        {"[outbound_http]\nmax_connections = 5\n", "\"outbound_http\" is not served"},
+        {"[outbound_redis]\nmax_connections = 5\n", "\"outbound_redis\" is not served"},
+        {"[outbound_pg]\nmax_connections = 5\n", "\"outbound_pg\" is not served"},
+        {"[outbound_mysql]\nmax_connections = 5\n", "\"outbound_mysql\" is not served"},
+        {"[outbound_mqtt]\nmax_connections = 5\n", "\"outbound_mqtt\" is not served"},
+        {"[outbound_networking]\nmax_total_connections = 5\n", "run.toml:2:1: \"max_total_connections\" is not served"},
+        {"[outbound_networking]\nmax_socket_connections = 5\n", "\"max_socket_connections\" is not served"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        weir_runtime_config_t config;
+        char *message = NULL;
+        if (!parse(rows[i].text, &config, &message))
+            fail_msg("row %zu: %s", i, message);
+        assert_int_equal(config.warning_count, 1);
+        if (strstr(config.warnings[0], rows[i].found) == NULL)
+            fail_msg("row %zu: '%s' is not in '%s'", i, rows[i].found, config.warnings[0]);
+        weir_runtime_config_free(&config);
+    }
+}
+
+static void test_what_is_wrong_is_named_with_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *found[2];
+    } rows[] = {
+        {"[[variables_provider]]\ntype = \"vault\"\n", {"run.toml:1:3: \"variables_provider\"", "--variable"}},
+        {"[[config_provider]]\ntype = \"vault\"\n", {"\"config_provider\"", "SPIN_VARIABLE_"}},
+        {"[[client_tls]]\nhosts = [\"a\"]\n", {"run.toml:1:3: \"client_tls\"", "leave it out"}},
+        {"log_directory = \"x\"\n", {"run.toml:1:1: unknown key \"log_directory\"", "leave it out"}},
+        {"logdir = \"x\"\n", {"unknown key \"logdir\"", "did you mean \"log_dir\"?"}},
+        {"[outbound_networking]\nblock_network = []\n", {"run.toml:2:1:", "did you mean \"block_networks\"?"}},
+        {"log_dir = 1\n", {"run.toml:1:11: \"log_dir\" must be a string", "an integer"}},
+        {"state_dir = []\n", {"\"state_dir\" must be a string", NULL}},
+        {"max_instance_memory = 65535\n", {"run.toml:1:23:", "65536"}},
+        {"max_instance_memory = 4294967297\n", {"4294967296", NULL}},
+        {"max_instance_memory = -1\n", {"65536", NULL}},
+        {"max_instance_memory = \"1MiB\"\n", {"number of bytes", NULL}},
+        {"outbound_networking = 1\n", {"[outbound_networking]", NULL}},
+        {"[outbound_networking]\nblock_networks = \"private\"\n", {"run.toml:2:18:", "[\"private\"]"}},
+        {"[outbound_networking]\nblock_networks = [\"private\", 1]\n", {"run.toml:2:30:", "an integer"}},
+        {"log_dir = \n", {"run.toml:1:", NULL}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        weir_runtime_config_t config = {.max_instance_memory = 4711};
+        char *message = NULL;
+        if (parse(rows[i].text, &config, &message))
+            fail_msg("row %zu was read", i);
+        assert_int_equal(config.max_instance_memory, 4711);
+        assert_non_null(message);
+        assert_null(strchr(message, '\n'));
+        for (size_t k = 0; k < 2 && rows[i].found[k] != NULL; k++) {
+            if (strstr(message, rows[i].found[k]) == NULL)
+                fail_msg("row %zu: '%s' is not in '%s'", i, rows[i].found[k], message);
+        }
+        free(message);
+    }
+}
+
+static void test_a_file_that_cannot_be_read_is_named(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/nonexistent/run.toml", "/"};
+    for (size_t i = 0; i < 2; i++) {
+        weir_runtime_config_t config;
+        char *message = NULL;
+        assert_false(weir_runtime_config_load(paths[i], &config, &message));
+        assert_non_null(message);
+        assert_non_null(strstr(message, paths[i]));
+        assert_non_null(strstr(message, "cannot be read"));
+        free(message);
+    }
+    weir_runtime_config_t config;
+    char *message = NULL;
+    assert_false(weir_runtime_config_load("/dev/zero", &config, &message));
+    assert_non_null(strstr(message, "larger than 1 MiB"));
+    free(message);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_served_is_read),
+        cmocka_unit_test(test_what_spin_knows_and_weir_does_not_serve_is_named),
+        cmocka_unit_test(test_what_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(test_a_file_that_cannot_be_read_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
