@@ -5,22 +5,16 @@
 #include "cli/up.h"
 
 #include "allocator/translate.h"
-#include "app/runtime_config.h"
 #include "cli/adapt.h"
 #include "cli/announcement.h"
 #include "cli/application.h"
 #include "cli/bounds.h"
 #include "cli/build.h"
 #include "cli/help.h"
+#include "cli/inputs.h"
 #include "cli/listing.h"
-#include "cli/logs.h"
-#include "cli/options.h"
-#include "cli/overrides.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
-#include "cli/spin_variables.h"
-#include "cli/strategy.h"
-#include "cli/tls_files.h"
 #include "cli/tune.h"
 #include "guest/message.h"
 #include "observe/log.h"
@@ -49,11 +43,7 @@ enum {
 
 /* Everything that `weir up` makes, so that it can be freed wherever it ends. */
 typedef struct up {
-    weir_up_options_t options;
-    weir_runtime_config_t config;
-    weir_strategy_t strategy;
-    char *strategy_warning;
-    char *variables_note; /* on environment variables that have no meaning here; or NULL */
+    weir_inputs_t inputs;
     weir_application_t application;
     weir_listener_t listener;
     weir_choice_t *choice;
@@ -118,7 +108,7 @@ static int refuse_choice(const up_t *up)
 {
     const char *allocator = getenv("SPIN_ALLOCATOR");
     const char *pooling = getenv("SPIN_WASMTIME_POOLING");
-    if (up->strategy == WEIR_STRATEGY_AUTO || (allocator == NULL && pooling == NULL)) {
+    if (up->inputs.strategy == WEIR_STRATEGY_AUTO || (allocator == NULL && pooling == NULL)) {
         weir_announce_refusal(up->choice, NULL, NULL);
     } else {
         weir_announce_refusal(up->choice, allocator != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING",
@@ -131,9 +121,9 @@ static int choose(up_t *up)
 {
     weir_choose_options_t options;
     weir_choose_options_init(&options);
-    options.strategy = up->strategy;
-    options.needs.concurrency = up->options.max_concurrency;
-    options.needs.maximum_memory_bytes = up->options.max_instance_memory_bytes;
+    options.strategy = up->inputs.strategy;
+    options.needs.concurrency = up->inputs.options.max_concurrency;
+    options.needs.maximum_memory_bytes = up->inputs.options.max_instance_memory_bytes;
     weir_needs_t *guests = weir_application_guest_needs(&up->application, &options.guest_count);
     options.guests = options.guest_count > 0 ? guests : NULL;
     weir_choice_free(up->choice);
@@ -166,7 +156,7 @@ static bool is_warm(up_t *up)
         return false;
     }
     if (weir_application_find_code(&up->application, engines.pool, engines.apart) &&
-        weir_application_is_tuned(&up->application, up->choice, !up->options.no_trial_requests)) {
+        weir_application_is_tuned(&up->application, up->choice, !up->inputs.options.no_trial_requests)) {
         up->engines = engines;
         return true;
     }
@@ -188,12 +178,12 @@ static int prepare_engine(up_t *up)
         if (is_warm(up)) {
             return EXIT_FINE;
         }
-        weir_application_tune(&up->application, up->choice, !up->options.no_trial_requests);
+        weir_application_tune(&up->application, up->choice, !up->inputs.options.no_trial_requests);
         weir_shown_bytes_t refusal;
         if (weir_engines_make(up->choice, &up->engines, &refusal)) {
             return EXIT_FINE;
         }
-        bool last = attempt > 0 && (up->strategy != WEIR_STRATEGY_AUTO || attempt > 1 ||
+        bool last = attempt > 0 && (up->inputs.strategy != WEIR_STRATEGY_AUTO || attempt > 1 ||
                                        weir_choice_rung(up->choice)->tier == WEIR_TIER_ONDEMAND);
         weir_log(last ? WEIR_LOG_ERROR : WEIR_LOG_WARNING,
             weir_translate("the engine was refused although its trial had passed: %s"), refusal.text);
@@ -207,7 +197,7 @@ static int prepare_engine(up_t *up)
             weir_log(WEIR_LOG_WARNING, "%s",
                 weir_translate("The pooling allocator was disabled automatically: an engine with one was refused "
                                "twice. Instances are allocated on demand."));
-            up->strategy = WEIR_STRATEGY_ONDEMAND;
+            up->inputs.strategy = WEIR_STRATEGY_ONDEMAND;
         }
     }
 }
@@ -219,7 +209,7 @@ static int start(up_t *up, uint64_t descriptors)
     weir_adapt_settings_t adapting = {.application = &up->application,
         .choice = up->choice,
         .trial_server = up->trial_server,
-        .max_concurrency = up->options.max_concurrency};
+        .max_concurrency = up->inputs.options.max_concurrency};
     up->adapt = up->trial_server == NULL ? NULL : weir_adapt_new(&adapting);
     weir_server_settings_t settings = {
         .application_name = up->application.manifest.name,
@@ -227,14 +217,14 @@ static int start(up_t *up, uint64_t descriptors)
         .loops = count_processors(),
         .max_waiting = MAX_WAITING,
         .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
-        .request_timeout_milliseconds = up->options.request_timeout_milliseconds,
-        .drain_timeout_milliseconds = up->options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
+        .request_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds,
+        .drain_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
         .refused = up->adapt == NULL ? NULL : weir_adapt_refused,
         .context = up->adapt,
     };
     char *message;
     weir_generation_t *generation =
-        weir_serving_make(&up->application, up->choice, &up->engines, up->options.max_concurrency, &message);
+        weir_serving_make(&up->application, up->choice, &up->engines, up->inputs.options.max_concurrency, &message);
     if (generation == NULL) {
         return fail(EXIT_INPUT, message);
     }
@@ -263,23 +253,15 @@ static int start(up_t *up, uint64_t descriptors)
 static void announce(const up_t *up)
 {
     const weir_manifest_t *manifest = &up->application.manifest;
-    weir_announce_choice(up->choice, &up->application, up->options.json);
-    if (up->strategy_warning != NULL) {
-        weir_log(WEIR_LOG_WARNING, "%s", up->strategy_warning);
-    }
-    if (up->variables_note != NULL) {
-        weir_log(WEIR_LOG_WARNING, "%s", up->variables_note);
-    }
-    for (size_t i = 0; i < up->config.warning_count; i++) {
-        weir_log(WEIR_LOG_WARNING, "%s", up->config.warnings[i]);
-    }
+    weir_announce_choice(up->choice, &up->application, up->inputs.options.json);
+    weir_inputs_log_warnings(&up->inputs);
     for (size_t i = 0; i < manifest->warning_count; i++) {
         weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);
     }
     for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
     }
-    if (!up->options.json) {
+    if (!up->inputs.options.json) {
         weir_listing_print(manifest, up->application.routes, up->listener.url);
     } else if (!weir_listing_print_json(manifest, up->application.routes, up->listener.url)) {
         weir_log(WEIR_LOG_WARNING, "out of memory for the routes as JSON; serving all the same");
@@ -288,89 +270,20 @@ static void announce(const up_t *up)
 
 /* ---- The steps --------------------------------------------------------------------------------------------------- */
 
-/* What is not the application's: the environment and the files that the options name. */
-static int read_settings(up_t *up)
-{
-    weir_up_options_t *options = &up->options;
-    char *message;
-    uint32_t instances;
-    if (!weir_strategy_from_environment(options->disable_pooling, &up->strategy, &up->strategy_warning)) {
-        return fail(EXIT_INPUT, up->strategy_warning);
-    }
-    if (!weir_spin_variables_read(environ, &instances, &up->variables_note, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
-    options->max_concurrency = options->max_concurrency != 0 ? options->max_concurrency : instances;
-    if (options->runtime_config_file != NULL &&
-        !weir_runtime_config_load(options->runtime_config_file, &up->config, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
-    if (options->max_instance_memory_bytes == 0) {
-        options->max_instance_memory_bytes = up->config.max_instance_memory;
-    }
-    if (options->tls_certificate != NULL) {
-        if (weir_tls_files_check(options->tls_certificate, options->tls_key, &message)) {
-            weir_arguments_refuse(
-                &message, "--tls-cert: HTTPS is not served yet; leave it out, and have a proxy before weir end TLS");
-        }
-        return fail(EXIT_INPUT, message);
-    }
-    return EXIT_FINE;
-}
-
-static weir_store_t *open_cache(const up_t *up)
-{
-    const char *why;
-    weir_store_t *cache = up->options.disable_cache ? NULL : weir_code_cache_open(NULL, &why);
-    if (!up->options.disable_cache && cache == NULL && why != NULL) {
-        weir_log(WEIR_LOG_INFO, "compiled code is not kept: the cache's directory cannot be used: %s", why);
-    }
-    return cache;
-}
-
-static int load_application(up_t *up)
-{
-    weir_manifest_t manifest;
-    char *message;
-    if (!weir_manifest_load(up->options.application, &manifest, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
-    message = NULL;
-    if (!weir_overrides_keep(&manifest, &up->options.components, &message) ||
-        !weir_overrides_environment(&manifest, &up->options.environment)) {
-        weir_manifest_free(&manifest);
-        return fail(EXIT_INPUT, message);
-    }
-    weir_component_logs_t *logs = weir_logs_open(&up->options, &up->config, &manifest, &message);
-    if (logs == NULL) {
-        weir_manifest_free(&manifest);
-        return fail(EXIT_INPUT, message);
-    }
-    if (!weir_application_from_manifest(&manifest, open_cache(up), &up->application, &message)) {
-        weir_component_logs_free(logs);
-        return fail(EXIT_INPUT, message);
-    }
-    up->application.logs = logs;
-    up->application.max_memory_bytes = up->options.max_instance_memory_bytes;
-    return weir_application_fits(&up->application, &message) ? EXIT_FINE : fail(EXIT_INPUT, message);
-}
-
 static int run(up_t *up)
 {
     char *message;
-    int status = read_settings(up);
-    if (status != EXIT_FINE) {
-        return status;
+    if (!weir_inputs_read(&up->inputs, &message)) {
+        return fail(EXIT_INPUT, message);
     }
     if (weir_trial_server_start(&up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
-    status = load_application(up);
-    if (status != EXIT_FINE) {
-        return status;
+    if (!weir_inputs_load(&up->inputs, &up->application, &message)) {
+        return fail(EXIT_INPUT, message);
     }
     if (!weir_listener_search(
-            up->options.listen, up->options.find_free_port ? PORTS_TO_TRY : 1, &up->listener, &message)) {
+            up->inputs.options.listen, up->inputs.options.find_free_port ? PORTS_TO_TRY : 1, &up->listener, &message)) {
         return fail(EXIT_INPUT, message);
     }
     uint64_t descriptors = raise_descriptors();
@@ -382,7 +295,7 @@ static int run(up_t *up)
             descriptors, fewest);
         return EXIT_FAILED;
     }
-    status = prepare_engine(up);
+    int status = prepare_engine(up);
     if (status != EXIT_FINE) {
         return status;
     }
@@ -404,11 +317,11 @@ static int run(up_t *up)
 
 static int prepare_and_run(up_t *up)
 {
-    if (up->options.help) {
+    if (up->inputs.options.help) {
         return weir_help_up();
     }
-    if (up->options.build) { /* before signals are taken: a command has them as weir was given them */
-        int status = weir_build_application(up->options.application, &up->options.components, true);
+    if (up->inputs.options.build) { /* before signals are taken: a command has them as weir was given them */
+        int status = weir_build_application(up->inputs.options.application, &up->inputs.options.components, true);
         if (status != EXIT_FINE) {
             return status;
         }
@@ -424,7 +337,7 @@ int weir_up_main(int argc, char **argv)
 {
     up_t up = {.listener = {.descriptor = -1}};
     char *message;
-    if (!weir_up_options_parse(argc, argv, environ, &up.options, &message)) {
+    if (!weir_up_options_parse(argc, argv, environ, &up.inputs.options, &message)) {
         return fail(EXIT_INPUT, message);
     }
     int status = prepare_and_run(&up);
@@ -434,9 +347,6 @@ int weir_up_main(int argc, char **argv)
     weir_adapt_free(up.adapt);
     weir_trial_server_stop(up.trial_server);
     weir_choice_free(up.choice);
-    weir_runtime_config_free(&up.config);
-    weir_up_options_free(&up.options);
-    free(up.strategy_warning);
-    free(up.variables_note);
+    weir_inputs_free(&up.inputs);
     return status;
 }

@@ -1,0 +1,104 @@
+/*
+ * inputs.c: reads and loads, one thing after the other, and stops at the first that is wrong.
+ */
+#include "cli/inputs.h"
+
+#include "cli/logs.h"
+#include "cli/overrides.h"
+#include "cli/spin_variables.h"
+#include "cli/strategy.h"
+#include "cli/tls_files.h"
+#include "observe/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
+{
+    weir_up_options_t *options = &inputs->options;
+    char *warning;
+    uint32_t instances;
+    if (!weir_strategy_from_environment(options->disable_pooling, &inputs->strategy, &warning)) {
+        *ret_message = warning;
+        return false;
+    }
+    inputs->strategy_warning = warning;
+    if (!weir_spin_variables_read(environ, &instances, &inputs->variables_note, ret_message)) {
+        return false;
+    }
+    options->max_concurrency = options->max_concurrency != 0 ? options->max_concurrency : instances;
+    if (options->runtime_config_file != NULL &&
+        !weir_runtime_config_load(options->runtime_config_file, &inputs->config, ret_message)) {
+        return false;
+    }
+    if (options->max_instance_memory_bytes == 0) {
+        options->max_instance_memory_bytes = inputs->config.max_instance_memory;
+    }
+    if (options->tls_certificate != NULL) {
+        return weir_tls_files_check(options->tls_certificate, options->tls_key, ret_message) &&
+               weir_arguments_refuse(ret_message,
+                   "--tls-cert: HTTPS is not served yet; leave it out, and have a proxy before weir end TLS");
+    }
+    return true;
+}
+
+static weir_store_t *open_cache(const weir_up_options_t *options)
+{
+    const char *why;
+    weir_store_t *cache = options->disable_cache ? NULL : weir_code_cache_open(NULL, &why);
+    if (!options->disable_cache && cache == NULL && why != NULL) {
+        weir_log(WEIR_LOG_INFO, "compiled code is not kept: the cache's directory cannot be used: %s", why);
+    }
+    return cache;
+}
+
+bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_application, char **ret_message)
+{
+    const weir_up_options_t *options = &inputs->options;
+    weir_manifest_t manifest;
+    if (!weir_manifest_load(options->application, &manifest, ret_message)) {
+        return false;
+    }
+    *ret_message = NULL;
+    if (!weir_overrides_keep(&manifest, &options->components, ret_message) ||
+        !weir_overrides_environment(&manifest, &options->environment)) {
+        weir_manifest_free(&manifest);
+        return false;
+    }
+    weir_component_logs_t *logs = weir_logs_open(options, &inputs->config, &manifest, ret_message);
+    if (logs == NULL) {
+        weir_manifest_free(&manifest);
+        return false;
+    }
+    if (!weir_application_from_manifest(&manifest, open_cache(options), ret_application, ret_message)) {
+        weir_component_logs_free(logs);
+        return false;
+    }
+    ret_application->logs = logs;
+    ret_application->max_memory_bytes = options->max_instance_memory_bytes;
+    return weir_application_fits(ret_application, ret_message);
+}
+
+void weir_inputs_log_warnings(const weir_inputs_t *inputs)
+{
+    if (inputs->strategy_warning != NULL) {
+        weir_log(WEIR_LOG_WARNING, "%s", inputs->strategy_warning);
+    }
+    if (inputs->variables_note != NULL) {
+        weir_log(WEIR_LOG_WARNING, "%s", inputs->variables_note);
+    }
+    for (size_t i = 0; i < inputs->config.warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", inputs->config.warnings[i]);
+    }
+}
+
+void weir_inputs_free(weir_inputs_t *inputs)
+{
+    weir_up_options_free(&inputs->options);
+    weir_runtime_config_free(&inputs->config);
+    free(inputs->strategy_warning);
+    free(inputs->variables_note);
+    memset(inputs, 0, sizeof(*inputs));
+}
