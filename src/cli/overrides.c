@@ -4,17 +4,16 @@
  */
 #include "cli/overrides.h"
 
+#include "app/outbound_hosts.h"
 #include "app/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char internal[] = ".spin.internal";
-
-static bool is_among(const weir_texts_t *texts, const char *text, size_t size)
+static bool is_among(const weir_texts_t *texts, const char *text)
 {
     for (size_t i = 0; i < texts->count; i++) {
-        if (strlen(texts->items[i]) == size && strncmp(texts->items[i], text, size) == 0) {
+        if (strcmp(texts->items[i], text) == 0) {
             return true;
         }
     }
@@ -50,51 +49,19 @@ bool weir_overrides_known(
     return true;
 }
 
-/* ---- Chaining ---------------------------------------------------------------------------------------------------- */
-
-/*
- * The component that an allowed host names, as in "http://api.spin.internal:80/", or NULL. What has a template in it
- * is not known yet, and not judged (Spin: factor-outbound-networking, validate_service_chaining_for_components).
- */
-static const char *chaining_target(const char *host, size_t *ret_size)
-{
-    const char *begin = strstr(host, "://");
-    if (begin == NULL || strstr(host, "{{") != NULL) {
-        return NULL;
-    }
-    begin += strlen("://");
-    size_t size = strcspn(begin, ":/");
-    size_t suffix = strlen(internal);
-    if (size <= suffix || strncmp(begin + size - suffix, internal, suffix) != 0) {
-        return NULL;
-    }
-    *ret_size = size - suffix;
-    return begin;
-}
-
+/* Whether those that are kept may call only each other. */
 static bool check_chaining(const weir_manifest_t *manifest, const weir_texts_t *ids, char **ret_message)
 {
-    for (size_t i = 0; i < manifest->component_count; i++) {
-        const weir_component_t *component = &manifest->components[i];
-        if (!is_among(ids, component->id, strlen(component->id))) {
-            continue;
-        }
-        for (size_t k = 0; k < component->allowed_outbound_hosts_count; k++) {
-            const weir_placed_text_t *host = &component->allowed_outbound_hosts[k];
-            size_t size;
-            const char *target = chaining_target(host->text, &size);
-            if (target == NULL || is_among(ids, target, size)) {
-                continue;
-            }
-            bool any = size == 1 && target[0] == '*';
-            return weir_arguments_refuse(ret_message, "%s:%u:%u: component %s may call %s by %s, which %s; %s",
-                weir_shown(manifest->path).text, (unsigned)host->place.line, (unsigned)host->place.column,
-                component->id, any ? "any component" : "another", weir_quote(host->text).text,
-                any ? "cannot be had with --component-id" : "--component-id does not name",
-                any ? "name each that it calls in allowed_outbound_hosts" : "name that one, too");
-        }
+    bool *kept = calloc(manifest->component_count + 1, sizeof(*kept));
+    bool fine = kept != NULL;
+    for (size_t i = 0; fine && i < manifest->component_count; i++) {
+        kept[i] = is_among(ids, manifest->components[i].id);
     }
-    return true;
+    for (size_t i = 0; fine && i < manifest->component_count; i++) {
+        fine = !kept[i] || weir_outbound_hosts_check_selection(manifest, i, kept, ret_message);
+    }
+    free(kept);
+    return fine;
 }
 
 /* ---- Keeping ----------------------------------------------------------------------------------------------------- */
@@ -148,7 +115,7 @@ bool weir_overrides_keep(weir_manifest_t *manifest, const weir_texts_t *ids, cha
     size_t count = 0;
     for (size_t i = 0; i < manifest->component_count; i++) {
         weir_component_t *component = &manifest->components[i];
-        bool kept = is_among(ids, component->id, strlen(component->id));
+        bool kept = is_among(ids, component->id);
         places[i] = kept ? count : WEIR_NO_COMPONENT;
         *(kept ? &manifest->components[count++] : &dropped.components[dropped.component_count++]) = *component;
     }
