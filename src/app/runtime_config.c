@@ -4,16 +4,15 @@
  */
 #include "app/runtime_config.h"
 
+#include "app/complaint.h"
 #include "app/near.h"
+#include "app/read_file.h"
 #include "app/text.h"
 #include "app/toml.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { BYTES_MAX = 1024 * 1024 };
 
@@ -221,31 +220,18 @@ bool weir_runtime_config_parse(
 
 bool weir_runtime_config_load(const char *path, weir_runtime_config_t *ret_config, char **ret_message)
 {
-    weir_quote_t shown = weir_shown(path);
-    reader_t reader = {.path = shown.text};
-    const weir_place_t nowhere = {0, 0};
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    size_t size = 0;
-    ssize_t count = 1;
-    char *text = file < 0 ? NULL : malloc(BYTES_MAX + 1);
-    while (text != NULL && size <= BYTES_MAX && count != 0) {
-        count = read(file, text + size, BYTES_MAX + 1 - size);
-        if (count < 0 && errno != EINTR)
-            break;
-        size += count > 0 ? (size_t)count : 0;
-    }
-    bool loaded = false;
-    if (file < 0 || count < 0)
-        fail(&reader, nowhere, "cannot be read: %m; --runtime-config-file names a file in TOML");
-    else if (size > BYTES_MAX)
-        fail(&reader, nowhere, "larger than 1 MiB; is it a runtime configuration?");
-    else if (text != NULL)
-        loaded = weir_runtime_config_parse(path, text, size, ret_config, &reader.message);
+    char *text;
+    size_t size;
+    *ret_message = NULL;
+    weir_read_result_t result = weir_read_file(path, BYTES_MAX, &text, &size, ret_message);
+    if (result == WEIR_READ_MISSING)
+        return weir_complain(ret_message, path, (weir_place_t){0, 0},
+            "there is no such file; --runtime-config-file names a file in TOML");
+    if (result != WEIR_READ_OK)
+        return false;
+    bool parsed = weir_runtime_config_parse(path, text, size, ret_config, ret_message);
     free(text);
-    if (file >= 0)
-        close(file);
-    *ret_message = reader.message;
-    return loaded;
+    return parsed;
 }
 
 void weir_runtime_config_free(weir_runtime_config_t *config)

@@ -279,6 +279,7 @@ void weir_application_free(weir_application_t *application)
     free(application->files);
     weir_store_free(application->cache);
     weir_component_logs_free(application->logs);
+    weir_provisions_free(&application->provisions);
     weir_routes_free(application->routes);
     weir_manifest_free(&application->manifest);
     memset(application, 0, sizeof(*application));

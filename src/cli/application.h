@@ -7,6 +7,7 @@
 #include "app/manifest.h"
 #include "app/routes.h"
 #include "cache/store.h"
+#include "cli/provisions.h"
 #include "guest/code_cache.h"
 #include "guest/guest.h"
 
@@ -21,14 +22,15 @@ typedef struct weir_application {
     weir_wasm_digest_t *digests; /* of the files */
     weir_executor_t *executors;  /* that the files were loaded for */
     weir_guest_code_t **codes;
-    weir_store_key_t *keys;      /* of the code in the cache, once weir_application_find_code was called */
-    bool *kept;                  /* the cache has the code */
-    weir_store_t *cache;         /* own, or NULL */
-    bool *apart;                 /* it is placed in an engine of its own */
-    bool *linked;                /* a guest of it was made whose output is logged */
-    uint64_t max_memory_bytes;   /* that a linear memory may grow to; 0: as far as the allocator lets it */
-    weir_component_logs_t *logs; /* own: take what its guests write, one a component; NULL: the console does */
-    int standard_error;          /* what standard error was before a trial's child was given another one, or -1 */
+    weir_store_key_t *keys;       /* of the code in the cache, once weir_application_find_code was called */
+    bool *kept;                   /* the cache has the code */
+    weir_store_t *cache;          /* own, or NULL */
+    bool *apart;                  /* it is placed in an engine of its own */
+    bool *linked;                 /* a guest of it was made whose output is logged */
+    uint64_t max_memory_bytes;    /* that a linear memory may grow to; 0: as far as the allocator lets it */
+    weir_provisions_t provisions; /* what its guests are given, once that was prepared */
+    weir_component_logs_t *logs;  /* own: take what its guests write, one a component; NULL: the console does */
+    int standard_error;           /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;
 
 /*

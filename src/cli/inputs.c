@@ -3,6 +3,7 @@
  */
 #include "cli/inputs.h"
 
+#include "app/cache_config.h"
 #include "cli/logs.h"
 #include "cli/overrides.h"
 #include "cli/spin_variables.h"
@@ -33,6 +34,9 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
         !weir_runtime_config_load(options->runtime_config_file, &inputs->config, ret_message)) {
         return false;
     }
+    if (options->cache != NULL && !weir_cache_config_load(options->cache, &inputs->cache_directory, ret_message)) {
+        return false;
+    }
     if (options->max_instance_memory_bytes == 0) {
         options->max_instance_memory_bytes = inputs->config.max_instance_memory;
     }
@@ -44,10 +48,11 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
     return true;
 }
 
-static weir_store_t *open_cache(const weir_up_options_t *options)
+static weir_store_t *open_cache(const weir_inputs_t *inputs)
 {
+    const weir_up_options_t *options = &inputs->options;
     const char *why;
-    weir_store_t *cache = options->disable_cache ? NULL : weir_code_cache_open(NULL, &why);
+    weir_store_t *cache = options->disable_cache ? NULL : weir_code_cache_open(inputs->cache_directory, &why);
     if (!options->disable_cache && cache == NULL && why != NULL) {
         weir_log(WEIR_LOG_INFO, "compiled code is not kept: the cache's directory cannot be used: %s", why);
     }
@@ -72,13 +77,15 @@ bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_appli
         weir_manifest_free(&manifest);
         return false;
     }
-    if (!weir_application_from_manifest(&manifest, open_cache(options), ret_application, ret_message)) {
+    if (!weir_application_from_manifest(&manifest, open_cache(inputs), ret_application, ret_message)) {
         weir_component_logs_free(logs);
         return false;
     }
     ret_application->logs = logs;
     ret_application->max_memory_bytes = options->max_instance_memory_bytes;
-    return weir_application_fits(ret_application, ret_message);
+    return weir_provisions_prepare(&ret_application->manifest, &inputs->config, &options->variables, environ,
+               &ret_application->provisions, ret_message) &&
+           weir_application_fits(ret_application, ret_message);
 }
 
 void weir_inputs_log_warnings(const weir_inputs_t *inputs)
@@ -98,6 +105,7 @@ void weir_inputs_free(weir_inputs_t *inputs)
 {
     weir_up_options_free(&inputs->options);
     weir_runtime_config_free(&inputs->config);
+    free(inputs->cache_directory);
     free(inputs->strategy_warning);
     free(inputs->variables_note);
     memset(inputs, 0, sizeof(*inputs));

@@ -15,6 +15,7 @@
 typedef struct weir_inputs {
     weir_up_options_t options;
     weir_runtime_config_t config;
+    char *cache_directory; /* of compiled code; NULL: the user's */
     weir_strategy_t strategy;
     char *strategy_warning; /* or NULL, as the next one */
     char *variables_note;   /* on environment variables that have no meaning here */

@@ -9,6 +9,7 @@
 #include "observe/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,7 @@ int weir_new_main(int argc, char **argv)
 {
     new_options_t options = {.name = NULL};
     char *message;
+    signal(SIGXFSZ, SIG_IGN); /* a file that gets too large is an error, after which nothing is left behind */
     if (!weir_arguments_parse(&new_command, argc, argv, environ, &options, &message)) {
         return fail(EXIT_INPUT, message);
     }

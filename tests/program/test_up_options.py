@@ -201,3 +201,66 @@ def test_the_number_of_instances_is_followed_and_the_rest_is_named(weir, serve, 
     assert re.search(r"^allocator: .*\b3 slots\b", server.stdout.text, re.M), server.stdout.text
     server.stderr.wait_for(r"^weir: warning: SPIN_WASMTIME_TOTAL_MEMORIES: without effect here")
     refused(weir, pair, environment={"SPIN_MAX_INSTANCE_COUNT": "many"}, words=["SPIN_MAX_INSTANCE_COUNT is 'many'"])
+
+
+# ---- compiled code ---------------------------------------------------------------------------------------------------
+
+
+def test_compiled_code_is_kept_where_the_file_of_the_cache_says(weir, serve, pair, tmp_path):
+    """Wasmtime: crates/cache/src/config.rs, by Spin's --cache and WASMTIME_CACHE_FILE."""
+    config = tmp_path / "cache.toml"
+    config.write_text(f'[cache]\ndirectory = "{tmp_path}/compiled"\n')
+    (tmp_path / "compiled").mkdir(mode=0o700)
+    serve(weir, pair, "--cache", config).stop()
+    assert any((tmp_path / "compiled").iterdir())
+    config.write_text('[cache]\ndirectory = "compiled"\n')
+    refused(weir, pair, words=[f"{config}:2:13:", "absolute path"], environment={"WASMTIME_CACHE_FILE": config})
+    serve(weir, pair, "--disable-cache", environment={"XDG_CACHE_HOME": tmp_path / "users"}).stop()
+    assert not (tmp_path / "users" / "weir" / "code").exists()
+
+
+# ---- variables and hosts, before anything is served ------------------------------------------------------------------
+
+
+@pytest.fixture
+def needy(guest, tmp_path):
+    """An application with a variable that is required, and a host that is named by it."""
+    path = write_application(tmp_path / "needy", [Component("one", "/one", guest("http_request"))])
+    path.write_text(
+        path.read_text()
+        + 'variables = { greeting = "{{ word }}" }\nallowed_outbound_hosts = ["https://{{ word }}.example"]\n'
+        + "[variables]\nword = { required = true, secret = true }\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize("way", ["--variable", "SPIN_VARIABLE_WORD", ".env", "@file", "@json"])
+def test_a_required_variable_can_be_given_in_every_way(weir_checked, serve, needy, tmp_path, way):
+    (tmp_path / "word").write_text("hello")
+    (tmp_path / "words.json").write_text('{"word": "hello"}')
+    arguments = {
+        "--variable": ["--variable", "word=hello"],
+        "@file": ["--variable", f"word=@{tmp_path}/word"],
+        "@json": [f"--variable=@{tmp_path}/words.json"],
+    }
+    environment = {"SPIN_VARIABLE_WORD": "hello"} if way == "SPIN_VARIABLE_WORD" else {}
+    if way == ".env":
+        (needy.parent / ".env").write_text("SPIN_VARIABLE_WORD=hello\n")
+    server = serve(weir_checked, needy, *arguments.get(way, []), environment=environment)
+    assert server.get("/one").status == 200
+
+
+def test_a_required_variable_that_nobody_gives_is_named(weir_checked, needy):
+    refused(weir_checked, needy, words=['"word"', f"{needy}:"])
+
+
+def test_a_secret_is_in_no_message(weir_checked, needy):
+    done = weir_checked.run("up", needy, "--variable", "word=hush hush/value")
+    assert done.status == 2, done
+    assert "hush" not in done.stderr and f"{needy}:" in done.stderr, done
+
+
+def test_a_network_that_is_none_is_named_with_its_place(weir_checked, pair, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text('[outbound_networking]\nblock_networks = ["private", "10.0.0.0/33"]\n')
+    refused(weir_checked, pair, "--runtime-config-file", config, words=[f"{config}:2:30:", "10.0.0.0/33"])

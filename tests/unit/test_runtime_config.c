@@ -1,12 +1,15 @@
 /*
- * test_runtime_config.c: Spin's runtime configuration: what is read, what is named as not served, what is wrong.
+ * test_runtime_config.c: Spin's runtime configuration: what is read, what is named as not served, what is wrong; and
+ * the file of Wasmtime's cache.
  */
+#include "app/cache_config.h"
 #include "app/runtime_config.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* cmocka.h wants the others before it. */
 /* clang-format off */
@@ -122,21 +125,63 @@ static void test_what_is_wrong_is_named_with_its_place(void **state)
 static void test_a_file_that_cannot_be_read_is_named(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/nonexistent/run.toml", "/"};
-    for (size_t i = 0; i < 2; i++) {
+    static const struct {
+        const char *path;
+        const char *found;
+    } rows[] = {{"/nonexistent/run.toml", "no such file"}, {"/", "/: "}, {"/dev/zero", "/dev/zero: "}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         weir_runtime_config_t config;
         char *message = NULL;
-        assert_false(weir_runtime_config_load(paths[i], &config, &message));
+        assert_false(weir_runtime_config_load(rows[i].path, &config, &message));
         assert_non_null(message);
-        assert_non_null(strstr(message, paths[i]));
-        assert_non_null(strstr(message, "cannot be read"));
+        assert_null(strchr(message, '\n'));
+        if (strstr(message, rows[i].path) == NULL || strstr(message, rows[i].found) == NULL)
+            fail_msg("row %zu: '%s' is not in '%s'", i, rows[i].found, message);
         free(message);
     }
-    weir_runtime_config_t config;
-    char *message = NULL;
-    assert_false(weir_runtime_config_load("/dev/zero", &config, &message));
-    assert_non_null(strstr(message, "larger than 1 MiB"));
-    free(message);
+}
+
+/* Wasmtime: crates/cache/src/config.rs. */
+static void test_the_file_of_the_cache_names_a_directory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *directory;
+        const char *said; /* NULL: it is fine */
+    } rows[] = {
+        {"[cache]\ndirectory = \"/var/cache/x\"\n", "/var/cache/x", NULL},
+        {"[cache]\nfile-count-soft-limit = \"64K\"\ndirectory = \"/x\"\n", "/x", NULL},
+        {"[cache]\n", NULL, NULL},
+        {"", NULL, "[cache]"},
+        {"directory = \"/x\"\n", NULL, ":1:1: the file has one table"},
+        {"[cache]\n[more]\n", NULL, "one table"},
+        {"[cache]\ndirectory = \"x\"\n", NULL, ":2:13: \"directory\" must be"},
+        {"[cache]\ndirectory = 1\n", NULL, "absolute path"},
+        {"[cache]\ndirektory = \"/x\"\n", NULL, "did you mean \"directory\"?"},
+        {"[cache]\nenabled = true\n", NULL, ":2:1: unknown key \"enabled\""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[] = "/tmp/weir-cache-config-XXXXXX";
+        int file = mkstemp(path);
+        assert_true(file >= 0);
+        assert_int_equal(write(file, rows[i].text, strlen(rows[i].text)), strlen(rows[i].text));
+        close(file);
+        char *directory = NULL;
+        char *message = NULL;
+        bool loaded = weir_cache_config_load(path, &directory, &message);
+        unlink(path);
+        if (loaded != (rows[i].said == NULL))
+            fail_msg("row %zu: %s", i, message);
+        if (!loaded && strstr(message, rows[i].said) == NULL)
+            fail_msg("row %zu: '%s' is not in '%s'", i, rows[i].said, message);
+        if (rows[i].directory == NULL)
+            assert_null(directory);
+        else
+            assert_string_equal(directory, rows[i].directory);
+        free(directory);
+        free(message);
+    }
 }
 
 int main(void)
@@ -146,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_what_spin_knows_and_weir_does_not_serve_is_named),
         cmocka_unit_test(test_what_is_wrong_is_named_with_its_place),
         cmocka_unit_test(test_a_file_that_cannot_be_read_is_named),
+        cmocka_unit_test(test_the_file_of_the_cache_names_a_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,81 @@
+/*
+ * provisions.c: puts together what the rooms of the application read and judge.
+ */
+#include "cli/provisions.h"
+
+#include "app/text.h"
+#include "app/variable_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool resolve_variables(const weir_manifest_t *manifest, const weir_texts_t *texts, char *const *environment,
+    weir_variables_t *ret_variables, char **ret_message)
+{
+    weir_variable_list_t list = {.variables = NULL};
+    bool resolved = true;
+    for (size_t i = 0; resolved && i < texts->count; i++) {
+        resolved = weir_variable_list_add_argument(&list, texts->items[i], ret_message);
+    }
+    resolved = resolved && weir_variables_resolve(manifest, &list, environment, ret_variables, ret_message);
+    weir_variable_list_free(&list);
+    return resolved;
+}
+
+/* Read the networks, each alone first: so that what is wrong can be named with its place. */
+static bool read_networks(const weir_runtime_config_t *config, weir_block_networks_t *ret_networks, char **ret_message)
+{
+    const char **texts = calloc(config->block_network_count + 1, sizeof(char *));
+    bool read = texts != NULL;
+    for (size_t i = 0; read && i < config->block_network_count; i++) {
+        const weir_placed_text_t *network = &config->block_networks[i];
+        weir_block_networks_t alone;
+        char *message = NULL;
+        texts[i] = network->text;
+        read = weir_block_networks_parse(&texts[i], 1, &alone, &message);
+        if (read) {
+            weir_block_networks_free(&alone);
+        } else if (message != NULL) {
+            weir_arguments_refuse(ret_message, "%s:%u:%u: %s", weir_shown(config->path).text,
+                (unsigned)network->place.line, (unsigned)network->place.column, message);
+        }
+        free(message);
+    }
+    read = read && weir_block_networks_parse(texts, config->block_network_count, ret_networks, ret_message);
+    free(texts);
+    return read;
+}
+
+bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
+    const weir_texts_t *variables, char *const *environment, weir_provisions_t *ret_provisions, char **ret_message)
+{
+    weir_provisions_t provisions = {.component_count = 0};
+    *ret_message = NULL;
+    provisions.hosts = calloc(manifest->component_count + 1, sizeof(*provisions.hosts));
+    bool prepared = provisions.hosts != NULL &&
+                    resolve_variables(manifest, variables, environment, &provisions.variables, ret_message) &&
+                    read_networks(config, &provisions.block_networks, ret_message);
+    while (prepared && provisions.component_count < manifest->component_count) {
+        size_t component = provisions.component_count;
+        prepared =
+            weir_variables_outbound_hosts(&provisions.variables, component, &provisions.hosts[component], ret_message);
+        provisions.component_count += prepared ? 1 : 0;
+    }
+    if (!prepared) {
+        weir_provisions_free(&provisions);
+        return false;
+    }
+    *ret_provisions = provisions;
+    return true;
+}
+
+void weir_provisions_free(weir_provisions_t *provisions)
+{
+    for (size_t i = 0; i < provisions->component_count; i++) {
+        weir_outbound_hosts_free(&provisions->hosts[i]);
+    }
+    free(provisions->hosts);
+    weir_block_networks_free(&provisions->block_networks);
+    weir_variables_free(&provisions->variables);
+    memset(provisions, 0, sizeof(*provisions));
+}
