@@ -1,0 +1,275 @@
+"""weir new and weir build: from nothing to an application that is served, with clang and wasi-libc alone."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from harness import SERVING
+
+MANIFEST = """\
+spin_manifest_version = 2
+
+[application]
+name = "app"
+
+[[trigger.http]]
+route = "/one"
+component = "one"
+
+[[trigger.http]]
+route = "/two"
+component = "two"
+
+[[trigger.http]]
+route = "/three"
+component = "three"
+
+[component.one]
+source = "one.wasm"
+build = {one}
+
+[component.two]
+source = "two.wasm"
+build = {two}
+
+[component.three]
+source = "three.wasm"
+"""
+
+
+def files_of(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.fixture
+def application(tmp_path):
+    """An application whose build commands are given."""
+
+    def write(one='{ command = "echo 1 >> order" }', two='{ command = "echo 2 >> order" }'):
+        directory = tmp_path / "app"
+        directory.mkdir(exist_ok=True)
+        (directory / "spin.toml").write_text(MANIFEST.format(one=one, two=two))
+        return directory
+
+    return write
+
+
+# ---- weir new --------------------------------------------------------------------------------------------------------
+
+
+def test_templates_are_listed_with_what_they_are(weir):
+    done = weir.run("new", "--list")
+    assert done.status == 0 and done.stderr == "", done
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["c-http", "c-wagi"]
+    assert "wasi:http" in lines[0][1] and "WAGI" in lines[1][1]
+
+
+def test_the_default_is_a_component_and_brings_its_bindings(weir, tmp_path):
+    done = weir.run("new", "my-app", directory=tmp_path)
+    assert done.status == 0 and done.stderr == "", done
+    assert "cd my-app" in done.stdout
+    files = files_of(tmp_path / "my-app")
+    assert set(files) == {
+        ".gitignore",
+        "spin.toml",
+        "handler.c",
+        "bindings.c",
+        "bindings.h",
+        "bindings_component_type.o",
+    }
+    assert b'name = "my-app"' in files["spin.toml"] and b"[component.my-app]" in files["spin.toml"]
+    assert all(b"@NAME@" not in content for content in files.values())
+
+
+def test_what_is_there_is_not_written_over(weir, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "spin.toml").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "empty").mkdir()
+    for name in ("full", "file"):
+        done = weir.run("new", name, directory=tmp_path)
+        assert done.status == 1 and done.stdout == "", done
+        assert "is there already" in done.stderr and "--output" in done.stderr, done
+    assert files_of(tmp_path / "full") == {"spin.toml": b"precious"}
+    assert (tmp_path / "file").read_text() == "precious"
+    done = weir.run("new", "other", "-t", "c-wagi", "-o", "empty", directory=tmp_path)
+    assert done.status == 0, done
+    assert set(files_of(tmp_path / "empty")) == {".gitignore", "spin.toml", "handler.c"}
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], ["no name was given", "weir new greeter"]),
+        (["Upper"], ["'Upper'", "lower-case"]),
+        (["a_b"], ["'a_b'"]),
+        (["../up"], ["'../up'"]),
+        (["a--b"], ["'a--b'"]),
+        (["1a"], ["'1a'"]),
+        (["a-"], ["'a-'"]),
+        (["a-1"], ["'a-1'"]),
+        ([""], ["''"]),
+        (["a" * 65], ["a" * 65]),
+        (["one", "two"], ["'one'", "'two'"]),
+        (["one", "--template", "c-htp"], ['"c-htp"', "c-http, c-wagi", "did you mean c-http?"]),
+        (["one", "--template", "../.."], ["there is no template"]),
+        (["one", "--template", ""], ["there is no template"]),
+        (["one", "--temlate", "c-http"], ["did you mean --template?"]),
+    ],
+)
+def test_what_cannot_be_made_is_named_and_nothing_is_left(weir, tmp_path, arguments, words):
+    done = weir.run("new", *arguments, directory=tmp_path)
+    assert done.status == 2 and done.stdout == "", done
+    assert done.stderr.count("\n") == 1, done
+    for word in words:
+        assert word in done.stderr, done
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(weir, tmp_path):
+    program = weir.wrapped("prlimit", "--fsize=1000:1000", "--")
+    done = program.run("new", "greeter", directory=tmp_path)
+    assert done.status == 1 and "File too large" in done.stderr, done
+    assert not any(tmp_path.iterdir())
+
+
+def test_templates_are_found_where_they_are_installed_and_missed_elsewhere(weir, tmp_path):
+    cmake = shutil.which("cmake")
+    assert cmake, "cmake is needed"
+    subprocess.run(
+        [cmake, "--install", weir.path.parent, "--component", "program", "--prefix", tmp_path / "prefix"],
+        check=True,
+        capture_output=True,
+    )
+    installed = tmp_path / "prefix" / "bin" / "weir"
+    (tmp_path / "alone").mkdir()
+    done = subprocess.run([installed, "new", "greeter"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    assert (tmp_path / "greeter" / "bindings.h").exists()
+    shutil.copy2(installed, tmp_path / "alone" / "weir")
+    done = subprocess.run(
+        [tmp_path / "alone" / "weir", "new", "other"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "./dev install" in done.stderr, done
+    assert not (tmp_path / "other").exists()
+
+
+# ---- weir build ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_wagi_application_is_built_and_served(weir, serve, tmp_path):
+    assert weir.run("new", "greeter", "--template", "c-wagi", directory=tmp_path).status == 0
+    done = weir.run("build", directory=tmp_path / "greeter")
+    assert done.status == 0 and done.stderr == "", done
+    assert done.stdout.startswith("Building component greeter with `clang ")
+    assert done.stdout.endswith("`\nAll components are built\n")
+    server = serve(weir, directory=tmp_path / "greeter")
+    assert server.get("/some/path").text == "Hello from greeter!\nGET /some/path\n"
+
+
+def test_commands_run_in_the_manifests_order_and_directory_with_their_output_shown(weir_checked, application, tmp_path):
+    """Spin: crates/build/src/lib.rs."""
+    directory = application(
+        one='{ command = ["pwd; echo 1 >> order", "echo to stderr >&2; echo 1b >> order"] }',
+        two='{ command = "pwd; echo 2 >> ../order", workdir = "sub" }',
+    )
+    (directory / "sub").mkdir()
+    for arguments, where in (([directory], tmp_path), (["-f", directory / "spin.toml"], tmp_path), ([], directory)):
+        done = weir_checked.run("build", *arguments, directory=where)
+        assert done.status == 0, done
+        lines = done.stdout.splitlines()
+        assert lines[0] == "Building component one, step 1 of 2, with `pwd; echo 1 >> order`"
+        assert lines[1] == str(directory)
+        assert lines[2].startswith("Building component one, step 2 of 2, with `echo to stderr")
+        assert lines[3] == "Building component two with `pwd; echo 2 >> ../order`"
+        assert lines[4].startswith("Working directory: ") and lines[4].endswith("sub")
+        assert lines[5:] == [str(directory / "sub"), "All components are built"]
+        assert done.stderr == "to stderr\n"
+    assert (directory / "order").read_text() == "1\n1b\n2\n" * 3
+
+
+def test_components_can_be_chosen_and_unknown_ones_are_named(weir_checked, application):
+    directory = application()
+    done = weir_checked.run("build", "-c", "two", directory=directory)
+    assert done.status == 0 and (directory / "order").read_text() == "2\n", done
+    done = weir_checked.run("build", "-c", "three", directory=directory)
+    assert done.status == 0 and "Nothing to build" in done.stdout, done
+    done = weir_checked.run("build", "--component-id", "four", directory=directory)
+    assert done.status == 2 and '"four"' in done.stderr and "one, two, three" in done.stderr, done
+    assert (directory / "order").read_text() == "2\n"
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("exit 3", ["component one", "exit status 3", "exit 3"]),
+        ("kill -9 $$", ["component one", "signal 9"]),
+        ("no-such-command-here", ["component one", "exit status 127"]),
+    ],
+)
+def test_a_command_that_fails_is_named_and_ends_the_build(weir_checked, application, command, words):
+    directory = application(one=f'{{ command = "{command}" }}')
+    done = weir_checked.run("build", directory=directory)
+    assert done.status == 1, done
+    error = done.stderr.splitlines()[-1]
+    for word in words:
+        assert word in error, done
+    assert not (directory / "order").exists()
+    assert "All components" not in done.stdout
+
+
+def test_a_workdir_must_be_there_and_relative(weir_checked, application):
+    done = weir_checked.run("build", directory=application(one='{ command = "true", workdir = "nowhere" }'))
+    assert done.status == 1 and "nowhere" in done.stderr and "No such file" in done.stderr, done
+    done = weir_checked.run("build", directory=application(one='{ command = "true", workdir = "/tmp" }'))
+    assert done.status == 1 and "spin.toml:" in done.stderr and "must be relative" in done.stderr, done
+
+
+def test_a_wasm_file_is_built_already(weir, guest):
+    done = weir.run("build", guest("http_echo"))
+    assert done.status == 2 and "is built already" in done.stderr, done
+
+
+@pytest.mark.parametrize("way", ["build --up", "up --build", "SPIN_ALWAYS_BUILD"])
+def test_an_application_is_built_and_then_served(weir, serve, guest, tmp_path, way):
+    directory = tmp_path / "app"
+    directory.mkdir()
+    (directory / "spin.toml").write_text(
+        'spin_manifest_version = 2\n[application]\nname = "app"\n[[trigger.http]]\nroute = "/..."\ncomponent = "one"\n'
+        f'[component.one]\nsource = "one.wasm"\nbuild.command = "cp {guest("http_echo")} one.wasm"\n'
+    )
+    if way == "build --up":
+        command = weir.command("build", "--up", directory, "--", "--listen", "127.0.0.1:0")
+        process = subprocess.Popen(
+            command, env=weir.full_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            lines = []
+            while not lines or not SERVING.match(lines[-1].rstrip("\n")):
+                lines.append(process.stdout.readline())
+                assert lines[-1], "".join(lines)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert lines[0].startswith("Building component one with `cp "), lines
+        return
+    if way == "up --build":
+        server = serve(weir, directory, "--build")
+    else:
+        server = serve(weir, directory, environment={"SPIN_ALWAYS_BUILD": "true"})
+    assert server.stdout.text.startswith("Building component one with `cp ")
+    assert server.request("POST", "/", body=b"x").status == 200
+
+
+def test_a_build_that_fails_is_not_served(weir_checked, application):
+    done = weir_checked.run("up", "--build", application(one='{ command = "exit 7" }'))
+    assert done.status == 1 and "exit status 7" in done.stderr, done
+    assert "Serving" not in done.stdout
+
+
+def test_options_for_up_need_up(weir):
+    done = weir.run("build", "--", "--listen", "x")
+    assert done.status == 2 and "--up" in done.stderr, done
