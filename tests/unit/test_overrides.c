@@ -125,7 +125,7 @@ static void test_components_that_are_kept_may_call_only_each_other(void **state)
         {"http://b.spin.internal:80/", {"a"}, "spin.toml:16:27"},
         {"http://b.spin.internal", {"a", "b"}, NULL},
         {"http://b.spin.internal", {"b"}, NULL},
-        {"http://*.spin.internal", {"a", "b"}, "any component"},
+        {"http://*.spin.internal", {"a", "b"}, "every other"},
         {"http://a.spin.internal", {"a"}, NULL},
         {"http://{{ host }}.spin.internal", {"a"}, NULL},
         {"http://spin.internal", {"a"}, NULL},
