@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from conftest import TESTS
 from harness import Component, write_application
 
 
@@ -144,6 +145,22 @@ def test_help_for_a_command_is_the_same_in_both_ways(weir_checked, command):
     assert by_option.stdout == by_word.stdout != ""
     assert f"weir {command}" in by_option.stdout and "Exit status" in by_option.stdout
     assert by_option.stderr == by_word.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["up", "new", "build"])
+def test_every_option_and_variable_is_in_the_manual(weir, command):
+    text = weir.run(command, "--help").stdout
+    options = set(re.findall(r"^  (?:-\w, |    )(--[a-z-]+)", text, re.M)) - {"--help"}
+    variables = set(re.findall(r"\[([A-Z_]+)\]", text))
+    assert options and (variables or command != "up")
+    sources = TESTS.parent
+    manual = (sources / "docs/man/weir.1").read_text().replace("\\-", "-")
+    missing = {name for name in options | variables if not re.search(rf"{name}\b", manual)}
+    assert not missing, f"not in docs/man/weir.1: {sorted(missing)}"
+    if command == "up":
+        readme = (sources / "README.md").read_text()
+        missing = {name for name in options | variables if f"`{name}" not in readme}
+        assert not missing, f"not in README.md: {sorted(missing)}"
 
 
 @pytest.mark.parametrize(
