@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2 };
 
 static const char begin_help[] =

@@ -11,6 +11,7 @@
 #include "cli/diagnosis.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/spin_variables.h"
 #include "cli/strategy.h"
 #include "cli/tune.h"
 #include "observe/log.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2, ROUNDS = 5, ROUNDS_EMULATED = 3 };
 
@@ -143,6 +145,24 @@ static bool take_memory_variable(doctor_options_t *options)
     weir_log(WEIR_LOG_ERROR,
         weir_translate("SPIN_MAX_INSTANCE_MEMORY is '%s'; give a number of bytes from 65536 to 4294967296"), value);
     return false;
+}
+
+/* As many instances as Spin's variables allow, when the option does not say it. */
+static bool take_instances_variable(doctor_options_t *options)
+{
+    uint32_t instances = 0;
+    char *note = NULL;
+    char *message = NULL;
+    bool taken = weir_spin_variables_read(environ, &instances, &note, &message);
+    if (taken && options->max_concurrency == 0) {
+        options->max_concurrency = instances;
+    }
+    if (!taken) {
+        weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : weir_translate("out of memory"));
+    }
+    free(note);
+    free(message);
+    return taken;
 }
 
 /* ---- Finding out ------------------------------------------------------------------------------------------------- */
@@ -325,7 +345,7 @@ int weir_doctor_main(int argc, char **argv)
     if (options.help) {
         return weir_help_print(weir_doctor_help);
     }
-    if (!take_memory_variable(&options)) {
+    if (!take_memory_variable(&options) || !take_instances_variable(&options)) {
         return EXIT_INPUT;
     }
     weir_diagnosis_t diagnosis = {.strategy = WEIR_STRATEGY_AUTO};

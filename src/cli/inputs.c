@@ -13,8 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-extern char **environ;
+#include <unistd.h>
 
 bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
 {
@@ -59,10 +58,27 @@ static weir_store_t *open_cache(const weir_inputs_t *inputs)
     return cache;
 }
 
+/*
+ * Whether a name is that of something in a registry, as in "ghcr.io/user/app:v1", and of no file here: Spin takes such
+ * a name for one (src/commands/up/app_source.rs).
+ */
+static bool is_reference(const char *name)
+{
+    size_t host = strcspn(name, "/");
+    bool has_host = name[host] == '/' && host > 0 && name[0] != '.' &&
+                    (memchr(name, '.', host) != NULL || memchr(name, ':', host) != NULL);
+    return has_host && access(name, F_OK) != 0;
+}
+
 bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_application, char **ret_message)
 {
     const weir_up_options_t *options = &inputs->options;
     weir_manifest_t manifest;
+    if (is_reference(options->application)) {
+        return weir_arguments_refuse(ret_message,
+            "%s: there is no such file, and weir reads no registry; give a spin.toml, its directory or a .wasm file",
+            options->application);
+    }
     if (!weir_manifest_load(options->application, &manifest, ret_message)) {
         return false;
     }

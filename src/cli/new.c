@@ -13,8 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern char **environ;
+#include <unistd.h>
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2, NAME_MAX_BYTES = 64 };
 

@@ -27,9 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <wasmtime.h>
-
-extern char **environ;
 
 enum {
     EXIT_FINE = 0,

@@ -55,6 +55,11 @@ def test_the_environment_of_the_command_line_is_every_components_and_wins(weir_c
         assert ("KEPT=1" in text) is kept, text
 
 
+@pytest.mark.parametrize("name", ["ghcr.io/user/app:v1", "localhost:5000/app"])
+def test_what_is_in_a_registry_is_refused_by_name(weir_checked, name):
+    refused(weir_checked, "-f", name, words=[name, "weir reads no registry", "spin.toml"])
+
+
 # ---- where it listens ------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +222,8 @@ def test_the_number_of_instances_is_followed_and_the_rest_is_named(weir, serve, 
     )
     assert re.search(r"^allocator: .*\b3 slots\b", server.stdout.text, re.M), server.stdout.text
     server.stderr.wait_for(r"^weir: warning: SPIN_WASMTIME_TOTAL_MEMORIES: without effect here")
+    done = weir.run("doctor", "--json", pair, environment={"SPIN_MAX_INSTANCE_COUNT": "3"})
+    assert json.loads(done.stdout)["choice"]["slots"] == 3, done
     refused(weir, pair, environment={"SPIN_MAX_INSTANCE_COUNT": "many"}, words=["SPIN_MAX_INSTANCE_COUNT is 'many'"])
 
 
