@@ -160,12 +160,13 @@ def test_every_option_and_variable_is_in_the_manual(weir, command):
     assert options and (variables or command != "up")
     sources = TESTS.parent
     manual = (sources / "docs/man/weir.1").read_text().replace("\\-", "-")
-    missing = {name for name in options | variables if not re.search(rf"{name}\b", manual)}
+    missing = {word for word in options | variables if not re.search(rf"{word}\b", manual)}
     assert not missing, f"not in docs/man/weir.1: {sorted(missing)}"
     if command == "up":
-        readme = (sources / "README.md").read_text()
-        missing = {name for name in options | variables if f"`{name}" not in readme}
-        assert not missing, f"not in README.md: {sorted(missing)}"
+        for name in ("README.md", "README.zh-CN.md"):
+            readme = (sources / name).read_text()
+            missing = {word for word in options | variables if f"`{word}" not in readme}
+            assert not missing, f"not in {name}: {sorted(missing)}"
 
 
 @pytest.mark.parametrize(
