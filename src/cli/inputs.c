@@ -99,7 +99,7 @@ bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_appli
     }
     ret_application->logs = logs;
     ret_application->max_memory_bytes = options->max_instance_memory_bytes;
-    return weir_provisions_prepare(&ret_application->manifest, &inputs->config, &options->variables, environ,
+    return weir_provisions_prepare(&ret_application->manifest, &inputs->config, options, environ,
                &ret_application->provisions, ret_message) &&
            weir_application_fits(ret_application, ret_message);
 }

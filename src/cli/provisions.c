@@ -5,6 +5,7 @@
 
 #include "app/text.h"
 #include "app/variable_list.h"
+#include "observe/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,13 +48,16 @@ static bool read_networks(const weir_runtime_config_t *config, weir_block_networ
 }
 
 bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
-    const weir_texts_t *variables, char *const *environment, weir_provisions_t *ret_provisions, char **ret_message)
+    const weir_up_options_t *options, char *const *environment, weir_provisions_t *ret_provisions, char **ret_message)
 {
+    const weir_files_settings_t files = {.direct_mounts = options->direct_mounts,
+        .writable = options->allow_transient_write,
+        .temporary_directory = options->temp};
     weir_provisions_t provisions = {.component_count = 0};
     *ret_message = NULL;
     provisions.hosts = calloc(manifest->component_count + 1, sizeof(*provisions.hosts));
     bool prepared = provisions.hosts != NULL &&
-                    resolve_variables(manifest, variables, environment, &provisions.variables, ret_message) &&
+                    resolve_variables(manifest, &options->variables, environment, &provisions.variables, ret_message) &&
                     read_networks(config, &provisions.block_networks, ret_message);
     while (prepared && provisions.component_count < manifest->component_count) {
         size_t component = provisions.component_count;
@@ -61,7 +65,7 @@ bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime
             weir_variables_outbound_hosts(&provisions.variables, component, &provisions.hosts[component], ret_message);
         provisions.component_count += prepared ? 1 : 0;
     }
-    if (!prepared) {
+    if (!prepared || !weir_files_prepare(manifest, &files, &provisions.files, ret_message)) {
         weir_provisions_free(&provisions);
         return false;
     }
@@ -77,5 +81,8 @@ void weir_provisions_free(weir_provisions_t *provisions)
     free(provisions->hosts);
     weir_block_networks_free(&provisions->block_networks);
     weir_variables_free(&provisions->variables);
+    if (!weir_files_remove(&provisions->files)) {
+        weir_log(WEIR_LOG_WARNING, "copies of components' files stay behind; the next start with files removes them");
+    }
     memset(provisions, 0, sizeof(*provisions));
 }

@@ -257,6 +257,10 @@ static void announce(const up_t *up)
     for (size_t i = 0; i < manifest->warning_count; i++) {
         weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);
     }
+    const weir_files_prepared_t *files = &up->application.provisions.files;
+    for (size_t i = 0; i < files->warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", files->warnings[i]);
+    }
     for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
     }
