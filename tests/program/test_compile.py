@@ -102,8 +102,8 @@ def test_a_compiler_that_dies_costs_its_work_alone(weir, serve, slow):
     assert time.monotonic() - before < 5
 
 
-def test_what_a_server_runs_is_mapped_from_code_that_its_child_compiled(weir, serve, hello):
-    server = serve(weir, hello)
+def test_what_a_server_runs_is_mapped_from_code_that_its_child_compiled(weir, serve, hello, tmp_path):
+    server = serve(weir.wrapped(XDG_CACHE_HOME=tmp_path), hello)  # where nothing is compiled yet
     for target in ("/hello", "/cgi/x"):
         assert server.get(target).text == hello_body(target)
     maps = Path(f"/proc/{server.process.pid}/maps").read_text()
