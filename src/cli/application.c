@@ -3,6 +3,8 @@
  */
 #include "cli/application.h"
 
+#include "cli/source.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +92,8 @@ bool weir_application_from_manifest(
     weir_application_t application = {.manifest = *take_manifest, .cache = take_cache, .standard_error = -1};
     *take_manifest = (weir_manifest_t){.path = NULL};
     *ret_message = NULL;
-    if (!make_room(&application) || !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
+    if (!make_room(&application) || !weir_sources_fetch(&application.manifest, NULL, ret_message) ||
+        !weir_routes_build(&application.manifest, &application.routes, ret_message) ||
         !load_files(&application, ret_message)) {
         weir_application_free(&application);
         return false;
