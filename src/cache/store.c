@@ -81,10 +81,15 @@ static bool is_private(const struct stat *status, mode_t kind)
            (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-static bool is_private_directory(int descriptor, const char *name)
+/* Whether nobody else can write a directory, nor put another one in its place: who may write the one above could, but
+ * not where that is sticky, nor can root be kept from it. */
+static bool is_safe_directory(int folder)
 {
-    struct stat status;
-    return fstatat(descriptor, name, &status, 0) == 0 && is_private(&status, S_IFDIR);
+    struct stat own;
+    struct stat above;
+    return fstat(folder, &own) == 0 && is_private(&own, S_IFDIR) && fstatat(folder, "..", &above, 0) == 0 &&
+           (above.st_uid == geteuid() || above.st_uid == 0) &&
+           ((above.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (above.st_mode & S_ISVTX) != 0);
 }
 
 weir_store_t *weir_store_open(const char *directory, uint64_t most_bytes, const char **ret_why)
@@ -98,8 +103,7 @@ weir_store_t *weir_store_open(const char *directory, uint64_t most_bytes, const 
         *ret_why = "it cannot be opened or made";
         return NULL;
     }
-    /* Who may write the directory above could put another in its place. */
-    if (!is_private_directory(folder, ".") || !is_private_directory(folder, "..")) {
+    if (!is_safe_directory(folder)) {
         *ret_why = "it, or the directory above it, belongs to another user, or others may write it";
         close(folder);
         return NULL;

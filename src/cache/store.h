@@ -36,8 +36,10 @@ char *weir_store_directory(const char *name);
 
 /*
  * Open a store, making its directory and those above it for this user alone (mode 0700) where they are missing. The
- * directory and the one above it must belong to this user, and nobody else may write them. `most_bytes` is what the
- * files in it may take together. On failure returns NULL and stores the reason in `*ret_why`: static text. Any thread.
+ * directory must belong to this user, the one above it to this user or root, and nobody else may write them, or take
+ * away what is in them (a sticky directory, as /tmp is). `most_bytes` is what the store's files in it may take
+ * together; what else is there is left alone. On failure returns NULL and stores the reason in `*ret_why`: static text.
+ * Any thread.
  */
 weir_store_t *weir_store_open(const char *directory, uint64_t most_bytes, const char **ret_why);
 

@@ -9,7 +9,7 @@
 enum { WEIR_STORE_NAME_BYTES = 96 };
 
 /* What the names of files that are being written begin with. */
-#define WEIR_STORE_TEMPORARY "new-"
+#define WEIR_STORE_TEMPORARY ".weir-new-"
 
 struct weir_store {
     int folder;

@@ -48,6 +48,17 @@ static bool add(listing_t *listing, const char *name, const struct stat *status)
     return true;
 }
 
+/* Whether a name is one that a store gives: 64 hexadecimal digits, perhaps behind a kind. Others are not the store's.
+ */
+static bool is_own(const char *name)
+{
+    if (name[0] != '\0' && name[1] == '-') {
+        name += 2;
+    }
+    return strspn(name, "0123456789abcdef") == 2 * (size_t)WEIR_STORE_KEY_BYTES &&
+           name[2 * (size_t)WEIR_STORE_KEY_BYTES] == '\0';
+}
+
 /* Whether a file is being written, or was, by a writer that has died; then it is removed. */
 static bool is_unfinished(int folder, const char *name, const struct stat *status)
 {
@@ -77,7 +88,7 @@ static bool list(int folder, listing_t *listing)
             fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) {
             continue;
         }
-        if (!is_unfinished(folder, entry->d_name, &status)) {
+        if (!is_unfinished(folder, entry->d_name, &status) && is_own(entry->d_name)) {
             good = add(listing, entry->d_name, &status);
         }
     }

@@ -131,7 +131,7 @@ static unsigned count_files(void)
     DIR *folder = opendir(directory);
     assert_non_null(folder);
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
-        count += entry->d_name[0] != '.' ? 1 : 0;
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 ? 1 : 0;
     closedir(folder);
     return count;
 }
@@ -312,6 +312,22 @@ static void test_what_is_another_users_is_not_believed(void **state)
     assert_non_null(strstr(why, "another user"));
 }
 
+static void test_a_directory_above_that_nobody_can_take_it_from_will_do(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(root, 01777), 0); /* as /tmp */
+    weir_store_t *store = open_store(PLENTY);
+    put(store, 1, SIZE);
+    assert_true(is_found(store, 1, SIZE));
+    weir_store_free(store);
+    if (geteuid() == 0) {
+        const char *why;
+        assert_int_equal(chmod(root, 0755), 0);
+        assert_int_equal(chown(root, OTHER_USER, OTHER_USER), 0);
+        assert_null(weir_store_open(directory, PLENTY, &why));
+    }
+}
+
 /* ---- A bound ----------------------------------------------------------------------------------------------------- */
 
 static void age(const char *path, time_t seconds)
@@ -362,7 +378,7 @@ static void test_an_entry_larger_than_the_bound_is_kept_alone(void **state)
 static void test_what_a_writer_left_goes_and_what_one_is_at_stays(void **state)
 {
     (void)state;
-    static const char *const names[] = {"new-left", "new-at-it"};
+    static const char *const names[] = {".weir-new-left", ".weir-new-at-it"};
     weir_store_t *store = open_store(PLENTY);
     char path[2][PATH_BYTES + 32];
     for (size_t i = 0; i < 2; i++) {
@@ -373,6 +389,30 @@ static void test_what_a_writer_left_goes_and_what_one_is_at_stays(void **state)
     put(store, 1, SIZE);
     assert_int_equal(access(path[0], F_OK), -1);
     assert_int_equal(access(path[1], F_OK), 0);
+    weir_store_free(store);
+}
+
+static void test_what_is_not_the_stores_is_left_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"notes", "c-1", "f-0123456789abcdef", "newer", "c-" /* and 64 digits */};
+    weir_store_t *store = open_store(SIZE);
+    char path[PATH_BYTES + 128];
+    char *content = content_of(1, 10 * SIZE);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s%s", directory, names[i],
+            i == 4 ? "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef" : "");
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_int_equal(fwrite(content, 1, (size_t)10 * SIZE, file), 10 * SIZE);
+        fclose(file);
+        age(path, 100000);
+    }
+    free(content);
+    put(store, 1, 100);
+    put(store, 2, SIZE);
+    assert_false(is_found(store, 1, 100));
+    assert_int_equal(count_files(), 6);
     weir_store_free(store);
 }
 
@@ -532,10 +572,12 @@ int main(void)
         IN_ROOT(test_an_entry_that_is_no_file_is_not_waited_for),
         IN_ROOT(test_what_others_may_write_is_not_believed),
         IN_ROOT(test_a_directory_that_others_may_write_is_not_used),
+        IN_ROOT(test_a_directory_above_that_nobody_can_take_it_from_will_do),
         IN_ROOT(test_what_is_another_users_is_not_believed),
         IN_ROOT(test_those_used_least_recently_go_when_there_are_too_many),
         IN_ROOT(test_an_entry_larger_than_the_bound_is_kept_alone),
         IN_ROOT(test_what_a_writer_left_goes_and_what_one_is_at_stays),
+        IN_ROOT(test_what_is_not_the_stores_is_left_alone),
         IN_ROOT(test_a_full_disk_is_told_and_leaves_nothing_behind),
         IN_ROOT(test_a_read_only_store_is_read),
         IN_ROOT(test_many_processes_at_once_see_whole_entries_or_none),
