@@ -5,6 +5,7 @@
  * on one; meanwhile the other processors can have the next component.
  */
 #include "cli/application.h"
+#include "cli/memory_reading.h"
 #include "cli/progress.h"
 
 #include <pthread.h>
@@ -16,15 +17,19 @@ enum {
     STACK_BYTES = 8 * 1024 * 1024, /* as a main thread has: the compiler recurses as deep as types nest */
 };
 
-/* Of wasm that is compiled at once, a single larger file aside: compiling takes memory, many times as much. */
-static const size_t wasm_bytes_most = (size_t)32 << 20;
+/* What compiling takes, as a multiple of the wasm: 403 MiB were seen for 12 MiB of JavaScript. */
+static const uint64_t memory_per_wasm = 48;
+
+/* Of wasm that is compiled at once, a single larger file aside. */
+static const uint64_t wasm_bytes_most = UINT64_C(32) << 20;
 
 typedef struct compilation {
     const weir_application_t *application;
     const wasm_engine_t *engine;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
-    size_t next; /* the first component that nobody has looked at */
+    uint64_t bytes_most; /* of wasm at once */
+    size_t next;         /* the first component that nobody has looked at */
     size_t bytes_under_way;
     bool failed;
     char *message; /* of the first that failed */
@@ -71,7 +76,7 @@ static size_t take_next(compilation_t *compilation)
             return SIZE_MAX;
         }
         size_t size = application->files[compilation->next].size;
-        if (compilation->bytes_under_way == 0 || compilation->bytes_under_way + size <= wasm_bytes_most) {
+        if (compilation->bytes_under_way == 0 || compilation->bytes_under_way + size <= compilation->bytes_most) {
             compilation->bytes_under_way += size;
             return compilation->next++;
         }
@@ -103,6 +108,37 @@ static void *compile(void *context)
     return NULL;
 }
 
+/* 0 where it is not known. */
+static uint64_t memory_left(const weir_memory_reading_t *reading)
+{
+    uint64_t left = reading->available.knowledge == WEIR_KNOWN ? reading->available.value : 0;
+    if (reading->group_limit.knowledge == WEIR_UNLIMITED) {
+        return left;
+    }
+    if (reading->group_limit.knowledge != WEIR_KNOWN || reading->group_used.knowledge != WEIR_KNOWN ||
+        reading->group_used.value >= reading->group_limit.value) {
+        return 0;
+    }
+    uint64_t group_left = reading->group_limit.value - reading->group_used.value;
+    return group_left < left ? group_left : left;
+}
+
+/* How much wasm half of the memory that is left will do for. 0, which is one component at a time, where nobody knows.
+ */
+static uint64_t count_wasm_bytes(void)
+{
+    weir_memory_reader_t *reader = weir_memory_reader_new();
+    weir_memory_reading_t reading;
+    uint64_t left = 0;
+    if (reader != NULL) {
+        weir_memory_reader_read(reader, &reading);
+        left = memory_left(&reading);
+        weir_memory_reader_free(reader);
+    }
+    uint64_t bytes = left / 2 / memory_per_wasm;
+    return bytes < wasm_bytes_most ? bytes : wasm_bytes_most;
+}
+
 /* How many components are worth being compiled at once. */
 static size_t count_threads(const weir_application_t *application)
 {
@@ -119,7 +155,7 @@ static size_t count_threads(const weir_application_t *application)
 
 bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
 {
-    compilation_t compilation = {.application = application, .engine = engine};
+    compilation_t compilation = {.application = application, .engine = engine, .bytes_most = count_wasm_bytes()};
     pthread_t threads[THREADS_MOST];
     size_t started = 0;
     pthread_attr_t attributes;
