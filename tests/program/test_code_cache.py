@@ -277,15 +277,18 @@ def test_an_emulated_processor_and_the_real_one_share_a_cache(weir, serve, hello
     assert start(serve, native, hello)
 
 
-def test_components_are_compiled_several_at_once(weir, serve, guest, tmp_path, cache):
+def test_every_component_of_an_application_is_kept(weir, serve, guest, tmp_path, cache):
     names = ["http_echo", "http_request", "http_respond", "http_wait", "wagi_cat", "wagi_environment"]
     components = [
         Component(name.replace("_", "-"), f"/{name}", guest(name), wagi=name.startswith("wagi")) for name in names
     ]
     program = with_cache(weir, cache)
-    server = serve(program, write_application(tmp_path / "application", components))
-    server.stop()
+    application = write_application(tmp_path / "application", components)
+    serve(program, application).stop()
     assert len(entries(cache)) == len(names)
+    server = serve(program, application)
+    assert server.request("POST", "/http_echo", body="echoed").text == "echoed"
+    assert is_warm(server)
 
 
 def test_a_warm_start_listens_within_a_tenth_of_a_second(weir, serve, examples, cache):

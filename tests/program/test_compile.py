@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import hello_body
+from harness import Component, hello_body, write_application
 
 COMPILING = r"^weir: compiling component slow\b"
 
@@ -86,6 +86,29 @@ def test_a_signal_while_it_compiles_ends_it_and_the_compiler_at_once(weir, serve
         assert select.select([watch], [], [], 20)[0], "a compiler outlived its server"
         os.close(watch)
     assert not server.stdout.lines, "something was printed before it was ready"
+
+
+def memory_left():
+    """What /proc/meminfo and the control group leave, or 0 where that is not known."""
+    available = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    return int(available.group(1)) * 1024 if available else 0
+
+
+def test_components_are_compiled_at_once_and_a_signal_ends_that(weir, serve, tmp_path):
+    if len(os.sched_getaffinity(0)) < 2 or memory_left() < 4 << 30:
+        pytest.skip("two processors and memory for two compilers are needed")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.wasm").write_bytes(slow_module(functions=2, steps=500_000 if name == "one" else 499_968))
+    components = [Component(name, f"/{name}", tmp_path / f"{name}.wasm", wagi=True) for name in ("one", "two")]
+    server = serve(weir, write_application(tmp_path / "application", components), serving=False)
+    for name in ("one", "two"):
+        server.stderr.wait_for(rf"^weir: compiling component {name}\b", 60)
+    assert not re.search(r"^weir: component \w+ took", server.log, re.M), "one was compiled after the other"
+    server.stopped = True
+    before = time.monotonic()
+    server.send_signal(signal.SIGINT)
+    assert server.wait() == 0, server.log
+    assert time.monotonic() - before < 5
 
 
 def test_a_compiler_that_dies_costs_its_work_alone(weir, serve, slow):
