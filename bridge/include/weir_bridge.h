@@ -159,6 +159,58 @@ void weir_guest_facts_free(weir_guest_facts_t *facts);
  */
 wasmtime_error_t *weir_guest_componentize(weir_bytes_t module, wasm_byte_vec_t *ret_component);
 
+/* ---- What guests may reach -------------------------------------------------------------------------------------- */
+
+typedef enum weir_outbound_way {
+    WEIR_OUTBOUND_DENIED = 0,     /* the guest gets the error HTTP-request-denied */
+    WEIR_OUTBOUND_NETWORK = 1,    /* it goes to the host that its URL names */
+    WEIR_OUTBOUND_IN_PROCESS = 2, /* C answers it */
+} weir_outbound_way_t;
+
+typedef enum weir_address_use {
+    WEIR_ADDRESS_HTTP = 1,     /* to connect to, for a request that `decide` let go to the network */
+    WEIR_ADDRESS_TCP_BIND = 2, /* also before connecting, with the wildcard address and port 0 */
+    WEIR_ADDRESS_TCP_LISTEN = 3,
+    WEIR_ADDRESS_TCP_ACCEPT = 4,
+    WEIR_ADDRESS_TCP_CONNECT = 5,
+    WEIR_ADDRESS_UDP_BIND = 6, /* as for TCP */
+    WEIR_ADDRESS_UDP_SEND = 7,
+    WEIR_ADDRESS_UDP_RECEIVE = 8,
+} weir_address_use_t;
+
+struct sockaddr;
+
+/* A guest's request that goes in-process. It belongs to the thread that it was given to. */
+typedef struct weir_outgoing weir_outgoing_t;
+
+/*
+ * Decides what the guests of a service may reach. `context` must be usable until `release` is called, which happens
+ * once, on any thread, when the service, its calls and whatever they had under way are gone.
+ */
+typedef struct weir_outbound_policy {
+    size_t size; /* sizeof(weir_outbound_policy_t) */
+    void *context;
+    bool may_connect; /* false: no guest gets a socket or looks a name up */
+    /*
+     * Decide on a request, on the thread that polls the call. All texts are terminated; `host` has no port, and an IPv6
+     * address its brackets; it is "self.alt" for a URL without a host; `port` is -1 where the URL has none.
+     */
+    weir_outbound_way_t (*decide)(void *context, const char *scheme, const char *host, int port, const char *path);
+    /*
+     * Whether an address may be used, for HTTP and sockets alike; for HTTP it is one that the host's name resolved to,
+     * and the connection is made to that very address. On any thread for WEIR_ADDRESS_HTTP, else on the one that polls.
+     */
+    bool (*address_is_allowed)(void *context, const struct sockaddr *address, uint32_t size, weir_address_use_t use);
+    /*
+     * Take over a request that goes in-process, on the thread that polls the call, on a guest's stack: keep it for
+     * later. `caller` is what weir_call_request_t had. NULL: such requests are denied.
+     */
+    void (*begin)(void *context, void *caller, weir_outgoing_t *own_outgoing);
+    /* A request to the network failed; one line each. Any thread. May be NULL. */
+    void (*failed)(void *context, const char *destination, const char *why);
+    void (*release)(void *context); /* may be NULL */
+} weir_outbound_policy_t;
+
 /* ---- Services --------------------------------------------------------------------------------------------------- */
 
 typedef enum weir_stream {
@@ -203,6 +255,8 @@ typedef struct weir_service_settings {
     bool trap_unknown_imports;
     weir_unknown_import_callback_t unknown_import; /* may be NULL */
     void *unknown_import_context;
+    /* What its guests may reach; the service's from now on, if it could be made. Copied. NULL: nothing. */
+    const weir_outbound_policy_t *outbound;
 } weir_service_settings_t;
 
 /* A guest whose code is loaded, linked and ready to be instantiated for each call. */
@@ -275,6 +329,7 @@ typedef struct weir_call_request {
     const weir_pair_t *environment; /* after the service's; libc takes the first of a name */
     size_t environment_count;
     bool instance_only; /* the call ends well as soon as it has its instance: no code of the guest handles it */
+    void *caller;       /* what the outbound policy's `begin` gets with the requests that are made during this call */
 } weir_call_request_t;
 
 /*
@@ -354,6 +409,69 @@ weir_failure_kind_t weir_call_failure(const weir_call_t *call, const char **ret_
 
 /* End a call, wherever it stands: the guest is cancelled and its instance goes back to the pool. NULL is allowed. */
 void weir_call_free(weir_call_t *own_call);
+
+/* ---- Requests that stay in the process -------------------------------------------------------------------------- */
+
+/* What a guest requests. Everything lives as long as the request. */
+typedef struct weir_outgoing_head {
+    weir_bytes_t method;
+    weir_bytes_t scheme;
+    weir_bytes_t authority;      /* host[:port]; "self.alt" where the URL had none */
+    weir_bytes_t path_and_query; /* begins with "/" */
+    const weir_pair_t *headers;  /* with Host; names in lower case */
+    size_t header_count;
+    bool has_body;
+} weir_outgoing_head_t;
+
+weir_outgoing_head_t weir_outgoing_head(const weir_outgoing_t *outgoing);
+
+/*
+ * Have the waker called, from any thread, when more of the request's body is there, when the response's body has room
+ * again, and when the guest gave the request up. Once, before anything else but weir_outgoing_head; `release` is called
+ * as for weir_call_new.
+ */
+void weir_outgoing_watch(weir_outgoing_t *outgoing, weir_waker_t waker);
+
+/* Whether the guest is not interested in the response, or the rest of it, any more. */
+bool weir_outgoing_is_abandoned(const weir_outgoing_t *outgoing);
+
+typedef enum weir_outgoing_body_state {
+    WEIR_OUTGOING_LATER = 0,  /* nothing now */
+    WEIR_OUTGOING_BYTES = 1,  /* some */
+    WEIR_OUTGOING_ENDED = 2,  /* nothing more: it is complete */
+    WEIR_OUTGOING_BROKEN = 3, /* nothing more, and it is not complete */
+} weir_outgoing_body_state_t;
+
+/* The next bytes of the request's body, without consuming them; valid until the next call of either function. */
+weir_outgoing_body_state_t weir_outgoing_body(weir_outgoing_t *outgoing, weir_bytes_t *ret_bytes);
+void weir_outgoing_consume(weir_outgoing_t *outgoing, size_t size);
+
+/*
+ * Give the guest the response's head, once. Returns false when it is no HTTP or the guest is not interested any more.
+ */
+bool weir_outgoing_respond(weir_outgoing_t *outgoing, uint16_t status, const weir_pair_t *headers, size_t header_count);
+
+/* Append bytes of the response's body, copying them; returns how many were taken, at most 64 KiB until they are read.
+ */
+size_t weir_outgoing_write(weir_outgoing_t *outgoing, weir_bytes_t bytes);
+
+/* The response's body is complete. */
+void weir_outgoing_write_end(weir_outgoing_t *outgoing);
+
+typedef enum weir_outgoing_failure {
+    WEIR_OUTGOING_DENIED = 1,    /* HTTP-request-denied */
+    WEIR_OUTGOING_NOT_FOUND = 2, /* destination-not-found */
+    WEIR_OUTGOING_TOO_DEEP = 3,  /* loop-detected */
+    WEIR_OUTGOING_NO_ROOM = 4,   /* connection-limit-reached */
+    WEIR_OUTGOING_TOO_LATE = 5,  /* HTTP-response-timeout */
+    WEIR_OUTGOING_INTERNAL = 6,  /* internal-error */
+} weir_outgoing_failure_t;
+
+/* Give the guest an error instead of a response; nothing when it has one. */
+void weir_outgoing_fail(weir_outgoing_t *outgoing, weir_outgoing_failure_t failure);
+
+/* Free it. What has no response, or not all of it, is broken off: connection-terminated. NULL is allowed. */
+void weir_outgoing_free(weir_outgoing_t *own_outgoing);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,7 @@ use crate::engine::os_error;
 use crate::ffi::{borrow, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
-use crate::service::{ComponentState, Linked, ModuleState, Outbound, store, weir_service_t, words};
+use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t, words};
 use crate::threads::runtime;
 use bytes::Bytes;
 use http_body::Body;
@@ -56,7 +56,7 @@ pub struct weir_waker_t {
 }
 
 /// The C waker as a Rust one; released when the last clone of it is gone.
-struct CWaker(weir_waker_t);
+pub struct CWaker(pub weir_waker_t);
 
 // The header requires that `wake` and `release` may be called from any thread.
 unsafe impl Send for CWaker {}
@@ -95,6 +95,7 @@ pub struct weir_call_request_t {
     environment: *const weir_pair_t,
     environment_count: usize,
     instance_only: bool,
+    caller: *mut c_void,
 }
 
 type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
@@ -118,11 +119,18 @@ impl Outcome {
     }
 }
 
-fn component_store(service: &weir_service_t, engine: &Engine, mut wasi: WasiCtxBuilder) -> Store<ComponentState> {
+fn component_store(
+    service: &weir_service_t,
+    engine: &Engine,
+    mut wasi: WasiCtxBuilder,
+    caller: *mut c_void,
+) -> Store<ComponentState> {
+    let reach = &service.settings.reach;
+    reach.configure(&mut wasi);
     let state = ComponentState {
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
-        hooks: Outbound,
+        hooks: reach.hooks(caller),
         table: ResourceTable::new(),
         limits: service.settings.limits(),
     };
@@ -210,7 +218,7 @@ impl weir_call_t {
         let settings = &service.settings;
         let mut wasi = settings.wasi()?;
         wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-        let mut store = Box::new(component_store(service, proxy.engine(), wasi));
+        let mut store = Box::new(component_store(service, proxy.engine(), wasi, request.caller));
         let instance_only = request.instance_only;
         let request = match &self.feed {
             Some(feed) => {
@@ -271,7 +279,7 @@ impl weir_call_t {
         request: &weir_call_request_t,
     ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
         let wasi = unsafe { self.cgi(service, request)? };
-        let mut store = component_store(service, command.engine(), wasi);
+        let mut store = component_store(service, command.engine(), wasi, request.caller);
         let command = command.clone();
         let instance_only = request.instance_only;
         Ok(Box::pin(async move {

@@ -90,7 +90,7 @@ impl Client {
         mut request: Request<WasiBody>,
         limits: TimeLimits,
         check: &AddressCheck,
-    ) -> Result<Response<IncomingBody>, Error> {
+    ) -> Result<Response<Limited<Incoming>>, Error> {
         let origin = Origin::of(request.uri())?;
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         // What stands behind an authority is "" or begins with "/" or "?".
@@ -107,7 +107,7 @@ impl Client {
                 Err(_) => return Err(Error::ConnectionReadTimeout),
                 Ok(Ok(response)) => {
                     self.keep_when_ready(origin, sender);
-                    return Ok(response.map(|incoming| IncomingBody::new(incoming, limits.between_bytes)));
+                    return Ok(response.map(|incoming| Limited::new(incoming, limits.between_bytes)));
                 }
                 // The server had closed a connection that was kept: nothing of the request has been sent.
                 Ok(Err(mut failure)) => match failure.take_message() {
@@ -211,42 +211,45 @@ fn tls_settings() -> Result<Arc<ClientConfig>, String> {
 }
 
 /// A response's body; it breaks off when nothing comes for too long.
-pub struct IncomingBody {
-    incoming: Option<Incoming>,
+pub struct Limited<B> {
+    body: Option<B>,
     limit: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl IncomingBody {
-    fn new(incoming: Incoming, limit: Duration) -> IncomingBody {
-        IncomingBody { incoming: Some(incoming), limit, waiting: None }
+impl<B> Limited<B> {
+    pub fn new(body: B, limit: Duration) -> Limited<B> {
+        Limited { body: Some(body), limit, waiting: None }
     }
 }
 
-impl Body for IncomingBody {
+impl<B: Body<Data = Bytes> + Unpin> Body for Limited<B>
+where
+    Error: From<B::Error>,
+{
     type Data = Bytes;
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(incoming) = &mut self.incoming else {
+        let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
-        if let Poll::Ready(frame) = Pin::new(incoming).poll_frame(context) {
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
             self.waiting = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
         let limit = self.limit;
         ready!(self.waiting.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context));
-        self.incoming = None; // which closes the connection
+        self.body = None; // which closes the connection
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map(Body::size_hint).unwrap_or_default()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Fetching a file that a manifest names by URL, before anything is served.
 
-use crate::client::{Client, IncomingBody, TimeLimits, explain, no_body};
+use crate::client::{Client, Limited, TimeLimits, explain, no_body};
 use crate::ffi::{guard, into_text, one_line};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Request, Response, Uri};
 use std::ffi::{CStr, c_char};
@@ -47,7 +48,7 @@ fn follow(base: &Uri, location: &HeaderValue) -> Result<Uri, String> {
     Ok(next)
 }
 
-async fn request(client: &Client, uri: &Uri) -> Result<Response<IncomingBody>, String> {
+async fn request(client: &Client, uri: &Uri) -> Result<Response<Limited<Incoming>>, String> {
     let mut request = Request::new(no_body());
     *request.uri_mut() = uri.clone();
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();

@@ -20,6 +20,8 @@ mod fetch;
 mod ffi;
 mod imports;
 mod inspect;
+mod outbound;
+mod outgoing;
 mod output;
 mod pipe;
 mod service;

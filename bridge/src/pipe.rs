@@ -69,6 +69,14 @@ impl Pipe {
         }
     }
 
+    /// The writer goes away: what it did not end is broken off.
+    pub fn abandon(&self) {
+        let ended = self.state().ended;
+        if !ended {
+            self.end(true);
+        }
+    }
+
     /// Say who is to be woken when a full pipe has space again.
     pub fn set_writer(&self, writer: &Waker) {
         self.state().writer = Some(writer.clone());

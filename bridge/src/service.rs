@@ -3,6 +3,7 @@
 use crate::engine;
 use crate::ffi::{borrow, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
 use crate::imports::{self, Missing, MissingCallback};
+use crate::outbound::{self, Outbound, Reach, weir_outbound_policy_t};
 use crate::output::{OutputCallback, Sink};
 use crate::threads;
 use crate::variables::{self, Variables};
@@ -23,7 +24,7 @@ use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What stands behind the store of a component's instance.
 pub struct ComponentState {
@@ -52,28 +53,6 @@ pub struct ModuleState {
     pub limits: StoreLimits,
 }
 
-/// The policy for requests that guests make: none is allowed.
-pub struct Outbound;
-
-type Sent<T> = std::result::Result<T, wasmtime_wasi_http::Error>;
-type Work = Box<dyn Future<Output = Sent<()>> + Send>;
-
-impl WasiHttpHooks for Outbound {
-    fn send_request(
-        &mut self,
-        _: hyper::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Work,
-    ) -> Box<dyn Future<Output = Sent<(hyper::Response<WasiBody>, Work)>> + Send> {
-        Box::new(std::future::ready(Err(wasmtime_wasi_http::Error::HttpRequestDenied)))
-    }
-
-    // With the one chunk that is being written and the one in the channel this bounds what a response holds here.
-    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        64 * 1024
-    }
-}
-
 /// A directory of the host as guests see it.
 struct Mount {
     host_path: PathBuf,
@@ -88,6 +67,7 @@ pub struct Settings {
     variables: Variables,
     pub sink: Sink,
     max_memory_bytes: u64,
+    pub reach: Reach,
 }
 
 impl Settings {
@@ -99,11 +79,11 @@ impl Settings {
         }
     }
 
-    /// WASI for one instance: this service's environment and files, no network, standard streams as given by the caller.
+    /// WASI for one instance: this service's environment and files, standard streams as given by the caller.
     pub fn wasi(&self) -> Result<WasiCtxBuilder> {
         let mut builder = WasiCtxBuilder::new();
         builder.envs(&self.environment);
-        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false); // unless `reach` says so
         for mount in &self.mounts {
             builder
                 .preopened_dir(&mount.host_path, &mount.guest_path, mount.permissions)
@@ -141,6 +121,7 @@ pub struct weir_service_settings_t {
     trap_unknown_imports: bool,
     unknown_import: Option<MissingCallback>,
     unknown_import_context: *mut c_void,
+    outbound: *const weir_outbound_policy_t,
 }
 
 #[repr(C)]
@@ -257,6 +238,7 @@ unsafe fn read_settings(settings: &weir_service_settings_t) -> Result<Settings> 
         variables: Arc::new(variables),
         sink: Sink::new(settings.output, settings.output_context),
         max_memory_bytes: settings.max_memory_bytes,
+        reach: unsafe { Reach::new(settings.outbound)? },
     })
 }
 
@@ -283,7 +265,7 @@ unsafe fn read_pairs(first: *const weir_pair_t, count: usize, of: &str) -> Resul
 fn link_component(component: &Component, command: bool, variables: &Variables, missing: &Missing) -> Result<Linked> {
     let mut linker = ComponentLinker::<ComponentState>::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    outbound::add_to_linker(&mut linker)?;
     variables::add_to_linker(&mut linker, variables)?;
     let linked = imports::link_component(&mut linker, component, missing)?;
     Ok(if command { Linked::Command(CommandPre::new(linked)?) } else { Linked::Component(ProxyPre::new(linked)?) })

@@ -1,0 +1,235 @@
+//! What guests may reach: their requests over HTTP, to the network or to other components of the application, and
+//! their sockets. C decides (`weir_outbound_policy_t`); without a policy everything is denied.
+
+use crate::client::{Client, Limited, Origin, TimeLimits, explain};
+use crate::ffi::one_line;
+use crate::outgoing::weir_outgoing_t;
+use http_body_util::BodyExt;
+use hyper::{Method, Request, Response, Uri};
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime_c_api::wasmtime::component::{Linker, Resource};
+use wasmtime_c_api::wasmtime::{Result, StoreContextMut, format_err};
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi_http::p2::bindings::LinkOptions;
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
+use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode};
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView};
+
+const NETWORK: c_int = 1;
+const IN_PROCESS: c_int = 2;
+
+const ADDRESS_HTTP: c_int = 1;
+
+/// As in Spin, but that to connect takes half a minute at most.
+const DEFAULTS: TimeLimits = TimeLimits {
+    connect: Duration::from_secs(30),
+    first_byte: Duration::from_secs(600),
+    between_bytes: Duration::from_secs(600),
+};
+
+/// The host that stands for the guest's own application, in requests whose URL has none (as in Spin).
+const SELF_HOST: &str = "self.alt";
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct weir_outbound_policy_t {
+    size: usize,
+    context: *mut c_void,
+    may_connect: bool,
+    decide: extern "C" fn(*mut c_void, *const c_char, *const c_char, c_int, *const c_char) -> c_int,
+    address_is_allowed: extern "C" fn(*mut c_void, *const c_void, u32, c_int) -> bool,
+    begin: Option<extern "C" fn(*mut c_void, *mut c_void, *mut weir_outgoing_t)>,
+    failed: Option<extern "C" fn(*mut c_void, *const c_char, *const c_char)>,
+    release: Option<extern "C" fn(*mut c_void)>,
+}
+
+/// A policy, released with the last who asks it.
+struct Policy(weir_outbound_policy_t);
+
+// The header says which of its functions are called from which threads.
+unsafe impl Send for Policy {}
+unsafe impl Sync for Policy {}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.release {
+            release(self.0.context);
+        }
+    }
+}
+
+impl Policy {
+    fn allows(&self, address: &SocketAddr, usage: c_int) -> bool {
+        let address = socket2::SockAddr::from(*address);
+        (self.0.address_is_allowed)(self.0.context, address.as_ptr().cast(), address.len() as u32, usage)
+    }
+
+    fn report(&self, destination: &str, error: &Error) {
+        if let Some(failed) = self.0.failed {
+            let text = |text: &str| CString::new(one_line(text)).unwrap_or_default();
+            failed(self.0.context, text(destination).as_ptr(), text(&explain(error)).as_ptr());
+        }
+    }
+}
+
+/// What a service's guests may reach, and the connections that they share.
+#[derive(Clone, Default)]
+pub struct Reach {
+    policy: Option<Arc<Policy>>,
+    client: Arc<Client>,
+}
+
+impl Reach {
+    /// Safety: NULL, or a policy as the header wants it. It is released only on success.
+    pub unsafe fn new(policy: *const weir_outbound_policy_t) -> Result<Reach> {
+        if policy.is_null() {
+            return Ok(Reach::default());
+        }
+        if unsafe { (*policy).size } != size_of::<weir_outbound_policy_t>() {
+            return Err(format_err!("weir_outbound_policy_t has {} bytes here", size_of::<weir_outbound_policy_t>()));
+        }
+        Ok(Reach { policy: Some(Arc::new(Policy(unsafe { *policy }))), client: Arc::default() })
+    }
+
+    /// The sockets of one instance.
+    pub fn configure(&self, wasi: &mut WasiCtxBuilder) {
+        let policy = self.policy.clone().filter(|policy| policy.0.may_connect);
+        let may = policy.is_some();
+        wasi.allow_tcp(may).allow_udp(may).allow_ip_name_lookup(may);
+        let Some(policy) = policy else {
+            return;
+        };
+        wasi.socket_addr_check(move |address, usage| {
+            let usage = match usage {
+                SocketAddrUse::TcpBind => 2,
+                SocketAddrUse::TcpListen => 3,
+                SocketAddrUse::TcpAccept => 4,
+                SocketAddrUse::TcpConnect => 5,
+                SocketAddrUse::UdpBind => 6,
+                SocketAddrUse::UdpSend => 7,
+                SocketAddrUse::UdpReceive => 8,
+            };
+            Box::pin(std::future::ready(policy.allows(&address, usage)))
+        });
+    }
+
+    /// The requests of one call. `caller` is what C gave with it.
+    pub fn hooks(&self, caller: *mut c_void) -> Outbound {
+        Outbound { reach: self.clone(), caller: Caller(caller) }
+    }
+}
+
+struct Caller(*mut c_void);
+
+// It is only handed back, on the thread that polls the call.
+unsafe impl Send for Caller {}
+
+pub struct Outbound {
+    reach: Reach,
+    caller: Caller,
+}
+
+pub type Sent<T> = std::result::Result<T, Error>;
+type Work = Box<dyn Future<Output = Sent<()>> + Send>;
+type Sending = Box<dyn Future<Output = Sent<(Response<WasiBody>, Work)>> + Send>;
+
+fn nothing() -> Work {
+    Box::new(std::future::ready(Ok(())))
+}
+
+impl Outbound {
+    fn decide(&self, uri: &Uri) -> Sent<(Arc<Policy>, c_int)> {
+        let policy = self.reach.policy.clone().ok_or(Error::HttpRequestDenied)?;
+        Origin::of(uri)?;
+        let text =
+            |text: Option<&str>| CString::new(text.unwrap_or_default()).map_err(|_| Error::HttpRequestUriInvalid);
+        let (scheme, host, path) = (text(uri.scheme_str())?, text(uri.host())?, text(Some(uri.path()))?);
+        let port = uri.port_u16().map_or(-1, c_int::from);
+        let raw = &policy.0;
+        let way = (raw.decide)(raw.context, scheme.as_ptr(), host.as_ptr(), port, path.as_ptr());
+        Ok((policy, way))
+    }
+
+    fn send(&self, request: Request<WasiBody>, limits: TimeLimits) -> Sent<Sending> {
+        if request.method() == Method::CONNECT {
+            return Err(Error::HttpRequestMethodInvalid); // that is for proxies
+        }
+        let (policy, way) = self.decide(request.uri())?;
+        match (way, policy.0.begin) {
+            (NETWORK, _) => {
+                let client = self.reach.client.clone();
+                Ok(Box::new(async move {
+                    let uri = request.uri();
+                    let destination = format!(
+                        "{}://{}",
+                        uri.scheme_str().unwrap_or_default(),
+                        uri.authority().map_or("", |a| a.as_str())
+                    );
+                    let check = policy.clone();
+                    let sent = client.send(request, limits, &move |address| check.allows(address, ADDRESS_HTTP)).await;
+                    let response = sent.inspect_err(|error| policy.report(&destination, error))?;
+                    Ok((response.map(BodyExt::boxed_unsync), nothing()))
+                }))
+            }
+            (IN_PROCESS, Some(begin)) => {
+                let (outgoing, answered) = weir_outgoing_t::new(request);
+                begin(policy.0.context, self.caller.0, Box::into_raw(Box::new(outgoing)));
+                Ok(Box::new(async move {
+                    let answer = tokio::time::timeout(limits.first_byte, answered).await;
+                    let response = match answer {
+                        Err(_) => return Err(Error::ConnectionReadTimeout),
+                        Ok(Err(_)) => return Err(Error::ConnectionTerminated),
+                        Ok(Ok(response)) => response?,
+                    };
+                    let limited = |body| Limited::new(body, limits.between_bytes).boxed_unsync();
+                    Ok((response.map(limited), nothing()))
+                }))
+            }
+            _ => Err(Error::HttpRequestDenied),
+        }
+    }
+}
+
+impl WasiHttpHooks for Outbound {
+    fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Work) -> Sending {
+        let limits = TimeLimits {
+            connect: options.and_then(|options| options.connect_timeout).unwrap_or(DEFAULTS.connect),
+            first_byte: options.and_then(|options| options.first_byte_timeout).unwrap_or(DEFAULTS.first_byte),
+            between_bytes: options.and_then(|options| options.between_bytes_timeout).unwrap_or(DEFAULTS.between_bytes),
+        };
+        self.send(request, limits).unwrap_or_else(|error| Box::new(std::future::ready(Err(error))))
+    }
+
+    // With the one chunk that is being written and the one in the channel this bounds what a body holds here.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        64 * 1024
+    }
+}
+
+// ---- wasi:http, with requests that name no host
+
+/// A component's way out. Wasmtime takes no request without an authority, so one is put in.
+fn handle<T: WasiHttpView>(
+    mut store: StoreContextMut<'_, T>,
+    (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
+) -> Result<(std::result::Result<Resource<HostFutureIncomingResponse>, ErrorCode>,)> {
+    let mut http = store.data_mut().http();
+    let authority = &mut http.table.get_mut(&request)?.authority;
+    if authority.as_ref().is_none_or(String::is_empty) {
+        *authority = Some(SELF_HOST.to_string());
+    }
+    match outgoing_handler::Host::handle(&mut http, request, options) {
+        Ok(response) => Ok((Ok(response),)),
+        Err(error) => Ok((Err(error.downcast()?),)),
+    }
+}
+
+pub fn add_to_linker<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> Result<()> {
+    linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle::<T>)?;
+    types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), T::http)
+}
