@@ -25,7 +25,8 @@ bool weir_component_start(weir_exchange_t *exchange, const weir_request_t *reque
         .path_and_query = request->target,
         .headers = headers.pairs,
         .header_count = headers.count,
-        .has_body = request->has_body};
+        .has_body = request->has_body,
+        .caller = request->caller};
     exchange->waker_is_passed_on = true;
     wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, exchange->waker, &exchange->call);
     weir_spin_headers_free(&headers);

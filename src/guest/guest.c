@@ -86,15 +86,19 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         .unknown_import_context = (void *)(uintptr_t)component};
     weir_guest_t *guest = calloc(1, sizeof *guest);
     weir_pair_t *pairs = gather(component, settings, &service);
-    if (guest == NULL || pairs == NULL) {
+    weir_outbound_policy_t outbound;
+    if (guest == NULL || pairs == NULL ||
+        !weir_outbound_policy_new(manifest, component, &settings->outbound, &outbound)) {
         free(guest);
         free(pairs);
         *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
         return false;
     }
+    service.outbound = &outbound;
     wasmtime_error_t *error = weir_guest_code_link(code, engine, &service, &guest->service);
     free(pairs);
     if (error != NULL) {
+        outbound.release(outbound.context);
         free(guest);
         *ret_message = weir_guest_code_message(manifest, component, error);
         return false;
@@ -102,6 +106,7 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
     guest->output = settings->output;
     guest->component = component;
     guest->is_program = weir_service_is_command(guest->service);
+    guest->may_chain = weir_outbound_may_chain(manifest, &settings->outbound);
     *ret_guest = guest;
     return true;
 }
@@ -117,4 +122,9 @@ void weir_guest_free(weir_guest_t *own_guest)
 const char *weir_guest_id(const weir_guest_t *guest)
 {
     return guest->component->id;
+}
+
+bool weir_guest_may_chain(const weir_guest_t *guest)
+{
+    return guest->may_chain;
 }

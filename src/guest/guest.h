@@ -8,6 +8,7 @@
 
 #include "app/manifest.h"
 #include "app/routes.h"
+#include "guest/outbound.h"
 #include "observe/component_log.h"
 #include "weir/allocator.h"
 #include "weir_bridge.h"
@@ -98,6 +99,7 @@ typedef struct weir_guest_settings {
     bool trap_unknown_imports; /* whatever nothing provides traps when it is called; else only what is Spin's or WASI's
                                 */
     bool relinked; /* a guest of this component was made before: what was warned of then is not said again */
+    weir_outbound_settings_t outbound; /* what they may reach; zeroed: nothing */
 } weir_guest_settings_t;
 
 /*
@@ -112,6 +114,9 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
 
 /* Free a guest that no exchange uses any more. NULL is allowed. */
 void weir_guest_free(weir_guest_t *own_guest);
+
+/* Whether it may request something of its own application. */
+bool weir_guest_may_chain(const weir_guest_t *guest);
 
 /* The component's id. */
 const char *weir_guest_id(const weir_guest_t *guest);
@@ -141,6 +146,8 @@ typedef struct weir_request {
     /* The whole body, when an exchange with a module was refused after it had collected it; else NULL. It is emptied
      * when it was taken over; what is left in it is the caller's to free. */
     struct weir_request_body *collected;
+    void
+        *caller; /* whom the guest's own requests to its application are for: weir_guest_settings_t's `begin` gets it */
 } weir_request_t;
 
 typedef struct weir_exchange weir_exchange_t;

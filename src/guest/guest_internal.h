@@ -11,6 +11,7 @@ struct weir_guest {
     const weir_component_t *component;
     bool is_program; /* it answers through CGI */
     weir_guest_output_t output;
+    bool may_chain;
 };
 
 /*
