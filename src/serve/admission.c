@@ -3,6 +3,7 @@
  */
 #include "serve/admission.h"
 
+#include "serve/chain.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
 #include "serve/request.h"
@@ -120,9 +121,10 @@ static uint32_t count_earlier(const weir_loop_t *loop, size_t engine)
     return count;
 }
 
-static bool borrow(weir_loop_t *loop, weir_lane_t *lane, size_t engine, bool allowed)
+static bool borrow(weir_loop_t *loop, weir_stake_t *stake, size_t engine, bool allowed)
 {
-    weir_generation_t *generation = loop->stake->generation;
+    weir_generation_t *generation = stake->generation;
+    weir_lane_t *lane = &stake->lanes[engine];
     weir_gate_t *gate = &generation->gates[engine];
     if (generation->parts.engines[engine].max_calls % generation->loop_count == 0) {
         return false;
@@ -138,32 +140,45 @@ static bool borrow(weir_loop_t *loop, weir_lane_t *lane, size_t engine, bool all
     return !lane->asked;
 }
 
-static bool take(weir_loop_t *loop, size_t engine, weir_permit_t *ret_permit)
+/*
+ * How many of a lane's own calls there may be before one of this depth is let in. Where guests wait for guests, a
+ * quarter is kept for those that are waited for, half of that for those that these wait for, and so on: callers alone
+ * can then not fill the lane, each waiting for an instance that none of them gives back.
+ */
+static uint32_t share_at(const weir_stake_t *stake, const weir_lane_t *lane, unsigned depth)
 {
-    weir_lane_t *lane = &loop->stake->lanes[engine];
+    return stake->generation->may_chain ? lane->share - (lane->share / 4 >> depth) : lane->share;
+}
+
+static bool take(weir_loop_t *loop, weir_stake_t *stake, size_t engine, unsigned depth, weir_permit_t *ret_permit)
+{
+    weir_lane_t *lane = &stake->lanes[engine];
     if (loop->now < lane->retry_at) {
         return false;
     }
-    uint32_t earlier = count_earlier(loop, engine);
+    /* What is called while an earlier call is under way is part of that. */
+    uint32_t earlier = depth > 0 ? 0 : count_earlier(loop, engine);
+    uint32_t share = share_at(stake, lane, depth);
     bool borrowed = false;
-    if (lane->own < lane->share && (lane->own == 0 || lane->own + earlier < lane->share)) {
+    if (lane->own < share && (lane->own == 0 || lane->own + earlier < share)) {
         lane->own++;
-    } else if (borrow(loop, lane, engine, earlier == 0 || lane->own + lane->borrowed == 0)) {
+    } else if (borrow(loop, stake, engine, earlier == 0 || lane->own + lane->borrowed == 0)) {
         lane->borrowed++;
         borrowed = true;
     } else {
         return false;
     }
-    loop->stake->calls++;
-    *ret_permit = (weir_permit_t){.stake = loop->stake, .lane = lane, .borrowed = borrowed};
+    stake->calls++;
+    *ret_permit = (weir_permit_t){.stake = stake, .lane = lane, .borrowed = borrowed};
     return true;
 }
 
 bool weir_admission_take(weir_connection_t *connection, weir_permit_t *ret_permit)
 {
     connection->turn = connection->loop->next_turn++;
-    return weir_list_is_empty(&lane_of(connection)->waiting) &&
-           take(connection->loop, engine_of(connection), ret_permit);
+    const weir_lane_t *lane = lane_of(connection);
+    return weir_list_is_empty(&lane->waiting) && weir_list_is_empty(&lane->chained) &&
+           take(connection->loop, connection->loop->stake, engine_of(connection), 0, ret_permit);
 }
 
 void weir_admission_succeeded(const weir_permit_t *permit)
@@ -182,8 +197,11 @@ void weir_admission_leave(weir_loop_t *loop, const weir_permit_t *permit)
     }
     stake->calls--;
     /* What it held may be just what was lacking. */
-    for (size_t i = 0; i < loop->stake->generation->parts.engine_count; i++) {
-        loop->stake->lanes[i].retry_at = 0;
+    for (weir_link_t *link = weir_list_first(&loop->stakes); link != NULL; link = weir_list_next(&loop->stakes, link)) {
+        weir_stake_t *lacking = WEIR_CONTAINER(link, weir_stake_t, link);
+        for (size_t i = 0; i < lacking->generation->parts.engine_count; i++) {
+            lacking->lanes[i].retry_at = 0;
+        }
     }
     if (stake != loop->stake && stake->calls == 0) {
         drop(loop, stake);
@@ -224,6 +242,15 @@ bool weir_admission_wait(weir_connection_t *connection)
     return true;
 }
 
+static void pause_lane(const weir_loop_t *loop, weir_lane_t *lane)
+{
+    unsigned doubled = lane->pause * 2;
+    lane->pause = doubled < WEIR_REFUSED_PAUSE_MILLISECONDS       ? WEIR_REFUSED_PAUSE_MILLISECONDS
+                  : doubled > WEIR_REFUSED_PAUSE_MAX_MILLISECONDS ? WEIR_REFUSED_PAUSE_MAX_MILLISECONDS
+                                                                  : doubled;
+    lane->retry_at = loop->now + lane->pause;
+}
+
 void weir_admission_wait_again(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
@@ -238,11 +265,7 @@ void weir_admission_wait_again(weir_connection_t *connection)
         weir_list_insert(next, &connection->waiting_link);
     }
     loop->waiting_count++;
-    unsigned doubled = lane->pause * 2;
-    lane->pause = doubled < WEIR_REFUSED_PAUSE_MILLISECONDS       ? WEIR_REFUSED_PAUSE_MILLISECONDS
-                  : doubled > WEIR_REFUSED_PAUSE_MAX_MILLISECONDS ? WEIR_REFUSED_PAUSE_MAX_MILLISECONDS
-                                                                  : doubled;
-    lane->retry_at = loop->now + lane->pause;
+    pause_lane(loop, lane);
 }
 
 void weir_admission_withdraw(weir_connection_t *connection)
@@ -253,36 +276,163 @@ void weir_admission_withdraw(weir_connection_t *connection)
     }
 }
 
-void weir_admission_admit(weir_loop_t *loop)
+/* ---- From guest to guest ----------------------------------------------------------------------------------------- */
+
+static size_t engine_of_chain(const weir_chain_t *chain)
 {
-    weir_stake_t *stake = loop->stake;
-    for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
-        weir_lane_t *lane = &stake->lanes[i];
-        if (lane->retry_at != 0 && loop->now >= lane->retry_at) {
-            lane->retry_at = 0;
-        }
-        weir_link_t *first;
-        weir_permit_t permit;
-        while ((first = weir_list_first(&lane->waiting)) != NULL && take(loop, i, &permit)) {
-            weir_connection_t *connection = WEIR_CONTAINER(first, weir_connection_t, waiting_link);
-            weir_admission_withdraw(connection);
-            weir_connection_admitted(connection, &permit);
-        }
-        if (lane->asked && weir_list_is_empty(&lane->waiting)) {
-            weir_gate_decline(&stake->generation->gates[i], loop->index);
-            lane->asked = false;
+    return chain->stake->generation->parts.guests[chain->component].engine;
+}
+
+bool weir_admission_chain_take(weir_chain_t *chain, weir_permit_t *ret_permit)
+{
+    size_t engine = engine_of_chain(chain);
+    return weir_list_is_empty(&chain->stake->lanes[engine].chained) &&
+           take(chain->loop, chain->stake, engine, chain->depth, ret_permit);
+}
+
+void weir_admission_chain_wait(weir_chain_t *chain, bool was_refused)
+{
+    weir_lane_t *lane = &chain->stake->lanes[engine_of_chain(chain)];
+    /* The deepest first: most guests wait for it. */
+    weir_link_t *next = weir_list_first(&lane->chained);
+    while (next != NULL && WEIR_CONTAINER(next, weir_chain_t, waiting_link)->depth >= chain->depth) {
+        next = weir_list_next(&lane->chained, next);
+    }
+    if (next == NULL) {
+        weir_list_append(&lane->chained, &chain->waiting_link);
+    } else {
+        weir_list_insert(next, &chain->waiting_link);
+    }
+    if (was_refused) {
+        pause_lane(chain->loop, lane);
+    }
+}
+
+static bool is_stuck(const weir_loop_t *loop, const weir_stake_t *stake, size_t engine, uint64_t seen);
+
+/* Whether a call can come to its end: it waits for no other, or one of these can come to its own. */
+static bool can_end(const weir_loop_t *loop, const weir_task_t *task, uint64_t seen)
+{
+    weir_link_t *link = weir_list_first(&task->chains);
+    if (link == NULL) {
+        return true;
+    }
+    for (; link != NULL; link = weir_list_next(&task->chains, link)) {
+        const weir_chain_t *chain = WEIR_CONTAINER(link, weir_chain_t, link);
+        bool waits = weir_link_is_linked(&chain->waiting_link);
+        if (waits ? !is_stuck(loop, chain->stake, engine_of_chain(chain), seen)
+                  : chain->task == NULL || can_end(loop, chain->task, seen)) {
+            return true;
         }
     }
+    return false;
+}
+
+/* Whether every call of a lane waits for one that can only begin when one of these has ended. */
+static bool is_stuck(const weir_loop_t *loop, const weir_stake_t *stake, size_t engine, uint64_t seen)
+{
+    const weir_generation_t *generation = stake->generation;
+    const weir_lane_t *lane = &stake->lanes[engine];
+    uint64_t bit = UINT64_C(1) << (engine % 64);
+    if ((seen & bit) != 0) {
+        return true;
+    }
+    if (loop->now < lane->retry_at ||
+        lane->borrowed < generation->parts.engines[engine].max_calls % generation->loop_count) {
+        return false; /* one may yet be had without that; if not, the time limits tell */
+    }
+    for (weir_link_t *link = weir_list_first(&loop->tasks); link != NULL; link = weir_list_next(&loop->tasks, link)) {
+        const weir_task_t *task = WEIR_CONTAINER(link, weir_task_t, link);
+        if (task->permit.lane == lane && can_end(loop, task, seen | bit)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Those that wait go ahead; where they can only wait for ever, the one that came last is refused. */
+static void admit_chained(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
+{
+    weir_lane_t *lane = &stake->lanes[engine];
+    weir_link_t *first;
+    weir_permit_t permit;
+    while ((first = weir_list_first(&lane->chained)) != NULL) {
+        weir_chain_t *chain = WEIR_CONTAINER(first, weir_chain_t, waiting_link);
+        if (!take(loop, stake, engine, chain->depth, &permit)) {
+            break;
+        }
+        weir_link_remove(first);
+        weir_chain_admitted(chain, &permit);
+    }
+    while (!weir_list_is_empty(&lane->chained) && is_stuck(loop, stake, engine, 0)) {
+        weir_link_t *last = weir_list_first(&lane->chained);
+        for (weir_link_t *next = last; next != NULL; next = weir_list_next(&lane->chained, next)) {
+            last = next;
+        }
+        weir_chain_refuse(WEIR_CONTAINER(last, weir_chain_t, waiting_link));
+    }
+}
+
+/* ---- Letting in -------------------------------------------------------------------------------------------------- */
+
+static void admit(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
+{
+    weir_lane_t *lane = &stake->lanes[engine];
+    if (lane->retry_at != 0 && loop->now >= lane->retry_at) {
+        lane->retry_at = 0;
+    }
+    admit_chained(loop, stake, engine);
+    weir_link_t *first;
+    weir_permit_t permit;
+    while ((first = weir_list_first(&lane->waiting)) != NULL && weir_list_is_empty(&lane->chained) &&
+           take(loop, stake, engine, 0, &permit)) {
+        weir_connection_t *connection = WEIR_CONTAINER(first, weir_connection_t, waiting_link);
+        weir_admission_withdraw(connection);
+        weir_connection_admitted(connection, &permit);
+    }
+    if (lane->asked && weir_list_is_empty(&lane->waiting) && weir_list_is_empty(&lane->chained)) {
+        weir_gate_decline(&stake->generation->gates[engine], loop->index);
+        lane->asked = false;
+    }
+}
+
+void weir_admission_admit(weir_loop_t *loop)
+{
+    /* Earlier generations have nobody waiting but what their own calls wait for. */
+    weir_link_t *next;
+    for (weir_link_t *link = weir_list_first(&loop->stakes); link != NULL; link = next) {
+        next = weir_list_next(&loop->stakes, link);
+        weir_stake_t *stake = WEIR_CONTAINER(link, weir_stake_t, link);
+        stake->calls++; /* it is not dropped meanwhile */
+        for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
+            admit(loop, stake, i);
+        }
+        stake->calls--;
+        if (stake != loop->stake && stake->calls == 0) {
+            drop(loop, stake);
+        }
+    }
+}
+
+static uint64_t next_of(const weir_stake_t *stake)
+{
+    uint64_t next = UINT64_MAX;
+    for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
+        const weir_lane_t *lane = &stake->lanes[i];
+        if (lane->retry_at != 0 && lane->retry_at < next &&
+            !(weir_list_is_empty(&lane->waiting) && weir_list_is_empty(&lane->chained))) {
+            next = lane->retry_at;
+        }
+    }
+    return next;
 }
 
 uint64_t weir_admission_next(const weir_loop_t *loop)
 {
     uint64_t next = UINT64_MAX;
-    for (size_t i = 0; i < loop->stake->generation->parts.engine_count; i++) {
-        const weir_lane_t *lane = &loop->stake->lanes[i];
-        if (lane->retry_at != 0 && lane->retry_at < next && !weir_list_is_empty(&lane->waiting)) {
-            next = lane->retry_at;
-        }
+    for (weir_link_t *link = weir_list_first(&loop->stakes); link != NULL; link = weir_list_next(&loop->stakes, link)) {
+        uint64_t of_stake = next_of(WEIR_CONTAINER(link, weir_stake_t, link));
+        next = of_stake < next ? of_stake : next;
     }
     return next;
 }

@@ -7,6 +7,10 @@
  * never means more instances than before. But each loop may always have one in the current generation, however long the
  * earlier calls last.
  *
+ * What a guest requests of its own application needs an instance too, while its caller keeps one. It goes ahead of the
+ * clients' requests, on the caller's loop and in the caller's generation, and some instances are kept for it. Where all
+ * are held by callers that wait nevertheless, one of them is refused at once, so that the others go on.
+ *
  * All of it is for the loop's own thread.
  */
 #ifndef WEIR_SERVE_ADMISSION_H
@@ -18,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct weir_chain;
 struct weir_connection;
 
 /* Leave to have one instance. */
@@ -45,6 +50,10 @@ void weir_admission_wait_again(struct weir_connection *connection);
 
 /* It waits no more; nothing when it does not. */
 void weir_admission_withdraw(struct weir_connection *connection);
+
+/* The same for what a guest requests. Refused ones wait again with `was_refused`, and let their lane pause. */
+bool weir_admission_chain_take(struct weir_chain *chain, weir_permit_t *ret_permit);
+void weir_admission_chain_wait(struct weir_chain *chain, bool was_refused);
 
 /* Start as many of those that wait as there are permits. */
 void weir_admission_admit(weir_loop_t *loop);

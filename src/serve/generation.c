@@ -50,6 +50,10 @@ weir_generation_t *weir_generation_new(const weir_generation_parts_t *take_parts
     generation->parts = *take_parts;
     generation->parts.engines = engines;
     generation->parts.guests = guests;
+    for (size_t i = 0; i < take_parts->guest_count; i++) {
+        const weir_guest_t *guest = take_parts->guests[i].guest;
+        generation->may_chain = generation->may_chain || (guest != NULL && weir_guest_may_chain(guest));
+    }
     atomic_init(&generation->references, 1);
     return generation;
 }
@@ -105,6 +109,7 @@ static bool prepare_lanes(weir_generation_t *generation, weir_stake_t *stake, un
     for (size_t i = 0; i < parts->engine_count; i++) {
         stake->lanes[i].share = parts->engines[i].max_calls / loops;
         weir_list_init(&stake->lanes[i].waiting);
+        weir_list_init(&stake->lanes[i].chained);
     }
     return true;
 }

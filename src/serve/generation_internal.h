@@ -19,6 +19,7 @@ typedef struct weir_lane {
     uint32_t borrowed;   /* and calls in use that came through the gate */
     bool asked;          /* the gate knows that the loop wants one */
     weir_list_t waiting; /* connections that wait for an instance, the oldest first */
+    weir_list_t chained; /* requests from guest to guest that do, and go ahead of those */
     /* After an instance was refused: when to try again, and for how long it was waited last; 0: none was refused since
      * one was had. */
     uint64_t retry_at;
@@ -36,6 +37,7 @@ typedef struct weir_stake {
 struct weir_generation {
     /* Constant. */
     weir_generation_parts_t parts; /* with arrays of its own */
+    bool may_chain;                /* a guest may request something of another */
     unsigned loop_count;           /* 0 until a server has it, as are the next three */
     weir_stake_t *stakes;          /* own: by loop, each that loop's */
     weir_gate_t *gates;            /* own: by engine; its lock is its own */

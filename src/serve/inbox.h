@@ -9,6 +9,7 @@
 
 typedef enum weir_message_kind {
     WEIR_MESSAGE_WAKE = 1,       /* within a weir_task_t: its guest is worth polling */
+    WEIR_MESSAGE_CHAIN = 3,      /* within a weir_chain_t: it may go on */
     WEIR_MESSAGE_CONNECTION = 2, /* within a weir_arrival_t: a connection that another loop accepted */
 } weir_message_kind_t;
 

@@ -50,6 +50,11 @@ enum {
     /* Of what happens again and again the log tells once in so long, with how often it was. */
     WEIR_NOTICE_MILLISECONDS = 1000,
 
+    /* How many requests within an application may be nested, each made while the one before is answered, and how many
+     * one guest may have under way at once. */
+    WEIR_CHAIN_DEPTH_MAX = 16,
+    WEIR_CHAINS_MAX = 64,
+
     /* What a client that is turned away is told to wait. */
     WEIR_RETRY_AFTER_SECONDS = 1,
 

@@ -8,6 +8,7 @@
 #include "observe/log.h"
 #include "serve/accept.h"
 #include "serve/admission.h"
+#include "serve/chain.h"
 #include "serve/connection.h"
 #include "serve/early.h"
 #include "serve/limits.h"
@@ -96,7 +97,9 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_list_init(&loop->earlies);
     weir_list_init(&loop->arrivals);
     weir_list_init(&loop->hangups);
+    weir_list_init(&loop->ready_chains);
     weir_deadlines_init(&loop->heads, timeout);
+    weir_deadlines_init(&loop->chain_heads, timeout);
     weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
     weir_deadlines_init(&loop->rests, WEIR_EARLY_MILLISECONDS);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
@@ -130,6 +133,8 @@ static void empty_inbox(weir_loop_t *loop)
         weir_message_t *next = message->next;
         if (message->kind == WEIR_MESSAGE_WAKE) {
             weir_task_receive(message);
+        } else if (message->kind == WEIR_MESSAGE_CHAIN) {
+            weir_chain_receive(message);
         } else {
             weir_accept_refuse(loop, message);
         }
@@ -167,7 +172,8 @@ void weir_loop_destroy(weir_loop_t *loop)
 /* How long the next wait may last, in milliseconds; -1: for ever. */
 static int time_to_wait(weir_loop_t *loop)
 {
-    if (!weir_list_is_empty(&loop->run_queue) || !weir_list_is_empty(&loop->spin_queue)) {
+    if (!weir_list_is_empty(&loop->run_queue) || !weir_list_is_empty(&loop->spin_queue) ||
+        !weir_list_is_empty(&loop->ready_chains)) {
         return 0;
     }
     uint64_t wait = UINT64_MAX;
@@ -178,8 +184,8 @@ static int time_to_wait(weir_loop_t *loop)
     if (wait == 0) {
         return 0;
     }
-    const weir_deadlines_t *all[] = {
-        &loop->heads, &loop->requests, &loop->rests, &loop->lingers, &loop->stalls, &loop->watches, &loop->overtimes};
+    const weir_deadlines_t *all[] = {&loop->heads, &loop->chain_heads, &loop->requests, &loop->rests, &loop->lingers,
+        &loop->stalls, &loop->watches, &loop->overtimes};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     uint64_t retry = weir_admission_next(loop);
     next = retry < next ? retry : next;
@@ -212,6 +218,9 @@ static void take_messages(weir_loop_t *loop)
         case WEIR_MESSAGE_WAKE:
             weir_task_receive(message);
             break;
+        case WEIR_MESSAGE_CHAIN:
+            weir_chain_receive(message);
+            break;
         case WEIR_MESSAGE_CONNECTION:
             weir_accept_arrival(loop, message);
             break;
@@ -241,6 +250,9 @@ static void handle_deadlines(weir_loop_t *loop)
         }
     }
     weir_deadline_t *deadline;
+    while ((deadline = weir_deadlines_expire(&loop->chain_heads, loop->now)) != NULL) {
+        weir_chain_overdue(WEIR_CONTAINER(deadline, weir_chain_t, deadline));
+    }
     while ((deadline = weir_deadlines_expire(&loop->overtimes, loop->now)) != NULL) {
         weir_task_t *task = WEIR_CONTAINER(deadline, weir_task_t, overtime);
         weir_log(
@@ -255,6 +267,8 @@ static void run_task(weir_link_t *link)
     weir_task_poll(task);
     if (task->connection != NULL) {
         weir_connection_progress(task->connection);
+    } else if (task->chain != NULL) {
+        weir_chain_progress(task->chain);
     } else {
         weir_task_continue(task);
     }
@@ -387,12 +401,14 @@ static void turn(weir_loop_t *loop)
     take_messages(loop);
     handle_deadlines(loop);
     run_tasks(loop);
+    weir_chain_run(loop);
     weir_admission_admit(loop);
     if (accepts && !loop->draining) {
         weir_accept(loop);
     }
     MHD_run(loop->daemon);
     finish_turn(loop);
+    weir_chain_run(loop);
     weir_admission_admit(loop);
     weir_notice_flush(loop);
     weir_accept_update(loop);

@@ -52,18 +52,20 @@ typedef struct weir_loop {
     weir_list_t arrivals;   /* new connections, which are not watched yet */
     weir_list_t hangups;    /* connections whose clients have closed their side, which libmicrohttpd may have missed */
     weir_list_t earlies;    /* connections whose answer is sent before the request is complete */
+    weir_list_t ready_chains; /* requests from guest to guest that are to be begun, or gone on with */
     struct weir_stake *stake; /* of the current one, as of the beginning of the turn */
     uint32_t waiting_count;   /* connections that wait for an instance, in all lanes */
     uint64_t next_turn;       /* numbers requests as they come */
     uint64_t notice_at;       /* when to tell what was left out of the log; 0: nothing was */
 
-    weir_deadlines_t heads;     /* requests without their response's head */
-    weir_deadlines_t requests;  /* connections without a whole request head */
-    weir_deadlines_t rests;     /* answers that wait for the rest of a request's body */
-    weir_deadlines_t lingers;   /* connections whose rest is dropped */
-    weir_deadlines_t stalls;    /* early answers that the client does not read; a linger_deadline, too */
-    weir_deadlines_t watches;   /* suspended requests whose clients may hang up for a while yet */
-    weir_deadlines_t overtimes; /* guests that go on after their response */
+    weir_deadlines_t heads;       /* requests without their response's head */
+    weir_deadlines_t chain_heads; /* and those of them that a guest made */
+    weir_deadlines_t requests;    /* connections without a whole request head */
+    weir_deadlines_t rests;       /* answers that wait for the rest of a request's body */
+    weir_deadlines_t lingers;     /* connections whose rest is dropped */
+    weir_deadlines_t stalls;      /* early answers that the client does not read; a linger_deadline, too */
+    weir_deadlines_t watches;     /* suspended requests whose clients may hang up for a while yet */
+    weir_deadlines_t overtimes;   /* guests that go on after their response */
 
     bool listening;        /* the listening socket is in the epoll */
     bool accept_refused;   /* accept failed for want of something, and that was logged */

@@ -239,7 +239,7 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         .collected = connection->has_collected ? &connection->collected : NULL,
     };
     return weir_task_start(
-        loop, connection, take_permit, weir_admission_guest(connection), &request, &connection->match);
+        loop, connection, NULL, take_permit, weir_admission_guest(connection), &request, &connection->match);
 }
 
 static size_t count_byte(const char *text, size_t size, char byte)

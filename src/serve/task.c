@@ -7,6 +7,7 @@
 
 #include "guest/handover.h"
 #include "observe/log.h"
+#include "serve/chain.h"
 #include "serve/shared.h"
 
 #include <stdlib.h>
@@ -56,8 +57,9 @@ void weir_task_receive(weir_message_t *message)
     release_task(task);
 }
 
-weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_permit_t *take_permit,
-    const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match)
+weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, struct weir_chain *chain,
+    const weir_permit_t *take_permit, const weir_guest_t *guest, const weir_request_t *request,
+    const weir_route_match_t *match)
 {
     weir_task_t *task = calloc(1, sizeof(*task));
     if (task == NULL) {
@@ -73,10 +75,15 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     task->guest = guest;
     task->permit = *take_permit;
     task->connection = connection;
+    task->chain = chain;
+    task->depth = chain == NULL ? 0 : chain->depth;
+    weir_list_init(&task->chains);
+    weir_request_t with_caller = *request;
+    with_caller.caller = task;
     weir_waker_t waker = {.wake = wake, .release = release_waker, .context = task};
     weir_exchange_t *exchange;
     weir_give_to_bridge(task);
-    if (!weir_exchange_start(guest, request, match, waker, &exchange)) {
+    if (!weir_exchange_start(guest, &with_caller, match, waker, &exchange)) {
         weir_admission_leave(loop, take_permit);
         release_task(task);
         return NULL;
@@ -162,6 +169,8 @@ void weir_task_end(weir_task_t *own_task)
     weir_exchange_t *exchange = own_task->exchange;
     own_task->exchange = NULL; /* the waker may be called while the exchange is being freed */
     own_task->connection = NULL;
+    own_task->chain = NULL;
+    weir_chain_end_all(own_task);
     weir_link_remove(&own_task->run_link);
     weir_link_remove(&own_task->link);
     weir_deadline_lift(&own_task->overtime);

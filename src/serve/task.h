@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct weir_chain;
 struct weir_connection;
 
 typedef struct weir_task {
@@ -31,24 +32,29 @@ typedef struct weir_task {
     weir_loop_t *loop;
     const weir_guest_t *guest;
     weir_permit_t permit;
-    struct weir_connection *connection; /* NULL once it goes on alone */
-    weir_exchange_t *exchange;          /* NULL once it has ended */
-    weir_exchange_state_t state;        /* as of the last poll */
-    unsigned polls;                     /* how many there were */
-    weir_link_t link;                   /* in the loop's tasks */
-    weir_link_t run_link;               /* in one of the loop's run queues */
-    bool is_polled;                     /* at this moment */
-    uint32_t poll_ticks;                /* the ticker's count when the poll began */
+    struct weir_connection *connection; /* whose request it is, or */
+    struct weir_chain *chain;           /* the guest's request; both NULL once it goes on alone */
+    weir_list_t chains;                 /* what its guest requests of its own application */
+    unsigned chain_count;
+    unsigned depth;              /* how many guests wait for this one, each for the next */
+    weir_exchange_t *exchange;   /* NULL once it has ended */
+    weir_exchange_state_t state; /* as of the last poll */
+    unsigned polls;              /* how many there were */
+    weir_link_t link;            /* in the loop's tasks */
+    weir_link_t run_link;        /* in one of the loop's run queues */
+    bool is_polled;              /* at this moment */
+    uint32_t poll_ticks;         /* the ticker's count when the poll began */
     weir_deadline_t overtime;
 } weir_task_t;
 
 /*
- * Start an exchange and poll it once, unless others have waited longer for that. Everything is borrowed for the time of
- * this function, except `guest`; the permit is the task's from now on. Returns NULL when it could not be started; that
- * has been logged, the permit was given back, and the answer is 500.
+ * Start an exchange for a connection or a chain, and poll it once, unless others have waited longer for that.
+ * Everything is borrowed for the time of this function, except `guest`; the permit is the task's from now on. Returns
+ * NULL when it could not be started; that has been logged, the permit was given back, and the answer is 500.
  */
-weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, const weir_permit_t *take_permit,
-    const weir_guest_t *guest, const weir_request_t *request, const weir_route_match_t *match);
+weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, struct weir_chain *chain,
+    const weir_permit_t *take_permit, const weir_guest_t *guest, const weir_request_t *request,
+    const weir_route_match_t *match);
 
 /* Run the guest for a slice. */
 void weir_task_poll(weir_task_t *task);
