@@ -78,6 +78,7 @@ static weir_generation_t *put_together(const weir_application_t *application, co
         placed[i] = (weir_generation_guest_t){guests[i], application->apart[i] ? APART : POOL};
     }
     weir_generation_parts_t parts = {.routes = application->routes,
+        .manifest = &application->manifest,
         .engines = bounded,
         .engine_count = engines->apart != NULL ? 2 : 1,
         .guests = placed,
