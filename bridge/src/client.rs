@@ -99,6 +99,7 @@ impl Client {
         loop {
             let kept = self.take(&origin);
             let is_kept = kept.is_some();
+            let spare = if is_kept { repeat(&request) } else { None };
             let mut sender = match kept {
                 Some(sender) => sender,
                 None => connect(&origin, limits.connect, check).await?,
@@ -109,9 +110,10 @@ impl Client {
                     self.keep_when_ready(origin, sender);
                     return Ok(response.map(|incoming| Limited::new(incoming, limits.between_bytes)));
                 }
-                // The server had closed a connection that was kept: nothing of the request has been sent.
-                Ok(Err(mut failure)) => match failure.take_message() {
-                    Some(unsent) if is_kept => request = unsent,
+                // The server had closed a connection that was kept: either nothing of the request has been sent, or
+                // it may be sent again (RFC 9110, section 9.2.2).
+                Ok(Err(mut failure)) => match failure.take_message().or(spare) {
+                    Some(again) if is_kept => request = again,
                     _ => return Err(failure.into_error().into()),
                 },
             }
@@ -141,6 +143,18 @@ impl Client {
             }
         });
     }
+}
+
+/// A copy of a request that may be made twice: one of an idempotent method, without a body.
+fn repeat(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
+    if !request.method().is_idempotent() || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(no_body());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 async fn resolve(origin: &Origin, check: &AddressCheck) -> Result<Vec<SocketAddr>, Error> {
