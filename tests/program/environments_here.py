@@ -32,13 +32,13 @@ def need_command(*names, package):
     raise Unavailable(f"{names[0]} (Debian package {package}) is not installed")
 
 
-def compile_helper(name, directory):
-    """A program of tests/helpers."""
+def compile_helper(name, directory, *more):
+    """A program of tests/helpers, or what `more` flags make of it."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     assert compiler, "a C compiler is needed: weir was built with one"
     program = Path(directory) / name
     flags = ["-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"]
-    subprocess.run([compiler, *flags, "-o", program, HELPERS / f"{name}.c"], check=True)
+    subprocess.run([compiler, *flags, *more, "-o", program, HELPERS / f"{name}.c"], check=True)
     return program
 
 

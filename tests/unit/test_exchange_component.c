@@ -323,9 +323,41 @@ static void test_guest_that_cannot_be_linked_is_refused_with_its_name(void **sta
     wasm_byte_vec_delete(&wasm);
 }
 
+/* Write another minor version over each "@0.2.0", which has as many bytes. */
+static void set_minor(wasm_byte_vec_t *wasm, char digit)
+{
+    static const char old[] = "@0.2.0";
+    const size_t size = sizeof old - 1;
+    unsigned count = 0;
+    for (size_t i = 0; i + size <= wasm->size; i++) {
+        if (memcmp(wasm->data + i, old, size) == 0) {
+            wasm->data[i + size - 1] = digit;
+            count++;
+        }
+    }
+    assert_true(count >= 8);
+}
+
+/* Spin: crates/http/src/trigger.rs, WASI_HTTP_EXPORT_0_2_PREFIX */
+static void test_every_minor_of_wasi_0_2_is_served(void **state)
+{
+    for (char digit = '0'; digit <= '9'; digit++) {
+        const step_t steps[] = {
+            number_step(RESPOND, 200), text_step(WRITE, "hello"), step(FINISH), number_step(SLEEP, 1), step(END)};
+        wasm_byte_vec_t wasm = component_of(steps);
+        set_minor(&wasm, digit);
+        answer_t answer = run_once(*state, wasm, &usual);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(answer.body.bytes, "hello");
+        assert_string_equal(answer.log, "");
+        answer_free(&answer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_minor_of_wasi_0_2_is_served),
         cmocka_unit_test(test_small_response_comes_whole_with_its_length),
         cmocka_unit_test(test_empty_body_has_length_0),
         cmocka_unit_test(test_failure_before_anything_was_sent_is_an_empty_500_and_one_line),
