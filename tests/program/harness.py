@@ -507,8 +507,9 @@ def write_application(directory, components, name="application under test", vers
         "",
         "[application]",
         f"name = {toml_text(name)}",
-        f"version = {toml_text(version)}",
     ]
+    if version is not None:
+        lines.append(f"version = {toml_text(version)}")
     for component in components:
         lines += [
             "",

@@ -25,7 +25,7 @@ DOCUMENT = ROOT / "docs" / "spin-compatibility.md"
 RULES = {
     1: """manifest: version version-1 unknown-keys application base component-ids variable-names component-keys stores
         allowed-http-hosts source-path source-url source-registry inline-components trigger-ids other-triggers""",
-    2: """routes: forms slashes-of-a-route wildcard parameters bad-patterns dots duplicates reserved raw-path outer-slashes
+    2: """routes: forms slashes-of-a-route wildcard asterisk parameters bad-patterns dots leading-dot duplicates reserved raw-path outer-slashes
         inner-slashes case wildcard-matches root precedence same-shape listing trailing-capture no-match""",
     3: "reserved: before-routes health info others",
     4: """request: authority internal-host connection-header target scheme not-utf8 headers spin-headers path-match
