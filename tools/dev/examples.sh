@@ -38,7 +38,7 @@ version_is_enough() {
 # install_python_packages STAGED REQUIREMENTS: into STAGED/venv, exactly those whose hashes are there
 install_python_packages() {
     python3 -m venv "$1/venv"
-    "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$2"
+    "$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 2 --require-hashes --only-binary :all: -r "$2"
 }
 
 # A directory of site-packages in STAGED/venv
@@ -79,7 +79,8 @@ fetch_javascript() {
         install_python_packages "$1" "$root/tools/dev/node-requirements.txt"
     fi
     cd "$1/source"
-    npm_of "$1" ci --no-audit --no-fund
+    # Few attempts: without a network this must not take minutes each time.
+    npm_of "$1" ci --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=2000
 }
 
 build_javascript() {
@@ -111,6 +112,11 @@ build_example() { # NAME STAGED
     "build_$1" "$2"
 }
 
+# The first error of a log that is no warning, on one line and not too long
+first_error() {
+    readable "$1" | grep -iv 'warn' | grep -i -m 1 'error' | cut -c 1-300 || readable "$1" | tail -n 1
+}
+
 # setup_example NAME: put examples/NAME/NAME.wasm there. Where a registry cannot be reached it is left out, and
 # build/examples/NAME.reason says why: tests read that.
 setup_example() {
@@ -131,7 +137,7 @@ setup_example() {
                 ! grep -qE 'EINTEGRITY|DO NOT MATCH THE HASHES' "$log" ||
                     fail "what a registry gave for examples/$name is not what its hash says: see $log"
                 rm -rf "$wasm" "$staged"
-                printf 'what it is built with could not be fetched: %s\n' "$(readable "$log" | tail -n 1)" >"$reason"
+                printf 'what it is built with could not be fetched: %s\n' "$(first_error "$log")" >"$reason"
                 say "examples/$name is left out, for $(<"$reason") (the whole log is $log)"
                 unlock
                 return
