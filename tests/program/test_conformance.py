@@ -9,7 +9,7 @@ import json
 import pytest
 
 from conftest import make_program
-from harness import Component, Server, write_application
+from harness import Component, Server, load, write_application
 
 # Declared in this order, each as a component of its own, which is told its number.
 ROUTES = [
@@ -186,3 +186,27 @@ def test_an_absolute_target_that_agrees_with_the_host_is_served(routed):
 def test_an_absolute_target_that_contradicts_the_host_reaches_no_guest(routed, host):
     response = ask(routed, "GET", "http://example.test:81/foo/x", host=host)
     assert response.status == 400, response
+
+
+# ---- section 5: executors --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["pooling", "compact", "ondemand"])
+def test_no_request_sees_the_memory_of_another(weir, guest, tmp_path, serve, strategy):
+    """crates/trigger-http/src/{wasi,wagi}.rs: an instance for each request. The guests fill their memory and look for what
+    others left there; few slots serve many requests, so that each is used again and again, after traps as well."""
+    path = write_application(
+        tmp_path / "application",
+        [
+            Component("component", "/component/...", guest("http_stale")),
+            Component("module", "/module", guest("wagi_stale"), wagi=True),
+        ],
+    )
+    server = serve(weir, path, "--max-concurrency", "4", environment={"SPIN_ALLOCATOR": strategy})
+
+    def target(number):
+        if number % 10 == 3:
+            assert server.get("/component/trap").status == 500
+        return ("/component" if number % 2 else "/module"), b"clean\n"
+
+    assert load(server, 300, 8, target) == []
