@@ -215,11 +215,22 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
     weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
-    const weir_guest_settings_t settings = {.output = output,
+    const weir_provisions_t *provisions = &application->provisions;
+    weir_guest_settings_t settings = {.output = output,
         .max_memory_bytes = application->max_memory_bytes,
+        .trap_unknown_imports = application->trap_unknown_imports,
         .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index),
         .executor = executor_of(manifest, index),
         .relinked = application->linked[index]};
+    if (index < provisions->component_count) {
+        settings.variables = provisions->variables.components[index].variables;
+        settings.variable_count = provisions->variables.components[index].count;
+    }
+    /* Trials are made where there are no files. */
+    if (index < provisions->files.component_count && output == WEIR_GUEST_OUTPUT_LOGGED) {
+        settings.mounts = provisions->mounts[index];
+        settings.mount_count = provisions->files.components[index].mount_count;
+    }
     const weir_component_t *component = &manifest->components[index];
     const weir_guest_code_t *code = application->codes[index];
     if (weir_guest_code_is_there(code)) {

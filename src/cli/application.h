@@ -29,6 +29,7 @@ typedef struct weir_application {
     bool *linked;                 /* a guest of it was made whose output is logged */
     uint64_t max_memory_bytes;    /* that a linear memory may grow to; 0: as far as the allocator lets it */
     weir_provisions_t provisions; /* what its guests are given, once that was prepared */
+    bool trap_unknown_imports;    /* what nothing provides traps when it is called, in place of being refused */
     weir_component_logs_t *logs;  /* own: take what its guests write, one a component; NULL: the console does */
     int standard_error;           /* what standard error was before a trial's child was given another one, or -1 */
 } weir_application_t;

@@ -47,6 +47,25 @@ static bool read_networks(const weir_runtime_config_t *config, weir_block_networ
     return read;
 }
 
+/* The directories of each component, as guests take them. */
+static bool list_mounts(weir_provisions_t *provisions)
+{
+    const weir_files_prepared_t *files = &provisions->files;
+    provisions->mounts = calloc(files->component_count + 1, sizeof(weir_mount_t *));
+    for (size_t i = 0; provisions->mounts != NULL && i < files->component_count; i++) {
+        const weir_component_files_t *of = &files->components[i];
+        provisions->mounts[i] = calloc(of->mount_count + 1, sizeof(weir_mount_t));
+        if (provisions->mounts[i] == NULL) {
+            return false;
+        }
+        for (size_t k = 0; k < of->mount_count; k++) {
+            provisions->mounts[i][k] =
+                (weir_mount_t){of->mounts[k].host_path, of->mounts[k].guest_path, of->mounts[k].writable};
+        }
+    }
+    return provisions->mounts != NULL;
+}
+
 bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
     const weir_up_options_t *options, char *const *environment, weir_provisions_t *ret_provisions, char **ret_message)
 {
@@ -65,7 +84,8 @@ bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime
             weir_variables_outbound_hosts(&provisions.variables, component, &provisions.hosts[component], ret_message);
         provisions.component_count += prepared ? 1 : 0;
     }
-    if (!prepared || !weir_files_prepare(manifest, &files, &provisions.files, ret_message)) {
+    if (!prepared || !weir_files_prepare(manifest, &files, &provisions.files, ret_message) ||
+        !list_mounts(&provisions)) {
         weir_provisions_free(&provisions);
         return false;
     }
@@ -79,6 +99,10 @@ void weir_provisions_free(weir_provisions_t *provisions)
         weir_outbound_hosts_free(&provisions->hosts[i]);
     }
     free(provisions->hosts);
+    for (size_t i = 0; provisions->mounts != NULL && i < provisions->files.component_count; i++) {
+        free(provisions->mounts[i]);
+    }
+    free(provisions->mounts);
     weir_block_networks_free(&provisions->block_networks);
     weir_variables_free(&provisions->variables);
     if (!weir_files_remove(&provisions->files)) {

@@ -11,6 +11,7 @@
 #include "app/runtime_config.h"
 #include "app/variables.h"
 #include "cli/options.h"
+#include "weir_bridge.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@ typedef struct weir_provisions {
     weir_outbound_hosts_t *hosts; /* own, one a component */
     size_t component_count;
     weir_files_prepared_t files;
+    weir_mount_t **mounts;                /* own, one array a component: its directories in `files` */
     weir_block_networks_t block_networks; /* for all of them */
 } weir_provisions_t;
 
