@@ -380,12 +380,23 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
 
 /*
  * The next lower choice for a program that runs already, to be freed with weir_choice_free: a pool that keeps nothing
- * resident in unused slots, then one with half the slots, and so on down to two for each processor. The code that was
- * compiled for `choice` is good for it. It is proved through the server, as the machine is now; one that does not work
- * is passed over. WEIR_ERROR_UNAVAILABLE: there is nothing lower, or a trial could not be made or did not end in time.
- * Blocks for a few trials; any thread.
+ * resident in unused slots, then one with half the slots, and so on down to two for each processor; and at last, where
+ * no strategy was asked for by name, no pool: see the next function. The code that was compiled for `choice` is good
+ * for each of them. It is proved through the server, as the machine is now; one that does not work is passed over.
+ * WEIR_ERROR_UNAVAILABLE: there is nothing lower, or a trial could not be made or did not end in time. Blocks for a few
+ * trials; any thread.
  */
 weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower);
+
+/*
+ * The same without a pool: instances on demand, half as many at once as `choice` has slots, or fewer where there is not
+ * room for them, in an engine that reserves for each memory what a slot had. It takes nothing before it has instances,
+ * and so can be had beside a pool that holds nearly all address space, as the other lower choices cannot.
+ * WEIR_ERROR_UNAVAILABLE also where there is no pool to do without, or a strategy was asked for by name: that is not
+ * replaced by another.
+ */
+weir_status_t weir_choice_lower_ondemand(
+    const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower);
 
 /*
  * Whether a choice still works, as the machine is now: WEIR_OK, or WEIR_ERROR_UNAVAILABLE. To be asked before a program

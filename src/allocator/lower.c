@@ -3,7 +3,9 @@
  * code that the program has compiled is good.
  *
  * First the unused slots give up what they keep, since that costs nothing but time; then the slots are halved. The size
- * of a slot stays: it is in the code.
+ * of a slot stays: it is in the code. The last is an engine without a pool, which reserves as much for each memory as a
+ * slot had, and so runs the same code: it is there beside a pool that has all address space, since it takes none before
+ * it has instances.
  */
 #include "allocator/child.h"
 #include "allocator/choice.h"
@@ -16,6 +18,9 @@
 /* Fewer instances than this for each processor would leave processors idle while guests wait. */
 enum { SLOTS_LEAST_EACH = 2 };
 
+/* Make a choice less than it is. False when it cannot be. */
+typedef bool (*step_t)(weir_choice_t *choice);
+
 static weir_rung_t *rung_of(weir_choice_t *choice)
 {
     return &choice->decision.pool.ladder[choice->decision.pool.index].rung;
@@ -26,7 +31,18 @@ static uint32_t least_slots(const weir_choice_t *choice)
     return SLOTS_LEAST_EACH * weir_facts_processors(&choice->facts);
 }
 
-/* False when there is nothing lower. */
+/* Half as many slots, but for the least. False when there are no more than that. */
+static bool halve(const weir_choice_t *choice, weir_rung_t *rung)
+{
+    if (rung->slots <= least_slots(choice)) {
+        return false;
+    }
+    rung->slots = rung->slots / 2 > least_slots(choice) ? rung->slots / 2 : least_slots(choice);
+    rung->warm_slots = rung->warm_slots < rung->slots ? rung->warm_slots : rung->slots;
+    return true;
+}
+
+/* False when there is nothing lower of its kind. */
 static bool lower_rung(const weir_choice_t *choice, weir_rung_t *rung)
 {
     uint32_t processors = weir_facts_processors(&choice->facts);
@@ -37,12 +53,34 @@ static bool lower_rung(const weir_choice_t *choice, weir_rung_t *rung)
         rung->warm_slots = processors < rung->slots ? processors : rung->slots;
         return true;
     }
-    if (rung->slots <= least_slots(choice)) {
+    return halve(choice, rung);
+}
+
+/* Do without the pool. Its settings for memories stay, for the code that is there depends on them. */
+static bool drop_pool(weir_choice_t *choice)
+{
+    weir_rung_t *rung = rung_of(choice);
+    const weir_needs_t *needs = &choice->decision.pool.needs;
+    weir_budgets_t budgets;
+    /* A strategy that was asked for by name is not replaced by another. */
+    if (rung->tier == WEIR_TIER_ONDEMAND || choice->decision.strategy != WEIR_STRATEGY_AUTO) {
         return false;
     }
-    rung->slots = rung->slots / 2 > least_slots(choice) ? rung->slots / 2 : least_slots(choice);
-    rung->warm_slots = rung->warm_slots < rung->slots ? rung->warm_slots : rung->slots;
+    halve(choice, rung);
+    rung->tier = WEIR_TIER_ONDEMAND;
+    rung->memory_keep_resident_bytes = 0;
+    rung->table_keep_resident_bytes = 0;
+    rung->decommit_batch = 0;
+    rung->warm_slots = 0;
+    weir_budgets_make(&choice->facts, needs, false, &budgets);
+    uint32_t fits = weir_rung_fit(rung, needs, weir_facts_page_size(&choice->facts), &budgets, rung->slots);
+    rung->slots = fits > 0 ? fits : 1;
     return true;
+}
+
+static bool lower_by_one(weir_choice_t *choice)
+{
+    return lower_rung(choice, rung_of(choice)) || drop_pool(choice);
 }
 
 /* Prove a choice's rung as the machine is now. Returns how the trial ended. */
@@ -74,7 +112,9 @@ weir_status_t weir_choice_prove(weir_choice_t *choice, weir_trial_server_t *serv
     return prove(choice, server) == WEIR_OUTCOME_PASSED ? WEIR_OK : WEIR_ERROR_UNAVAILABLE;
 }
 
-weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower)
+/* The first that is proved, beginning with `first`, of the choices that are lower than this one. */
+static weir_status_t descend(
+    const weir_choice_t *choice, weir_trial_server_t *server, step_t first, weir_choice_t **ret_lower)
 {
     double started = weir_clock_milliseconds();
     if (weir_choice_rung(choice) == NULL || server == NULL) {
@@ -89,8 +129,10 @@ weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t
     memset(&lower->codes, 0, sizeof lower->codes);
     lower->memory_directory = NULL;
     weir_outcome_t outcome = WEIR_OUTCOME_REFUSED;
-    while (outcome != WEIR_OUTCOME_PASSED && !is_hopeless(outcome) && lower_rung(lower, rung_of(lower))) {
+    step_t step = first;
+    while (outcome != WEIR_OUTCOME_PASSED && !is_hopeless(outcome) && step(lower)) {
         outcome = prove(lower, server);
+        step = lower_by_one;
     }
     if (outcome != WEIR_OUTCOME_PASSED) {
         weir_choice_free(lower);
@@ -100,4 +142,15 @@ weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t
     weir_report_write(lower);
     *ret_lower = lower;
     return WEIR_OK;
+}
+
+weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower)
+{
+    return descend(choice, server, lower_by_one, ret_lower);
+}
+
+weir_status_t weir_choice_lower_ondemand(
+    const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower)
+{
+    return descend(choice, server, drop_pool, ret_lower);
 }

@@ -204,6 +204,27 @@ static bool serve_with(weir_adapt_t *adapt, const weir_choice_t *choice)
     return true;
 }
 
+static bool has_pool(const weir_choice_t *choice)
+{
+    return weir_choice_rung(choice)->tier != WEIR_TIER_ONDEMAND;
+}
+
+/*
+ * The next candidate, where no engine could be had for this one beside the one in use. When half of its slots are still
+ * too many, address space is what there is no more of: then rather as many instances without a pool than a handful in
+ * one, which would stand in the way of the larger pool later on.
+ */
+static weir_status_t pass_over(weir_adapt_t *adapt, const weir_choice_t *candidate, weir_choice_t **ret_next)
+{
+    const weir_choice_t *used = choice_at(adapt, adapt->level);
+    weir_trial_server_t *server = adapt->settings.trial_server;
+    bool fewer = weir_choice_rung(candidate)->slots < weir_choice_rung(used)->slots;
+    if (fewer && has_pool(candidate) && weir_choice_lower_ondemand(used, server, ret_next) == WEIR_OK) {
+        return WEIR_OK;
+    }
+    return weir_choice_lower(candidate, server, ret_next);
+}
+
 /* Find a lower choice that is proved and whose engine can be had, too, beside the one that is in use. */
 static bool find_lower(weir_adapt_t *adapt, weir_choice_t **ret_lower)
 {
@@ -212,13 +233,13 @@ static bool find_lower(weir_adapt_t *adapt, weir_choice_t **ret_lower)
         return false;
     }
     while (!serve_with(adapt, candidate)) {
-        weir_choice_t *lower = NULL;
-        weir_status_t status = weir_choice_lower(candidate, adapt->settings.trial_server, &lower);
+        weir_choice_t *next = NULL;
+        weir_status_t status = pass_over(adapt, candidate, &next);
         weir_choice_free(candidate);
         if (status != WEIR_OK) {
             return false;
         }
-        candidate = lower;
+        candidate = next;
     }
     *ret_lower = candidate;
     return true;
@@ -227,7 +248,8 @@ static bool find_lower(weir_adapt_t *adapt, weir_choice_t **ret_lower)
 static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
     words_t cause = cause_in_words(adapt, verdict);
-    words_t before = rung_in_words(weir_choice_rung(choice_at(adapt, adapt->level)));
+    const weir_choice_t *used = choice_at(adapt, adapt->level);
+    words_t before = rung_in_words(weir_choice_rung(used));
     weir_choice_t *found;
     if (adapt->level == LEVELS_MAX || !find_lower(adapt, &found)) {
         if (!adapt->told) {
@@ -241,8 +263,11 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
     }
     adapt->lower[adapt->level++] = found;
     weir_log(WEIR_LOG_WARNING,
-        weir_translate("memory is short: %s; the allocator was reduced automatically, and requests go on: %s, instead "
-                       "of %s"),
+        has_pool(used) && !has_pool(found)
+            ? weir_translate("memory is short: %s; the pooling allocator was disabled automatically, and requests go "
+                             "on: %s, instead of %s")
+            : weir_translate("memory is short: %s; the allocator was reduced automatically, and requests go on: %s, "
+                             "instead of %s"),
         cause.text, rung_in_words(weir_choice_rung(found)).text, before.text);
     return true;
 }

@@ -115,6 +115,23 @@ def test_a_control_group_that_is_nearly_full_takes_the_allocator_down_and_fails_
     assert failures == []
 
 
+def test_a_pool_that_holds_nearly_all_address_space_makes_way_for_instances_on_demand(weir, hello, group, serve):
+    """No pool can be had beside it, not even a smaller one; and no request fails while it goes."""
+    program = prlimit_address_space(weir, 1 * GIB)
+    server = serve(program.wrapped(*enter(group)), hello)
+    assert re.search(r"compact pool, \d+ slots", server.stdout.text), server.log
+    with steady_load(server) as failures:
+        with hog(group, 8 * MIB):
+            line = server.stderr.wait_for(r"memory is short: .*", 90)[0]
+            assert re.search(
+                r"the pooling allocator was disabled automatically, and requests go on: no pool, (\d+) instances at "
+                r"once, instead of compact pool, (\d+) slots",
+                line,
+            ), line
+        assert load(server, 500, 8, hello_load) == []
+    assert failures == []
+
+
 def address_space(process):
     return int(re.search(r"^VmSize:\s+(\d+) kB$", Path(f"/proc/{process.pid}/status").read_text(), re.M)[1]) * 1024
 

@@ -7,6 +7,7 @@
 #include "allocator/process.h"
 #include "allocator/timing.h"
 #include "allocator/trial_server.h"
+#include "weir/engine.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -125,6 +126,137 @@ static void lower_choices_lead_down_to_two_slots_for_each_processor(void **state
     assert_int_equal(status, WEIR_ERROR_UNAVAILABLE);
     assert_true(weir_choice_rung(choice)->slots <= least || steps == 0);
     assert_true(steps >= 1);
+    weir_choice_free(choice);
+    weir_trial_server_stop(server);
+}
+
+/* An engine of a choice, as a program makes it. */
+static wasm_engine_t *engine_of(const weir_choice_t *choice)
+{
+    wasm_config_t *config = wasm_config_new();
+    wasm_engine_t *engine = NULL;
+    wasmtime_config_parallel_compilation_set(config, false); /* threads would be there to stay */
+    assert_int_equal(weir_choice_configure(choice, config), WEIR_OK);
+    assert_null(weir_engine_new(config, &engine, NULL));
+    return engine;
+}
+
+static wasm_byte_vec_t code_for(const weir_choice_t *choice)
+{
+    static const char text[] = "(module (memory 1 3) (table 4 funcref) (func (export \"run\") (result i32)"
+                               " (i32.store (i32.const 60000) (i32.const 7)) (i32.load (i32.const 60000))))";
+    wasm_byte_vec_t wasm;
+    wasm_byte_vec_t code;
+    wasmtime_module_t *module = NULL;
+    wasm_engine_t *engine = engine_of(choice);
+    assert_null(wasmtime_wat2wasm(text, sizeof text - 1, &wasm));
+    assert_null(wasmtime_module_new(engine, (const uint8_t *)wasm.data, wasm.size, &module));
+    assert_null(wasmtime_module_serialize(module, &code));
+    wasm_byte_vec_delete(&wasm);
+    wasmtime_module_delete(module);
+    weir_engine_delete(engine);
+    return code;
+}
+
+/* Code that was compiled for other settings is refused when it is loaded. */
+static void assert_code_is_good_for(const weir_choice_t *choice, const wasm_byte_vec_t *code)
+{
+    wasm_engine_t *engine = engine_of(choice);
+    wasmtime_module_t *module = NULL;
+    wasmtime_error_t *error = wasmtime_module_deserialize(engine, (const uint8_t *)code->data, code->size, &module);
+    if (error != NULL) {
+        wasm_byte_vec_t message;
+        wasmtime_error_message(error, &message);
+        fail_msg("%.*s", (int)message.size, message.data);
+    }
+    wasmtime_store_t *store = wasmtime_store_new(engine, NULL, NULL);
+    wasmtime_context_t *context = wasmtime_store_context(store);
+    wasmtime_instance_t instance;
+    wasmtime_extern_t function;
+    wasm_trap_t *trap = NULL;
+    assert_null(wasmtime_instance_new(context, module, NULL, 0, &instance, &trap));
+    assert_null(trap);
+    assert_true(wasmtime_instance_export_get(context, &instance, "run", 3, &function));
+    wasmtime_val_t value;
+    assert_null(wasmtime_func_call(context, &function.of.func, NULL, 0, &value, 1, &trap));
+    assert_null(trap);
+    assert_int_equal(value.of.i32, 7);
+    wasmtime_store_delete(store);
+    wasmtime_module_delete(module);
+    weir_engine_delete(engine);
+}
+
+static weir_choice_t *choose_from(weir_trial_server_t *server, weir_strategy_t strategy)
+{
+    weir_choice_t *choice = NULL;
+    weir_choose_options_t options = options_for(server);
+    options.strategy = strategy;
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    return choice;
+}
+
+/* As if it had been found without being asked for. */
+static weir_choice_t *choose_unasked(weir_trial_server_t *server, weir_strategy_t strategy)
+{
+    weir_choice_t *choice = choose_from(server, strategy);
+    choice->decision.strategy = WEIR_STRATEGY_AUTO;
+    return choice;
+}
+
+static void the_last_lower_choice_is_no_pool_and_runs_the_code_that_is_there(void **state)
+{
+    static const weir_strategy_t strategies[] = {WEIR_STRATEGY_COMPACT, WEIR_STRATEGY_ANY_POOL};
+    weir_trial_server_t *server = NULL;
+    (void)state;
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    for (size_t i = 0; i < sizeof strategies / sizeof strategies[0]; i++) {
+        weir_choice_t *choice = choose_unasked(server, strategies[i]);
+        weir_choice_t *lower = NULL;
+        const uint64_t slot_bytes = weir_choice_rung(choice)->slot_bytes;
+        const uint64_t guard_bytes = weir_choice_rung(choice)->guard_bytes;
+        wasm_byte_vec_t code = code_for(choice);
+        while (weir_choice_rung(choice)->tier != WEIR_TIER_ONDEMAND) {
+            uint32_t slots = weir_choice_rung(choice)->slots;
+            assert_int_equal(weir_choice_lower(choice, server, &lower), WEIR_OK);
+            assert_true(weir_choice_rung(lower)->slots <= slots);
+            assert_true(weir_choice_rung(lower)->slots >= 1);
+            assert_code_is_good_for(lower, &code);
+            weir_choice_free(choice);
+            choice = lower;
+        }
+        assert_int_equal(weir_choice_rung(choice)->slot_bytes, slot_bytes);
+        assert_int_equal(weir_choice_rung(choice)->guard_bytes, guard_bytes);
+        assert_int_equal(weir_choice_rung(choice)->memory_keep_resident_bytes, 0);
+        assert_int_equal(weir_choice_lower(choice, server, &lower), WEIR_ERROR_UNAVAILABLE);
+        assert_non_null(strstr(weir_choice_notice(choice), "The pooling allocator was disabled automatically: "));
+        wasm_byte_vec_delete(&code);
+        weir_choice_free(choice);
+    }
+    weir_trial_server_stop(server);
+}
+
+static void a_pool_is_done_without_at_once_where_that_is_asked_for(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *lower = NULL;
+    (void)state;
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    weir_choice_t *choice = choose_unasked(server, WEIR_STRATEGY_COMPACT);
+    uint32_t slots = weir_choice_rung(choice)->slots;
+    uint64_t least = 2 * weir_choice_facts(choice)->processors.value;
+    wasm_byte_vec_t code = code_for(choice);
+    assert_int_equal(weir_choice_lower_ondemand(choice, server, &lower), WEIR_OK);
+    assert_int_equal(weir_choice_rung(lower)->tier, WEIR_TIER_ONDEMAND);
+    assert_true(weir_choice_rung(lower)->slots <= (slots / 2 > least ? slots / 2 : least));
+    assert_code_is_good_for(lower, &code);
+    wasm_byte_vec_delete(&code);
+    weir_choice_free(choice);
+    choice = lower;
+    assert_int_equal(weir_choice_lower_ondemand(choice, server, &lower), WEIR_ERROR_UNAVAILABLE);
+    weir_choice_free(choice);
+    /* What was asked for by name is not replaced by something else. */
+    choice = choose_from(server, WEIR_STRATEGY_COMPACT);
+    assert_int_equal(weir_choice_lower_ondemand(choice, server, &lower), WEIR_ERROR_UNAVAILABLE);
     weir_choice_free(choice);
     weir_trial_server_stop(server);
 }
@@ -292,6 +424,8 @@ int main(void)
         cmocka_unit_test(a_process_with_threads_needs_a_server),
         cmocka_unit_test(threads_are_noticed_where_there_is_no_proc),
         cmocka_unit_test(lower_choices_lead_down_to_two_slots_for_each_processor),
+        cmocka_unit_test(the_last_lower_choice_is_no_pool_and_runs_the_code_that_is_there),
+        cmocka_unit_test(a_pool_is_done_without_at_once_where_that_is_asked_for),
         cmocka_unit_test(a_server_that_is_gone_is_a_verdict_and_no_hang),
         cmocka_unit_test(a_server_that_stands_still_holds_nobody_up_for_long),
         cmocka_unit_test(what_is_meant_for_the_parent_does_not_end_the_server),
