@@ -9,6 +9,7 @@
 #include "allocator/process.h"
 #include "allocator/remember.h"
 #include "allocator/report.h"
+#include "allocator/share.h"
 #include "allocator/timing.h"
 #include "allocator/translate.h"
 #include "allocator/trial.h"
@@ -75,22 +76,34 @@ static bool search(const making_t *making, const weir_needs_t *needs, weir_strat
     return true;
 }
 
-/* What some instances have is not there for others. */
-static void take_from_facts(weir_facts_t *facts, const weir_rung_t *rung, const weir_needs_t *needs, uint32_t slots)
+/* Trials of what is to be there beside a pool. */
+typedef struct beside {
+    const weir_tester_t *tester;
+    const weir_decided_t *pool;
+} beside_t;
+
+static void trial_beside(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
 {
-    weir_cost_t cost = weir_rung_cost(rung, needs, weir_facts_page_size(facts), slots);
-    facts->address_space_used.value = weir_add(facts->address_space_used.value, cost.address);
-    facts->commit_used.value = weir_add(facts->commit_used.value, cost.commit);
-    facts->data_used.value = weir_add(facts->data_used.value, cost.commit);
+    const beside_t *beside = context;
+    const weir_decided_t *pool = beside->pool;
+    weir_plan_t copy = *plan;
+    weir_share_hold(facts, &pool->ladder[pool->index].rung, &pool->needs, &copy);
+    beside->tester->trial(beside->tester->context, facts, &copy, ret_verdict);
 }
 
-/* The pool must leave room for the guests that are placed apart: for as many instances as there are processors. */
-static void keep_room_apart(weir_facts_t *facts, const weir_needs_t *rest)
+static double milliseconds_beside(void *context)
 {
-    weir_needs_t needs;
-    weir_needs_complete(facts, rest, &needs);
-    const weir_rung_t rung = {.tier = WEIR_TIER_ONDEMAND, .stack_bytes = UINT64_C(2) << 20};
-    take_from_facts(facts, &rung, &needs, weir_facts_processors(facts));
+    const beside_t *beside = context;
+    return beside->tester->milliseconds(beside->tester->context);
+}
+
+static bool search_rest(const making_t *making, const weir_needs_t *needs)
+{
+    weir_decision_t *decision = &making->choice->decision;
+    beside_t beside = {making->tester, &decision->pool};
+    const weir_tester_t tester = {trial_beside, milliseconds_beside, &beside};
+    const making_t making_rest = {making->machine, &tester, making->options, making->choice};
+    return search(&making_rest, needs, WEIR_STRATEGY_ONDEMAND, &decision->rest);
 }
 
 static bool decide_placed(const making_t *making, const weir_placement_t *placement)
@@ -101,18 +114,18 @@ static bool decide_placed(const making_t *making, const weir_placement_t *placem
     decision->strategy = making->options->strategy;
     decision->apart_count = placement->apart_count;
     memcpy(decision->apart, placement->apart, sizeof decision->apart);
-    const weir_facts_t facts = choice->facts;
     if (placement->apart_count > 0) {
-        keep_room_apart(&choice->facts, &placement->rest);
+        decision->rest.needs = placement->rest;
+        decision->rest.index = SIZE_MAX;
     }
+    const weir_facts_t facts = choice->facts;
+    weir_share_facts(&facts, decision, &decision->pool, &choice->facts);
     bool good = search(making, &placement->pool, decision->strategy, &decision->pool);
-    choice->facts = facts;
     if (good && placement->apart_count > 0 && decision->pool.index != SIZE_MAX) {
-        const weir_rung_t *pool = &decision->pool.ladder[decision->pool.index].rung;
-        take_from_facts(&choice->facts, pool, &decision->pool.needs, pool->slots);
-        good = search(making, &placement->rest, WEIR_STRATEGY_ONDEMAND, &decision->rest);
-        choice->facts = facts;
+        weir_share_facts(&facts, decision, &decision->rest, &choice->facts);
+        good = search_rest(making, &placement->rest);
     }
+    choice->facts = facts;
     return good;
 }
 
@@ -189,18 +202,14 @@ static bool is_outgrown(const making_t *making, const weir_facts_t *facts, const
 static bool there_is_more_now(const making_t *making)
 {
     const weir_decision_t *decision = &making->choice->decision;
-    weir_facts_t facts = making->choice->facts;
-    if (decision->apart_count == 0) {
-        return is_outgrown(making, &facts, &decision->pool);
-    }
-    keep_room_apart(&facts, &decision->rest.needs);
+    const weir_facts_t *machine = &making->choice->facts;
+    weir_facts_t facts;
+    weir_share_facts(machine, decision, &decision->pool, &facts);
     if (is_outgrown(making, &facts, &decision->pool)) {
         return true;
     }
-    const weir_rung_t *pool = &decision->pool.ladder[decision->pool.index].rung;
-    facts = making->choice->facts;
-    take_from_facts(&facts, pool, &decision->pool.needs, pool->slots);
-    return is_outgrown(making, &facts, &decision->rest);
+    weir_share_facts(machine, decision, &decision->rest, &facts);
+    return decision->apart_count > 0 && is_outgrown(making, &facts, &decision->rest);
 }
 
 /* See whether a rung that was decided on before still works. */
@@ -223,6 +232,10 @@ static bool prove_again(const making_t *making, weir_decided_t *decided)
     weir_plan_make(
         &choice->facts, &decided->needs, &budgets, rung, WEIR_DEPTH_QUICK, making->options->trial_milliseconds, &plan);
     plan.code = weir_codes_file(&choice->codes, rung, &decided->needs);
+    const weir_decided_t *pool = &choice->decision.pool;
+    if (decided != pool) {
+        weir_share_hold(&choice->facts, &pool->ladder[pool->index].rung, &pool->needs, &plan);
+    }
     making->tester->trial(making->tester->context, &choice->facts, &plan, &verdict);
     return verdict.outcome == WEIR_OUTCOME_PASSED;
 }

@@ -5,6 +5,7 @@
 
 #include "allocator/phrases.h"
 #include "allocator/plan.h"
+#include "allocator/share.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
 
@@ -124,6 +125,16 @@ bool weir_report_joined_pool(const weir_choice_t *choice, weir_rung_t *ret_rung)
     return found;
 }
 
+const char *weir_report_obstacle_text(const weir_choice_t *choice, const weir_decided_t *part,
+    const weir_trial_result_t *result, char *buffer, size_t size)
+{
+    const weir_decision_t *decision = &choice->decision;
+    weir_strategy_t strategy = part == &decision->rest ? WEIR_STRATEGY_ONDEMAND : decision->strategy;
+    weir_facts_t facts;
+    weir_share_facts(&choice->facts, decision, part, &facts);
+    return weir_phrase_obstacle(&facts, &part->needs, strategy, result, buffer, size);
+}
+
 /* ---- The summary and the reason ---------------------------------------------------------------------------------- */
 
 static void append_how(weir_choice_t *choice)
@@ -237,9 +248,8 @@ static void append_why(weir_choice_t *choice)
         weir_text_append(
             text, size, weir_translate("%s cannot be had: "), weir_phrase_rung(&result->rung, phrase, sizeof phrase));
     }
-    weir_text_append(text, size, "%s",
-        weir_phrase_obstacle(
-            &choice->facts, &choice->decision.pool.needs, choice->decision.strategy, result, phrase, sizeof phrase));
+    weir_text_append(
+        text, size, "%s", weir_report_obstacle_text(choice, &choice->decision.pool, result, phrase, sizeof phrase));
 }
 
 /* The last rung that was really tried: native where there is one, since interpreting is for other troubles. */
@@ -282,7 +292,7 @@ static void write_unavailable(weir_choice_t *choice)
     }
     if (last != NULL && last != weir_report_obstacle(choice)) {
         weir_phrase_rung(&last->rung, rung, sizeof rung);
-        weir_phrase_obstacle(&choice->facts, &decided->needs, choice->decision.strategy, last, phrase, sizeof phrase);
+        weir_report_obstacle_text(choice, decided, last, phrase, sizeof phrase);
         weir_text_append(text, size, weir_translate("\nThe least that was tried is %s: %s."), rung, phrase);
     }
 }

@@ -16,6 +16,13 @@ const weir_trial_result_t *weir_report_wanted(const weir_choice_t *choice);
 /* The result that shows what stands in the way of it: a refusal, or what arithmetic ruled out. NULL: nothing does. */
 const weir_trial_result_t *weir_report_obstacle(const weir_choice_t *choice);
 
+/*
+ * Why a rung of a part of the decision (its `pool` or its `rest`) cannot be had: see weir_phrase_obstacle. What the
+ * other part has is not there for this one.
+ */
+const char *weir_report_obstacle_text(const weir_choice_t *choice, const weir_decided_t *part,
+    const weir_trial_result_t *result, char *buffer, size_t size);
+
 /* The cheapest that was measured beside the choice; of another tier, if `other_tier`. NULL: nothing else was. */
 const weir_trial_result_t *weir_report_runner_up(const weir_choice_t *choice, bool other_tier);
 

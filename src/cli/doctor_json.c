@@ -220,13 +220,13 @@ static json_t *json_variants(const weir_variant_t *variants, uint32_t count, uin
 }
 
 static json_t *json_result(
-    const weir_choice_t *choice, const weir_needs_t *needs, const weir_trial_result_t *result, weir_strategy_t strategy)
+    const weir_choice_t *choice, const weir_decided_t *decided, const weir_trial_result_t *result)
 {
     const weir_verdict_t *verdict = &result->verdict;
     char explanation[WEIR_PHRASE_MAX];
     bool passed = verdict->outcome == WEIR_OUTCOME_PASSED;
-    json_t *object = json_rung(&result->rung, needs);
-    weir_phrase_obstacle(weir_choice_facts(choice), needs, strategy, result, explanation, sizeof explanation);
+    json_t *object = json_rung(&result->rung, &decided->needs);
+    weir_report_obstacle_text(choice, decided, result, explanation, sizeof explanation);
     set(object, "verdict", json_string(weir_outcome_name(verdict->outcome)));
     set(object, "message", json_string(verdict->message));
     set(object, "explanation", json_string(explanation));
@@ -244,11 +244,11 @@ static json_t *json_result(
     return object;
 }
 
-static json_t *json_ladder(const weir_choice_t *choice, const weir_decided_t *decided, weir_strategy_t strategy)
+static json_t *json_ladder(const weir_choice_t *choice, const weir_decided_t *decided)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < decided->count; i++) {
-        json_array_append_new(steps, json_result(choice, &decided->needs, &decided->ladder[i], strategy));
+        json_array_append_new(steps, json_result(choice, decided, &decided->ladder[i]));
     }
     return steps;
 }
@@ -322,7 +322,7 @@ static json_t *json_apart(const weir_diagnosis_t *diagnosis)
     set(object, "rung", rung == NULL ? json_null() : json_rung(rung, &rest->needs));
     set(object, "pool_with_them",
         weir_report_joined_pool(choice, &joined) ? json_rung(&joined, &choice->decision.pool.needs) : json_null());
-    set(object, "ladder", json_ladder(choice, rest, WEIR_STRATEGY_ONDEMAND));
+    set(object, "ladder", json_ladder(choice, rest));
     return object;
 }
 
@@ -339,7 +339,7 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
     set(document, "facts", json_facts(weir_choice_facts(choice)));
     set(document, "budgets", json_budgets(diagnosis));
     set(document, "needs", json_needs(weir_choice_needs(choice)));
-    set(document, "ladder", json_ladder(choice, &choice->decision.pool, diagnosis->strategy));
+    set(document, "ladder", json_ladder(choice, &choice->decision.pool));
     set(document, "choice", json_choice(diagnosis));
     set(document, "wanted", json_place(choice, weir_report_wanted(choice)));
     set(document, "obstacle", json_place(choice, weir_report_obstacle(choice)));

@@ -4,6 +4,7 @@
 #include "cli/doctor_ladder.h"
 
 #include "allocator/phrases.h"
+#include "allocator/report.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
 
@@ -119,8 +120,7 @@ static void print_needless(const weir_page_t *page, const weir_trial_result_t *l
     }
 }
 
-void weir_doctor_print_ladder(
-    const weir_page_t *page, const weir_choice_t *choice, weir_strategy_t strategy, bool verbose)
+void weir_doctor_print_ladder(const weir_page_t *page, const weir_choice_t *choice, bool verbose)
 {
     size_t count;
     const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
@@ -132,8 +132,7 @@ void weir_doctor_print_ladder(
         } else if (is_ruled_out(&ladder[i]) && !verbose && was_said(ladder, i)) {
             unsaid++;
         } else if (!is_needless(&ladder[i]) || verbose) {
-            weir_phrase_obstacle(
-                weir_choice_facts(choice), weir_choice_needs(choice), strategy, &ladder[i], text, sizeof text);
+            weir_report_obstacle_text(choice, &choice->decision.pool, &ladder[i], text, sizeof text);
             print_result(page,
                 is_needless(&ladder[i]) ? weir_translate("not tried") : failure_label(&ladder[i].verdict),
                 is_needless(&ladder[i]) ? WEIR_INK_PLAIN : WEIR_INK_WARNING, &ladder[i].rung, text);

@@ -8,7 +8,6 @@
 #include "weir/allocator.h"
 
 /* Print the ladder of a choice: with `verbose` each step of it, otherwise one of each kind, and the others counted. */
-void weir_doctor_print_ladder(
-    const weir_page_t *page, const weir_choice_t *choice, weir_strategy_t strategy, bool verbose);
+void weir_doctor_print_ladder(const weir_page_t *page, const weir_choice_t *choice, bool verbose);
 
 #endif

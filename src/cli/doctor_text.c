@@ -298,7 +298,7 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
     weir_page_heading(&page, weir_translate("What was found"));
     weir_doctor_print_facts(&page, diagnosis->choice, diagnosis->strategy, verbose);
     weir_page_heading(&page, weir_translate("What was tried"));
-    weir_doctor_print_ladder(&page, diagnosis->choice, diagnosis->strategy, verbose);
+    weir_doctor_print_ladder(&page, diagnosis->choice, verbose);
     if (weir_choice_rung(diagnosis->choice) != NULL) {
         weir_page_heading(&page, weir_translate("What was chosen"));
         print_choice(&page, diagnosis);

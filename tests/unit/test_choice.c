@@ -48,8 +48,10 @@ typedef struct world {
     double now;
     double trial_takes;
     unsigned trials;
-    unsigned disturbed; /* this trial, counted from 1, measures twice the cost */
-    unsigned spoiled;   /* this one fails */
+    unsigned disturbed;       /* this trial, counted from 1, measures twice the cost */
+    unsigned spoiled;         /* this one fails */
+    uint64_t held_from_pools; /* address space that a trial on each tier had to go without, the most */
+    uint64_t held_from_ondemand;
 } world_t;
 
 static const rule_t *rule_of(const world_t *world, const weir_rung_t *rung, const weir_knobs_t *knobs)
@@ -68,6 +70,8 @@ static void stand_in(void *context, const weir_facts_t *facts, const weir_plan_t
 {
     world_t *world = context;
     (void)facts;
+    uint64_t *held = plan->rung.tier == WEIR_TIER_ONDEMAND ? &world->held_from_ondemand : &world->held_from_pools;
+    *held = plan->reserve_address > *held ? plan->reserve_address : *held;
     world->trials++;
     world->now += world->trial_takes;
     const rule_t *first = rule_of(world, &plan->rung, &plan->knobs[0]);
@@ -346,8 +350,8 @@ static void table_features(weir_features_t *ret_features)
         table_facts->executable_memory.value == 1 ? WEIR_GRANT_YES : WEIR_GRANT_NO;
 }
 
-static weir_choice_t *choose_for(const weir_facts_t *facts, const weir_choose_options_t *options, const rule_t *rules,
-    weir_status_t expected, unsigned *ret_trials)
+static weir_choice_t *choose_in(
+    world_t *world, const weir_facts_t *facts, const weir_choose_options_t *options, weir_status_t expected)
 {
     const weir_machine_t machine = {
         .root = machine_root,
@@ -356,12 +360,19 @@ static weir_choice_t *choose_for(const weir_facts_t *facts, const weir_choose_op
         .resource_limit = table_limit,
         .try_features = table_features,
     };
-    world_t world = {.rules = rules, .trial_takes = 20};
-    const weir_tester_t tester = {stand_in, stand_in_clock, &world};
+    const weir_tester_t tester = {stand_in, stand_in_clock, world};
     weir_choice_t *choice = NULL;
     table_facts = facts;
     assert_int_equal(weir_allocator_choose_with(&machine, &tester, options, &choice), expected);
     assert_non_null(choice);
+    return choice;
+}
+
+static weir_choice_t *choose_for(const weir_facts_t *facts, const weir_choose_options_t *options, const rule_t *rules,
+    weir_status_t expected, unsigned *ret_trials)
+{
+    world_t world = {.rules = rules, .trial_takes = 20};
+    weir_choice_t *choice = choose_in(&world, facts, options, expected);
     if (ret_trials != NULL) {
         *ret_trials = world.trials;
     }
@@ -388,6 +399,47 @@ static void assert_says(const char *text, const char *words)
 /* ---- Placed apart, and remembered -------------------------------------------------------------------------------- */
 
 static const rule_t everything_passes[] = {{0, 0, 0, 0, PASS, 10, 0}};
+
+/* What is said of each rung that arithmetic ruled out, with its figures, is what the ladder says. */
+static void assert_figures_agree(const weir_choice_t *choice, const weir_decided_t *part, unsigned *ret_count)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        const weir_verdict_t *verdict = &part->ladder[i].verdict;
+        char text[WEIR_PHRASE_MAX];
+        const char *leaves = strstr(verdict->message, " leaves ");
+        if (verdict->outcome == WEIR_OUTCOME_NOT_TRIED && verdict->limit != WEIR_LIMIT_NONE && leaves != NULL) {
+            assert_says(weir_report_obstacle_text(choice, part, &part->ladder[i], text, sizeof text), leaves);
+            (*ret_count)++;
+        }
+    }
+}
+
+static void both_places_go_by_what_the_other_leaves(void **state)
+{
+    const weir_needs_t guests[] = {
+        {.minimum_memory_bytes = MIB, .memories = 1}, {.minimum_memory_bytes = 100 * MIB, .memories = 1}};
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    unsigned count = 0;
+    (void)state;
+    facts.address_space_limit = known(2 * GIB);
+    weir_choose_options_init(&options);
+    options.cache_directory = "";
+    options.guests = guests;
+    options.guest_count = 2;
+    world_t world = {.rules = everything_passes, .trial_takes = 20};
+    weir_choice_t *choice = choose_in(&world, &facts, &options, WEIR_OK);
+    assert_true(weir_choice_is_apart(choice, 1));
+    const weir_rung_t *pool = weir_choice_rung(choice);
+    assert_int_not_equal(pool->tier, ONDEMAND);
+    assert_figures_agree(choice, &choice->decision.pool, &count);
+    assert_figures_agree(choice, &choice->decision.rest, &count);
+    assert_true(count >= 3);
+    /* The pool is not there while what is apart is tried: the trial goes without as much. */
+    assert_true(world.held_from_ondemand >= weir_rung_address_bytes(pool, weir_choice_needs(choice)));
+    assert_true(world.held_from_pools < world.held_from_ondemand);
+    weir_choice_free(choice);
+}
 
 static void a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool(void **state)
 {
@@ -922,6 +974,7 @@ int main(void)
         cmocka_unit_test(one_disturbed_trial_does_not_cost_the_preferred_rung_its_place),
         cmocka_unit_test(what_works_once_and_not_twice_is_not_taken),
         cmocka_unit_test(deciding_ends_when_enough_time_is_spent),
+        cmocka_unit_test(both_places_go_by_what_the_other_leaves),
         cmocka_unit_test(a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool),
         cmocka_unit_test(where_there_is_no_room_for_two_engines_all_guests_share_one),
         cmocka_unit_test(code_is_shared_by_those_alone_that_need_the_same),
