@@ -381,8 +381,9 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
 /*
  * The next lower choice for a program that runs already, to be freed with weir_choice_free: a pool that keeps nothing
  * resident in unused slots, then one with half the slots, and so on down to two for each processor; and at last, where
- * no strategy was asked for by name, no pool: see the next function. The code that was compiled for `choice` is good
- * for each of them. It is proved through the server, as the machine is now; one that does not work is passed over.
+ * no strategy was asked for by name, no pool: see the next function. Of guests that are placed apart, half as many
+ * instances may be there at once with each step, down to as many. The code that was compiled for `choice` is good for
+ * each of them. It is proved through the server, as the machine is now; one that does not work is passed over.
  * WEIR_ERROR_UNAVAILABLE: there is nothing lower, or a trial could not be made or did not end in time. Blocks for a few
  * trials; any thread.
  */

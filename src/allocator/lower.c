@@ -6,10 +6,13 @@
  * of a slot stays: it is in the code. The last is an engine without a pool, which reserves as much for each memory as a
  * slot had, and so runs the same code: it is there beside a pool that has all address space, since it takes none before
  * it has instances.
+ *
+ * Guests that are placed apart have no pool: step by step with it, fewer of their instances may be there at once.
  */
 #include "allocator/child.h"
 #include "allocator/choice.h"
 #include "allocator/report.h"
+#include "allocator/share.h"
 #include "allocator/trial_server.h"
 
 #include <stdlib.h>
@@ -24,6 +27,13 @@ typedef bool (*step_t)(weir_choice_t *choice);
 static weir_rung_t *rung_of(weir_choice_t *choice)
 {
     return &choice->decision.pool.ladder[choice->decision.pool.index].rung;
+}
+
+/* Of the guests that are placed apart, or NULL. */
+static weir_rung_t *rung_apart_of(weir_choice_t *choice)
+{
+    weir_decided_t *rest = &choice->decision.rest;
+    return choice->decision.apart_count > 0 ? &rest->ladder[rest->index].rung : NULL;
 }
 
 static uint32_t least_slots(const weir_choice_t *choice)
@@ -78,23 +88,54 @@ static bool drop_pool(weir_choice_t *choice)
     return true;
 }
 
-static bool lower_by_one(weir_choice_t *choice)
+static bool lower_apart(weir_choice_t *choice)
 {
-    return lower_rung(choice, rung_of(choice)) || drop_pool(choice);
+    weir_rung_t *rung = rung_apart_of(choice);
+    return rung != NULL && halve(choice, rung);
 }
 
-/* Prove a choice's rung as the machine is now. Returns how the trial ended. */
-static weir_outcome_t prove(weir_choice_t *choice, weir_trial_server_t *server)
+/* What is short is not always what one of the two engines takes: so both give way, as far as each can. */
+static bool lower_by_one(weir_choice_t *choice)
 {
-    weir_decided_t *pool = &choice->decision.pool;
+    bool apart = lower_apart(choice);
+    return lower_rung(choice, rung_of(choice)) || apart || drop_pool(choice);
+}
+
+static bool drop_pool_and_lower(weir_choice_t *choice)
+{
+    if (!drop_pool(choice)) {
+        return false;
+    }
+    lower_apart(choice);
+    return true;
+}
+
+static weir_outcome_t prove_part(weir_choice_t *choice, weir_decided_t *part, weir_trial_server_t *server)
+{
+    weir_rung_t *rung = &part->ladder[part->index].rung;
     weir_budgets_t budgets;
     weir_plan_t plan;
     weir_verdict_t verdict;
-    weir_budgets_make(&choice->facts, &pool->needs, true, &budgets);
-    weir_plan_make(&choice->facts, &pool->needs, &budgets, rung_of(choice), WEIR_DEPTH_QUICK, 0, &plan);
-    plan.code = weir_codes_file(&choice->codes, rung_of(choice), &pool->needs);
-    weir_trial_server_run(server, &choice->facts, &plan, &verdict);
+    weir_facts_t facts;
+    weir_share_facts(&choice->facts, &choice->decision, part, &facts);
+    weir_budgets_make(&facts, &part->needs, true, &budgets);
+    weir_plan_make(&facts, &part->needs, &budgets, rung, WEIR_DEPTH_QUICK, 0, &plan);
+    plan.code = weir_codes_file(&choice->codes, rung, &part->needs);
+    if (part != &choice->decision.pool) {
+        weir_share_hold(&facts, rung_of(choice), &choice->decision.pool.needs, &plan);
+    }
+    weir_trial_server_run(server, &facts, &plan, &verdict);
     return verdict.outcome;
+}
+
+/* Prove a choice's rungs as the machine is now. Returns how the trial ended, or the first of them that failed. */
+static weir_outcome_t prove(weir_choice_t *choice, weir_trial_server_t *server)
+{
+    weir_outcome_t outcome = prove_part(choice, &choice->decision.pool, server);
+    if (outcome != WEIR_OUTCOME_PASSED || choice->decision.apart_count == 0) {
+        return outcome;
+    }
+    return prove_part(choice, &choice->decision.rest, server);
 }
 
 /* Whether a lower rung would fare no better: there is nobody who tries it, or no time in which a trial ends. Each more
@@ -152,5 +193,5 @@ weir_status_t weir_choice_lower(const weir_choice_t *choice, weir_trial_server_t
 weir_status_t weir_choice_lower_ondemand(
     const weir_choice_t *choice, weir_trial_server_t *server, weir_choice_t **ret_lower)
 {
-    return descend(choice, server, drop_pool, ret_lower);
+    return descend(choice, server, drop_pool_and_lower, ret_lower);
 }

@@ -134,6 +134,18 @@ static words_t rung_in_words(const weir_rung_t *rung)
     return words;
 }
 
+static words_t choice_in_words(const weir_choice_t *choice)
+{
+    words_t words = rung_in_words(weir_choice_rung(choice));
+    const weir_rung_t *apart = weir_choice_rung_apart(choice);
+    if (apart != NULL) {
+        size_t length = strlen(words.text);
+        snprintf(words.text + length, sizeof(words.text) - length,
+            weir_translate(", and %u instances at once of the components placed apart"), (unsigned)apart->slots);
+    }
+    return words;
+}
+
 /* Why, as a sentence. */
 static words_t cause_in_words(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
@@ -187,8 +199,7 @@ static bool serve_with(weir_adapt_t *adapt, const weir_choice_t *choice)
     weir_shown_bytes_t refusal;
     char *message = NULL;
     if (!weir_engines_make(choice, &engines, &refusal)) {
-        weir_log(WEIR_LOG_DEBUG, "an engine with %s was refused: %s", rung_in_words(weir_choice_rung(choice)).text,
-            refusal.text);
+        weir_log(WEIR_LOG_DEBUG, "an engine with %s was refused: %s", choice_in_words(choice).text, refusal.text);
         return false;
     }
     weir_generation_t *generation =
@@ -249,7 +260,7 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
     words_t cause = cause_in_words(adapt, verdict);
     const weir_choice_t *used = choice_at(adapt, adapt->level);
-    words_t before = rung_in_words(weir_choice_rung(used));
+    words_t before = choice_in_words(used);
     weir_choice_t *found;
     if (adapt->level == LEVELS_MAX || !find_lower(adapt, &found)) {
         if (!adapt->told) {
@@ -268,14 +279,14 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
                              "on: %s, instead of %s")
             : weir_translate("memory is short: %s; the allocator was reduced automatically, and requests go on: %s, "
                              "instead of %s"),
-        cause.text, rung_in_words(weir_choice_rung(found)).text, before.text);
+        cause.text, choice_in_words(found).text, before.text);
     return true;
 }
 
 static bool raise_again(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
     weir_choice_t *higher = choice_at(adapt, adapt->level - 1);
-    words_t before = rung_in_words(weir_choice_rung(choice_at(adapt, adapt->level)));
+    words_t before = choice_in_words(choice_at(adapt, adapt->level));
     if (weir_choice_prove(higher, adapt->settings.trial_server) != WEIR_OK || !serve_with(adapt, higher)) {
         return false;
     }
@@ -286,7 +297,7 @@ static bool raise_again(weir_adapt_t *adapt, const weir_pressure_verdict_t *verd
     weir_log(WEIR_LOG_INFO,
         weir_translate("memory has not been short for %u s; the allocator was raised again%s: %s, instead of %s"),
         (unsigned)verdict->seconds, adapt->level == 0 ? weir_translate(", to what it was at first") : "",
-        rung_in_words(weir_choice_rung(higher)).text, before.text);
+        choice_in_words(higher).text, before.text);
     return true;
 }
 

@@ -261,6 +261,54 @@ static void a_pool_is_done_without_at_once_where_that_is_asked_for(void **state)
     weir_trial_server_stop(server);
 }
 
+/* As if some guests were placed apart. */
+static weir_rung_t *place_apart(weir_choice_t *choice, uint32_t slots)
+{
+    weir_decided_t *rest = &choice->decision.rest;
+    choice->decision.apart_count = 1;
+    choice->decision.apart[0] = true;
+    *rest = (weir_decided_t){.needs = choice->decision.pool.needs, .count = 1};
+    rest->ladder[0].verdict.outcome = WEIR_OUTCOME_PASSED;
+    rest->ladder[0].rung = (weir_rung_t){.tier = WEIR_TIER_ONDEMAND,
+        .slots = slots,
+        .slot_bytes = 16 * MIB,
+        .guard_bytes = 64 << 10,
+        .memories_per_slot = 1,
+        .tables_per_slot = 1,
+        .stack_bytes = MIB};
+    return &rest->ladder[0].rung;
+}
+
+static void guests_placed_apart_give_way_too(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *lower = NULL;
+    (void)state;
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    weir_choice_t *choice = choose_from(server, WEIR_STRATEGY_COMPACT);
+    const uint64_t least = 2 * weir_choice_facts(choice)->processors.value;
+    place_apart(choice, (uint32_t)(8 * least));
+    uint64_t expected = 8 * least;
+    while (weir_choice_lower(choice, server, &lower) == WEIR_OK) {
+        expected = expected / 2 > least ? expected / 2 : least;
+        assert_int_equal(weir_choice_rung_apart(lower)->slots, expected);
+        weir_choice_free(choice);
+        choice = lower;
+    }
+    assert_int_equal(weir_choice_rung_apart(choice)->slots, least);
+    /* Also when the pool has nothing to give. */
+    place_apart(choice, (uint32_t)(2 * least));
+    assert_int_equal(weir_choice_lower(choice, server, &lower), WEIR_OK);
+    assert_int_equal(weir_choice_rung_apart(lower)->slots, least);
+    weir_choice_free(lower);
+    /* And what is apart is proved as the pool is. */
+    assert_int_equal(weir_choice_prove(choice, server), WEIR_OK);
+    place_apart(choice, 4)->slot_bytes = UINT64_C(1) << 60;
+    assert_int_equal(weir_choice_prove(choice, server), WEIR_ERROR_UNAVAILABLE);
+    weir_choice_free(choice);
+    weir_trial_server_stop(server);
+}
+
 /* Find the server: this process's only child. */
 static pid_t only_child(void)
 {
@@ -426,6 +474,7 @@ int main(void)
         cmocka_unit_test(lower_choices_lead_down_to_two_slots_for_each_processor),
         cmocka_unit_test(the_last_lower_choice_is_no_pool_and_runs_the_code_that_is_there),
         cmocka_unit_test(a_pool_is_done_without_at_once_where_that_is_asked_for),
+        cmocka_unit_test(guests_placed_apart_give_way_too),
         cmocka_unit_test(a_server_that_is_gone_is_a_verdict_and_no_hang),
         cmocka_unit_test(a_server_that_stands_still_holds_nobody_up_for_long),
         cmocka_unit_test(what_is_meant_for_the_parent_does_not_end_the_server),
