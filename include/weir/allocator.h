@@ -372,7 +372,8 @@ typedef struct weir_workload {
 
 /*
  * Time a program's own work with the knobs that the chosen rung could have, in a child process, and set the best. The
- * rung's size and the code that it needs stay as they are. `milliseconds` is a deadline, within which prepare may have
+ * rung's size and the code that it needs stay as they are. What the trial found best is timed as well, so the result is
+ * the best of all that was looked at. `milliseconds` is a deadline, within which prepare may have
  * to compile; what is not done then leaves the choice as it was, with WEIR_ERROR_UNAVAILABLE. Forks, as
  * weir_allocator_choose does.
  */
@@ -474,7 +475,8 @@ weir_status_t weir_choice_configure_apart(const weir_choice_t *choice, wasm_conf
 /*
  * Set for this process what the trials had set for theirs: where address space is tight, fewer malloc arenas (glibc
  * reserves 64 MiB for each, and instances cost many times more where those reservations keep failing), and no
- * transparent huge pages, if the rung says so. Call it before the process has a second thread.
+ * transparent huge pages, if the rung says so; if it does not, they are there again where an earlier call had taken
+ * them away. Call it before the process has a second thread, and again when the choice was tuned after it.
  */
 void weir_choice_prepare_process(const weir_choice_t *choice);
 

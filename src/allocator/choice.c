@@ -502,7 +502,5 @@ void weir_choice_prepare_process(const weir_choice_t *choice)
 {
     const weir_rung_t *rung = weir_choice_rung(choice);
     weir_limit_arenas(choice->decision.pool.arenas);
-    if (rung != NULL && rung->huge_pages_off) {
-        weir_huge_pages_set(true);
-    }
+    weir_huge_pages_set(rung != NULL && rung->huge_pages_off);
 }

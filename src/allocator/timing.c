@@ -33,10 +33,17 @@ static int compare_doubles(const void *first, const void *second)
     return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/* This library has taken them away, and nobody else: only then they are given back. */
+static atomic_bool huge_pages_taken;
+
 void weir_huge_pages_set(bool off)
 {
 #ifdef PR_SET_THP_DISABLE
-    prctl(PR_SET_THP_DISABLE, off ? 1 : 0, 0, 0, 0);
+    if (off && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0 && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0) {
+        atomic_store(&huge_pages_taken, true);
+    } else if (!off && atomic_exchange(&huge_pages_taken, false)) {
+        prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+    }
 #else
     (void)off;
 #endif

@@ -26,7 +26,10 @@ enum { WEIR_TIMED_MAX = 16 };
  */
 unsigned weir_timing_run(weir_timed_t *timed, size_t count, unsigned threads, double milliseconds);
 
-/* Whether the process does without transparent huge pages from now on: prctl(2), PR_SET_THP_DISABLE. */
+/*
+ * Whether the process does without transparent huge pages from now on: prctl(2), PR_SET_THP_DISABLE. Gives back only
+ * what it has taken away itself: who started the program may have decided, too.
+ */
 void weir_huge_pages_set(bool off);
 
 #endif

@@ -101,7 +101,8 @@ static int run_tuning(int descriptor, void *context)
     weir_timed_t timed[WEIR_VARIANTS_MAX];
     uint32_t places[WEIR_VARIANTS_MAX];
     size_t count = 0;
-    weir_choice_prepare_process(tuning->choice);
+    weir_limit_arenas(tuning->choice->decision.pool.arenas);
+    weir_huge_pages_set(false); /* each setting has its own, whatever the program has by now */
     for (uint32_t i = 0; i < tuning->count; i++) {
         if (make_setting(tuning, i, threads, &settings[count])) {
             timed[count] = (weir_timed_t){
@@ -143,13 +144,17 @@ static uint32_t best_setting(const tuning_t *tuning, const tuning_report_t *repo
     return UINT32_MAX;
 }
 
-/* What keeps what a guest may write: its memory from the start, in steps, as far as the budget goes. */
+/*
+ * The trial's best, with all its knobs: it is not given up for what was not timed against it. Then what keeps what a
+ * guest may write: its memory from the start, in steps, as far as the budget goes.
+ */
 static void list_settings(const weir_choice_t *choice, const weir_budgets_t *budgets, tuning_t *tuning)
 {
     static const uint64_t sizes[] = {
         UINT64_C(256) << 10, UINT64_C(1) << 20, UINT64_C(2) << 20, UINT64_C(8) << 20, UINT64_C(32) << 20};
     const weir_needs_t *needs = weir_choice_needs(choice);
     const weir_rung_t *rung = weir_choice_rung(choice);
+    tuning->knobs[tuning->count++] = weir_rung_knobs(rung);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         /* A guest that begins with less than the last size was covered by that. */
         if (i > 0 && sizes[i - 1] >= 2 * needs->minimum_memory_bytes) {

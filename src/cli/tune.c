@@ -291,6 +291,7 @@ weir_status_t weir_application_tune(weir_application_t *application, weir_choice
     application->standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     const weir_workload_t workload = weir_application_workload(work);
     weir_status_t status = weir_choice_tune(choice, &workload, deadline(application));
+    weir_choice_prepare_process(choice); /* the setting may be another than it was */
     if (application->standard_error >= 0) {
         close(application->standard_error);
         application->standard_error = -1;

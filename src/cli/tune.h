@@ -14,7 +14,8 @@
  *
  * With `requests` each component is run on trial requests (see weir_guest_try_request) in that process, without network
  * and files, and what it writes is discarded; one that takes too long to answer, and each without `requests`, goes no
- * further than to its instance. A cycle is a round: every component once. The application's files must still be there.
+ * further than to its instance. At the end this process is prepared for the choice, as weir_choice_prepare_process does
+ * it. A cycle is a round: every component once. The application's files must still be there.
  * Forks: call it while the process has one thread.
  *
  * Nothing is lost when it fails: the choice is as it was then, and weir_application_link compiles what is not there.

@@ -3,6 +3,7 @@
  * engines.
  */
 #include "allocator/choice.h"
+#include "allocator/plan.h"
 #include "weir_bridge.h"
 
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* cmocka.h wants the others before it. */
@@ -46,7 +48,8 @@ typedef struct work {
     trouble_t trouble;
     atomic_uint *cycles; /* shared with the child, as are the next two */
     atomic_uint *prepared;
-    atomic_ulong *threads; /* a set */
+    atomic_ulong *threads;        /* a set */
+    atomic_uint *huge_pages_seen; /* shared, too: a set of 1: there were some, 2: there were none */
 } work_t;
 
 typedef struct guest {
@@ -91,6 +94,7 @@ static bool run(void *prepared, unsigned thread)
     wasm_trap_t *trap = NULL;
     atomic_fetch_add(guest->work->cycles, 1);
     atomic_fetch_or(guest->work->threads, 1UL << thread);
+    atomic_fetch_or(guest->work->huge_pages_seen, prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0 ? 1U : 2U);
     if (guest->work->trouble == TROUBLE_CRASH) {
         raise(SIGSEGV);
     }
@@ -123,7 +127,7 @@ static void *shared(void)
 
 static work_t new_work(trouble_t trouble)
 {
-    return (work_t){trouble, shared(), shared(), shared()};
+    return (work_t){trouble, shared(), shared(), shared(), shared()};
 }
 
 static weir_workload_t workload_of(work_t *work, uint64_t fingerprint)
@@ -177,6 +181,52 @@ static void a_guests_own_work_sets_the_knobs_and_nothing_else(void **state)
     if (weir_choice_facts(choice)->processors.value > 1) {
         assert_true(atomic_load(work.threads) > 1); /* not thread 0 alone */
     }
+    weir_choice_free(choice);
+}
+
+/* What the trial took is timed with all its knobs against the others. */
+static void the_trials_best_setting_is_among_those_that_are_timed(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    weir_rung_t *rung = &choice->decision.pool.ladder[choice->decision.pool.index].rung;
+    rung->decommit_batch = 3;
+    rung->huge_pages_off = true;
+    const weir_knobs_t best = weir_rung_knobs(rung);
+    weir_choice_prepare_process(choice);
+    assert_int_equal(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
+    work_t work = new_work(TROUBLE_NONE);
+    atomic_store(work.huge_pages_seen, 0);
+    const weir_workload_t workload = workload_of(&work, 1);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    const weir_decision_t *decision = &choice->decision;
+    assert_true(weir_knobs_are_equal(&decision->tuned_variants[0].knobs, &best));
+    assert_true(decision->tuned_variants[0].instance_microseconds > 0);
+    weir_knobs_t knobs = weir_rung_knobs(rung);
+    assert_true(weir_knobs_are_equal(&decision->tuned_variants[decision->tuned].knobs, &knobs));
+    /* Those that want huge pages had them, although this process does without. */
+    assert_int_equal(atomic_load(work.huge_pages_seen), 3);
+    /* And the process follows the result. */
+    weir_choice_prepare_process(choice);
+    assert_int_equal(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), rung->huge_pages_off);
+    rung->huge_pages_off = false;
+    weir_choice_prepare_process(choice);
+    assert_int_equal(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 0);
+    weir_choice_free(choice);
+}
+
+static void huge_pages_that_somebody_else_took_away_stay_away(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    weir_rung_t *rung = &choice->decision.pool.ladder[choice->decision.pool.index].rung;
+    assert_int_equal(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+    for (int off = 1; off >= 0; off--) {
+        rung->huge_pages_off = off != 0;
+        weir_choice_prepare_process(choice);
+        assert_int_equal(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
+    }
+    assert_int_equal(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
     weir_choice_free(choice);
 }
 
@@ -270,6 +320,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guests_own_work_sets_the_knobs_and_nothing_else),
+        cmocka_unit_test(the_trials_best_setting_is_among_those_that_are_timed),
+        cmocka_unit_test(huge_pages_that_somebody_else_took_away_stay_away),
         cmocka_unit_test(on_demand_there_is_nothing_to_set),
         cmocka_unit_test(work_that_fails_leaves_the_choice_as_it_was),
         cmocka_unit_test(a_setting_that_does_not_work_is_left_out),
