@@ -4,6 +4,7 @@
 #include "cli/application.h"
 
 #include "cli/source.h"
+#include "serve/chain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,10 +227,18 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
         settings.variables = provisions->variables.components[index].variables;
         settings.variable_count = provisions->variables.components[index].count;
     }
-    /* Trials are made where there are no files. */
-    if (index < provisions->files.component_count && output == WEIR_GUEST_OUTPUT_LOGGED) {
+    /* Trials are made where there are no files and no network. */
+    bool serves = output == WEIR_GUEST_OUTPUT_LOGGED;
+    if (index < provisions->files.component_count && serves) {
         settings.mounts = provisions->mounts[index];
         settings.mount_count = provisions->files.components[index].mount_count;
+    }
+    if (index < provisions->component_count && serves) {
+        settings.outbound = (weir_outbound_settings_t){
+            .hosts = &provisions->hosts[index],
+            .block_networks = &provisions->block_networks,
+            .begin = weir_chain_take,
+        };
     }
     const weir_component_t *component = &manifest->components[index];
     const weir_guest_code_t *code = application->codes[index];
