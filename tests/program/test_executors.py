@@ -164,10 +164,12 @@ def test_a_module_that_wit_bindgen_made_is_made_a_component(programs):
 
 @pytest.mark.parametrize("name", ["program_environment", "module_echo"])
 def test_a_file_alone_is_served_as_what_it_exports(weir, serve, guest, name):
-    server = serve(weir, guest(name))
-    response = server.request("POST", "/a/b", body=b"hello")
-    assert response.status == 200, server.log
-    assert "environment PATH_INFO=/a/b" in response.text if "environment" in name else response.body == b"hello"
+    for _ in range(2):  # from the file, and from what is kept of it
+        server = serve(weir, guest(name))
+        response = server.request("POST", "/a/b", body=b"hello")
+        assert response.status == 200, server.log
+        assert "environment PATH_INFO=/a/b" in response.text if "environment" in name else response.body == b"hello"
+        server.stop()
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
@@ -175,7 +177,7 @@ def test_a_file_alone_is_served_as_what_it_exports(weir, serve, guest, name):
 
 def refused(program, directory, *components):
     done = program.run("up", write_application(directory, components))
-    assert done.status == 2 or done.status == 1, done
+    assert done.status in (1, 2), done
     assert done.stderr.startswith("weir: error: ") and done.stderr.count("\n") == 1, done
     return done.stderr
 
@@ -184,7 +186,7 @@ def test_the_executor_must_suit_what_the_file_is(weir, guest, tmp_path):
     message = refused(weir, tmp_path / "a", Component("a", "/a", guest("http_echo"), wagi=True))
     assert "spin.toml:" in message and "exports no program (wasi:cli/run@0.2.x)" in message
     message = refused(weir, tmp_path / "b", Component("a", "/a", guest("program_cat")))
-    assert 'is a program (it exports wasi:cli/run)' in message and 'executor = { type = "wagi" }' in message
+    assert "is a program (it exports wasi:cli/run)" in message and 'executor = { type = "wagi" }' in message
     message = refused(weir, tmp_path / "c", Component("a", "/a", guest("wagi_cat")))
     assert "is a core module" in message and 'executor = { type = "wagi" }' in message
 
