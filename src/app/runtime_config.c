@@ -37,7 +37,8 @@ typedef struct key {
     bool refused;
 } known_key_t;
 
-static char *say(const reader_t *reader, weir_place_t place, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static char *say(
+    const reader_t *reader, weir_place_t place, const char *format, va_list arguments)
 {
     weir_text_t text = {0};
     weir_text_format(&text, "%s", reader->path);
