@@ -49,18 +49,20 @@ static bool parse_old_host(const char *text, old_host_t *ret_host)
     host.name = text;
     host.name_size = host_size(text);
     host.port = text + host.name_size;
+    uint32_t port = 0;
     if (*host.port == ':') {
         size_t digits = strspn(host.port + 1, "0123456789");
         host.port_size = 1 + digits;
-        if (digits > 5 || (digits > 0 && atoi(host.port + 1) > UINT16_MAX))
+        for (size_t i = 1; i <= digits && port <= UINT16_MAX; i++)
+            port = port * 10 + (uint32_t)(host.port[i] - '0');
+        if (port > UINT16_MAX)
             return false;
     }
     const char *rest = host.port + host.port_size;
     if (host.name_size == 0 || (strcmp(rest, "") != 0 && strcmp(rest, "/") != 0))
         return false;
     /* The scheme's own port is no port to Spin, nor is an empty one. */
-    int port = host.port_size > 1 ? atoi(host.port + 1) : 0;
-    if (host.port_size == 1 || port == (host.secure ? 443 : 80))
+    if (host.port_size == 1 || port == (host.secure ? 443u : 80u))
         host.port_size = 0;
     *ret_host = host;
     return true;

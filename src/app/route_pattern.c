@@ -193,7 +193,6 @@ weir_route_fault_t weir_route_pattern_parse(const char *raw, weir_route_pattern_
         return fault;
     }
     weir_route_pattern_t pattern = {
-        .storage = storage,
         .matched = matched,
         .base = base,
         .raw_base = raw_base,
@@ -202,6 +201,7 @@ weir_route_fault_t weir_route_pattern_parse(const char *raw, weir_route_pattern_
         .pieces = pieces,
     };
     split(&pattern, literal, shape, (char *)(pieces + 2 * parameter_count + 1));
+    pattern.storage = storage;
     *ret_pattern = pattern;
     return WEIR_ROUTE_OK;
 }

@@ -105,32 +105,44 @@ static bool is_date(weir_bytes_t name)
     return name.size == 4 && strncasecmp(name.data, "date", 4) == 0;
 }
 
-/* The head and the body of an answer of the server's own. */
+static bool append_static_headers(weir_early_t *early, const weir_static_response_t *response, bool *ret_has_date)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        weir_pair_t header = weir_response_static_header(response, i);
+        *ret_has_date = *ret_has_date || is_date(header.name);
+        if (!append_header(early, header)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The headers that only an answer of the server's own has. */
+static bool append_own_headers(weir_early_t *early, const weir_answer_t *answer)
+{
+    if (answer->content_type != NULL && !append_format(early, "Content-Type: %s\r\n", answer->content_type)) {
+        return false;
+    }
+    return answer->status != 503 || append_format(early, "Retry-After: %d\r\n", WEIR_RETRY_AFTER_SECONDS);
+}
+
+/* The head and the body of an answer of the server's own, or of a route's. */
 static bool compose_answer(weir_early_t *early, const weir_connection_t *connection)
 {
     const weir_answer_t *answer = &connection->answer;
     bool has_date = false;
-    bool composed = append_status(early, answer->status);
-    for (size_t i = 0; composed && answer->of_route != NULL && i < answer->of_route->header_count; i++) {
-        weir_pair_t header = weir_response_static_header(answer->of_route, i);
-        has_date = has_date || is_date(header.name);
-        composed = append_header(early, header);
+    if (!append_status(early, answer->status) ||
+        !(answer->of_route != NULL ? append_static_headers(early, answer->of_route, &has_date)
+                                   : append_own_headers(early, answer)) ||
+        !(has_date || append_date(early))) {
+        return false;
     }
-    composed = composed && (has_date || append_date(early));
-    if (composed && answer->content_type != NULL) {
-        composed = append_format(early, "Content-Type: %s\r\n", answer->content_type);
+    if (answer->status != 204 && answer->status != 304 &&
+        !append_format(early, "Content-Length: %zu\r\n", answer->body_size)) {
+        return false;
     }
-    if (composed && answer->status == 503 && answer->of_route == NULL) {
-        composed = append_format(early, "Retry-After: %d\r\n", WEIR_RETRY_AFTER_SECONDS);
-    }
-    if (composed && answer->status != 204 && answer->status != 304) {
-        composed = append_format(early, "Content-Length: %zu\r\n", answer->body_size);
-    }
-    composed = composed && append(early, "\r\n", 2);
-    if (composed && !weir_response_is_bodiless(connection, answer->status)) {
-        composed = append(early, answer->body, answer->body_size);
-    }
-    return composed;
+    return append(early, "\r\n", 2) &&
+           (weir_response_is_bodiless(connection, answer->status) || append(early, answer->body, answer->body_size));
 }
 
 /* The head of a guest's response; its body follows from the exchange. */
