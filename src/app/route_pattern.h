@@ -53,7 +53,8 @@ void weir_route_pattern_free(weir_route_pattern_t *pattern);
 
 /*
  * Of two routes that match the same path: negative when `a` answers it, positive when `b` does, 0 when neither comes
- * first by itself. Among routes that cannot match the same path it may go round in a circle.
+ * first by itself. It may go round in a circle among routes that cannot match the same path, and among those in which
+ * nothing follows a dot behind a parameter ("/:a", "/:a/...", "/:a./...").
  */
 int weir_route_pattern_compare(const weir_route_pattern_t *a, const weir_route_pattern_t *b);
 

@@ -50,17 +50,40 @@ static void check_match(const weir_route_match_t *match, const uint8_t *text, si
     }
 }
 
+/*
+ * Whether nothing follows a dot in a segment ("/:a./...", "/:a..b"). Three such routes can beat each other in a circle,
+ * in routefinder too, and then any of them may be the one that answers.
+ */
+static bool has_bare_dot(const char *route)
+{
+    size_t size = strlen(route);
+    while (size > 0 && route[size - 1] == '/') {
+        size--;
+    }
+    size -= size >= 4 && memcmp(route + size - 4, "/...", 4) == 0 ? 4 : 0;
+    for (size_t i = 0; i < size; i++) {
+        if (route[i] == '.' && (i + 1 == size || route[i + 1] == '/' || route[i + 1] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The route that all of them answered with must win against each other one alone. */
 static void check_winner(
     weir_http_trigger_t *triggers, size_t count, const char *winner, const uint8_t *text, size_t size)
 {
+    bool is_circular = false;
+    for (size_t i = 0; i < count; i++) {
+        is_circular = is_circular || has_bare_dot(triggers[i].route);
+    }
     weir_route_match_t match;
     for (size_t i = 0; i < count; i++) {
         weir_routes_t *one = build(&triggers[i], 1);
         bool matches = ask(one, text, size, &match) != NULL;
         weir_routes_free(one);
         must_hold(!matches || winner != NULL);
-        for (size_t j = 0; matches && j < count; j++) {
+        for (size_t j = 0; matches && !is_circular && j < count; j++) {
             if (i == j || (triggers[i].route != winner && triggers[j].route != winner)) {
                 continue;
             }
