@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static bool append_field(weir_loop_t *loop, weir_pair_t field)
 {
@@ -123,12 +124,25 @@ static bool is_reserved(weir_connection_t *connection)
     return true;
 }
 
+/* For who tries something out, once (Spin's crates/trigger-http/src/server.rs, not_found). */
+static void hint_at_catch_all(struct weir_server *server, weir_bytes_t path)
+{
+    enum { SHOWN_BYTES = 120 };
+    if (!atomic_load_explicit(&server->hinted, memory_order_relaxed) && !atomic_exchange(&server->hinted, true) &&
+        isatty(STDERR_FILENO) == 1) {
+        weir_log(WEIR_LOG_INFO,
+            "no route matches %.*s%s, which was answered with 404; add a route \"/...\" to answer such requests",
+            (int)(path.size < SHOWN_BYTES ? path.size : SHOWN_BYTES), path.data, path.size > SHOWN_BYTES ? "..." : "");
+    }
+}
+
 bool weir_request_route(weir_connection_t *connection)
 {
     weir_bytes_t path = connection->target.path;
     const weir_routes_t *routes = connection->loop->stake->generation->parts.routes;
     if (!weir_routes_match(routes, path.data, path.size, &connection->match)) {
         connection->answer = (weir_answer_t){.status = 404};
+        hint_at_catch_all(connection->loop->server, path);
         return false;
     }
     const weir_static_response_t *response = connection->match.route->trigger->static_response;

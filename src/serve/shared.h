@@ -41,6 +41,7 @@ struct weir_server {
     pthread_cond_t changed;
     unsigned prepared; /* loops whose threads can run guests, and those whose cannot; under the lock */
     unsigned unprepared;
+    atomic_bool hinted; /* at a route for what no other route matches */
     atomic_uint cut; /* requests that were not answered when the drain time was over */
 };
 

@@ -1,6 +1,9 @@
 """Which requests reach whom: parameters, precedence, private routes, static responses, and the endpoints that the host
 keeps for itself."""
 
+import contextlib
+import os
+import pty
 import re
 
 import pytest
@@ -136,6 +139,29 @@ def test_the_hosts_own_endpoints_come_before_any_route(weir_checked, make_applic
     for target in ("/.well-known/spin", "/.well-known/spindle/x", "/.well-known//spin/health"):
         assert matched(server, target) == "/...", target
     assert "/.well-known/spin/ are answered by weir itself" in server.stderr.text
+
+
+def test_a_catch_all_is_hinted_at_once_and_on_a_terminal_alone(weir, make_application, serve):
+    """Spin's crates/trigger-http/src/server.rs, not_found."""
+    path = make_application(trigger("/a"))
+    ours, its = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        on_terminal = weir.wrapped("sh", "-c", 'terminal=$0; exec "$@" 2>"$terminal"', os.ttyname(its))
+        server = serve(on_terminal, path)
+        for target in ("/a", "/.well-known/spin/x", "/b/" + "c" * 200, "/d"):
+            server.get(target)
+        server.stop()
+        os.close(its)
+        said = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while more := terminal.read(65536):
+                said += more
+    assert len(re.findall(rb"no route matches", said)) == 1, said
+    assert re.search(rb"no route matches /b/c{117}\.\.\., which .* add a route \"/\.\.\.\"", said), said
+    server = serve(weir, path)
+    assert server.get("/b").status == 404
+    server.stop()
+    assert "no route matches" not in server.stderr.text
 
 
 # ---- private routes --------------------------------------------------------------------------------------------------
