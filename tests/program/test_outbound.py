@@ -22,6 +22,7 @@ from harness import in_background
 # wasi:http's error codes, by their place in the variant (wasi:http/types@0.2.x).
 DESTINATION_NOT_FOUND = 2
 DNS_ERROR = 1
+DESTINATION_IP_PROHIBITED = 4
 CONNECTION_REFUSED = 6
 CONNECTION_READ_TIMEOUT = 9
 CONNECTION_LIMIT_REACHED = 11
@@ -528,3 +529,22 @@ def test_the_callers_deadline_is_the_callees(serve, weir, application):
 def test_the_callers_time_limits_hold_within_the_application(serve, weir, application):
     server = serve(weir, "-f", application("http://*.spin.internal"))
     assert_error(ask(server, "http wait.spin.internal /60000", x_first=100), CONNECTION_READ_TIMEOUT)
+
+
+# ---- block_networks, in Spin's runtime configuration
+
+
+def test_a_name_cannot_be_rebound_past_blocked_networks(serve, weir, application, remote, tmp_path):
+    # The name is allowed; what counts is the address that it resolves to when the connection is made.
+    config = tmp_path / "runtime-config.toml"
+    config.write_text('[outbound_networking]\nblock_networks = ["private"]\n')
+    hosts = application("http://localhost:*", "http://127.0.0.1:*", "http://echo.spin.internal")
+    to = f"http localhost:{remote.server_port} /"
+    assert ask(serve(weir, "-f", hosts), to).status == 200
+    asked = len(remote.requests)
+    server = serve(weir, "-f", hosts, "--runtime-config-file", config)
+    assert_error(ask(server, to), DESTINATION_IP_PROHIBITED)
+    assert_error(ask(server, f"http 127.0.0.1:{remote.server_port} /"), DESTINATION_IP_PROHIBITED)
+    assert len(remote.requests) == asked
+    server.stderr.wait_for("is in a network that is blocked")
+    assert ask(server, "http echo.spin.internal /", body=b"x").body == b"x", "what stays in the process is no network"
