@@ -259,6 +259,7 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
     memset(exchange, 0, offsetof(weir_exchange_t, inline_headers));
     exchange->guest = guest;
     exchange->waker = waker;
+    exchange->caller = request->caller;
     exchange->content_length = -1;
     exchange->body_left = -1;
     exchange->headers = exchange->inline_headers;

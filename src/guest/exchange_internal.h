@@ -48,6 +48,7 @@ struct weir_exchange {
     const weir_guest_t *guest;
     weir_call_t *call;       /* own; NULL while collecting, and when it could not be made */
     weir_waker_t waker;      /* the server's */
+    void *caller;            /* the request's */
     bool waker_is_passed_on; /* to the call, which releases it */
     weir_phase_t phase;
     uint16_t status;

@@ -60,7 +60,8 @@ static bool new_call(weir_exchange_t *exchange, const weir_cgi_request_t *reques
         .arguments = request->arguments,
         .argument_count = request->argument_count,
         .environment = request->environment,
-        .environment_count = request->environment_count};
+        .environment_count = request->environment_count,
+        .caller = exchange->caller};
     weir_waker_t waker = {.wake = wake, .release = release, .context = exchange};
     atomic_fetch_add_explicit(&exchange->module->references, 1, memory_order_relaxed);
     exchange->waker_is_passed_on = true;
