@@ -11,13 +11,15 @@
 
 /* What the cache takes for the time: files are known only when they have been left alone for some seconds. */
 static time_t seconds_ahead;
-time_t __real_time(time_t *ret_time);
+/* NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier,readability-non-const-parameter): as the linker wants them */
+time_t __real_time(time_t *ret_time) __attribute__((weak));
 time_t __wrap_time(time_t *ret_time);
 time_t __wrap_time(time_t *ret_time)
 {
     (void)ret_time;
     return __real_time(NULL) + seconds_ahead;
 }
+/* NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier,readability-non-const-parameter) */
 
 static const step_t answers[] = {{.kind = END}};
 static const step_t answers_late[] = {{.kind = TRAP}, {.kind = END}};
@@ -191,7 +193,6 @@ static void test_what_is_known_is_known_for_one_executor(void **state)
     assert_true(is_read(&stage, 0, &file, &digest));
     weir_guest_file_free(&file);
     char *message = NULL;
-    assert_true(weir_guest_file_executor(&(weir_guest_file_t){.facts.kind = WEIR_GUEST_MODULE}) == WEIR_EXECUTOR_WAGI);
     write_wasm(&stage, module_of(answers));
     assert_false(weir_code_cache_load_file(
         stage.cache, &stage.manifest, &stage.component, WEIR_EXECUTOR_HTTP, &file, &digest, &message));
