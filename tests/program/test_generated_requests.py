@@ -21,10 +21,6 @@ class Executor:
 EXECUTORS = {
     "http": Executor("http_mirror", False),
     "wagi": Executor("wagi_mirror", True),
-}
-
-# What weir does not serve yet; each moves to the others when it does.
-NOT_YET = {
     "wagi-component": Executor("program_mirror", True),
 }
 
@@ -118,11 +114,6 @@ def test_a_guest_sees_what_spin_tells_it_and_the_body_comes_back(mirrors, name, 
         if response.get("connection", "").lower() != "close":
             wire.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
             assert wire.response().status == 404, generated
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_an_executor_that_is_not_served_yet_sees_the_same(name):
-    pytest.skip(f"{name} is not served yet")
 
 
 def test_the_generated_requests_have_everything_that_they_are_for():
