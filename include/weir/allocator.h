@@ -28,7 +28,18 @@ typedef enum weir_status {
     WEIR_ERROR_UNAVAILABLE = 3, /* nothing that the strategy allows works on this machine */
     WEIR_ERROR_SYSTEM = 4,      /* the system refused something that a choice cannot be made without */
     WEIR_ERROR_THREADS = 5,     /* the process has threads already, and no trial server was started before them */
+    WEIR_ERROR_VERSION = 6,     /* a structure is larger than this library knows it: the program is for a later one */
 } weir_status_t;
+
+/*
+ * Structures that a program fills begin with their size, which their initialiser sets: to the size that the program was
+ * compiled with. Later versions add members at the end, and none is ever moved. A library takes every size from the
+ * first version's to its own, and the defaults for members that the program does not know; of a larger structure it
+ * does not know what is asked for, and refuses it: WEIR_ERROR_VERSION.
+ *
+ * Structures without a size (needs, rungs, knobs, verdicts) stay as they are for as long as the name of the shared
+ * library does: they are members of others, and elements of arrays.
+ */
 
 /* ---- Facts ------------------------------------------------------------------------------------------------------ */
 
@@ -123,9 +134,13 @@ typedef enum weir_processor_flag {
 /*
  * What was read from the machine. Bytes unless the comment says otherwise. docs/facts.md describes each, with its unit
  * and where it comes from.
+ *
+ * It is the library's, which hands out a pointer; a program makes none. Members are added at the end and none is moved,
+ * so an older program finds all that it knows. One that was compiled for a later library than it runs with finds fewer:
+ * a member is there if `size` is at least its offset and its own size.
  */
 typedef struct weir_facts {
-    size_t size;                   /* sizeof(weir_facts_t) of the library that filled it */
+    size_t size;                   /* sizeof(weir_facts_t) of the library that filled it: see above */
     char kernel_name[72];          /* the kernel's release, printable ASCII; "" when unknown */
     char hypervisor_signature[16]; /* how the hypervisor calls itself, printable ASCII; "" when it says nothing */
     weir_fact_t processors;        /* usable by this process */
@@ -248,7 +263,7 @@ typedef enum weir_outcome {
     WEIR_OUTCOME_DEADLINE = 4, /* it was not done in time and was killed */
     WEIR_OUTCOME_SIGNAL = 5,   /* the child died of a signal: `detail` is its number */
     WEIR_OUTCOME_EXIT = 6,     /* the child exited without a report: `detail` is its status */
-    WEIR_OUTCOME_REPORT = 7,   /* the child's report was cut short */
+    WEIR_OUTCOME_REPORT = 7,   /* the child's report was cut short, or makes no sense: see the message */
     WEIR_OUTCOME_SYSTEM = 8,   /* the trial itself could not be set up: `error_number` says why */
 } weir_outcome_t;
 
@@ -335,8 +350,9 @@ void weir_trial_server_stop(weir_trial_server_t *own_server);
 
 /* ---- Choosing: the functions ------------------------------------------------------------------------------------- */
 
-/* Zero the structure and set its size. */
-void weir_choose_options_init(weir_choose_options_t *options);
+/* Zero as much of the structure as the caller knows, and set its size to that. Use the macro: it knows the size. */
+void weir_choose_options_init_sized(weir_choose_options_t *options, size_t size);
+#define weir_choose_options_init(options) weir_choose_options_init_sized((options), sizeof(weir_choose_options_t))
 
 /*
  * Read the machine, try the ladder and choose. `options` may be NULL for the defaults.
@@ -345,7 +361,7 @@ void weir_choose_options_init(weir_choose_options_t *options);
  * but says what was tried and why it failed. Other failures leave `*ret_choice` untouched. Blocks for as long as the
  * trials take: some tenths of a second natively, some seconds under emulation; milliseconds when an earlier start made
  * the same decision. In a process with a second thread it needs a trial server: without one it returns
- * WEIR_ERROR_THREADS.
+ * WEIR_ERROR_THREADS. WEIR_ERROR_INVALID: options that cannot be; WEIR_ERROR_VERSION: they are for a later library.
  */
 weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice);
 
@@ -370,12 +386,19 @@ typedef struct weir_workload {
     uint64_t fingerprint;
 } weir_workload_t;
 
+/* Zero as much of the structure as the caller knows, and set its size to that. Use the macro: it knows the size. */
+void weir_workload_init_sized(weir_workload_t *workload, size_t size);
+#define weir_workload_init(workload) weir_workload_init_sized((workload), sizeof(weir_workload_t))
+
 /*
  * Time a program's own work with the knobs that the chosen rung could have, in a child process, and set the best. The
  * rung's size and the code that it needs stay as they are. What the trial found best is timed as well, so the result is
  * the best of all that was looked at. `milliseconds` is a deadline, within which prepare may have
- * to compile; what is not done then leaves the choice as it was, with WEIR_ERROR_UNAVAILABLE. Forks, as
- * weir_allocator_choose does.
+ * to compile; what is not done then leaves the choice as it was, with WEIR_ERROR_UNAVAILABLE.
+ *
+ * It forks from this process, never through a trial server, which knows nothing of the program's functions: in a
+ * process with a second thread it returns WEIR_ERROR_THREADS, and the choice is as it was. WEIR_ERROR_INVALID: there is
+ * no rung; WEIR_ERROR_VERSION: the work is for a later library.
  */
 weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *workload, uint32_t milliseconds);
 

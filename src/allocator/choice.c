@@ -5,6 +5,7 @@
 
 #include "allocator/child.h"
 #include "allocator/configure.h"
+#include "allocator/options.h"
 #include "allocator/placement.h"
 #include "allocator/process.h"
 #include "allocator/remember.h"
@@ -26,32 +27,6 @@ typedef struct making {
     const weir_choose_options_t *options;
     weir_choice_t *choice;
 } making_t;
-
-/* ---- Options ----------------------------------------------------------------------------------------------------- */
-
-void weir_choose_options_init(weir_choose_options_t *options)
-{
-    memset(options, 0, sizeof *options);
-    options->size = sizeof *options;
-}
-
-static bool needs_are_valid(const weir_needs_t *needs)
-{
-    return needs->minimum_memory_bytes <= UINT64_C(4) << 30 && needs->concurrency <= 1000000 &&
-           needs->memories <= 1000 && needs->tables <= 1000 && needs->core_instances <= 10000 &&
-           needs->table_elements <= 10000000;
-}
-
-static bool options_are_valid(const weir_choose_options_t *options)
-{
-    bool valid = options->size == sizeof *options && options->strategy <= WEIR_STRATEGY_ANY_POOL &&
-                 needs_are_valid(&options->needs) && options->guest_count <= WEIR_GUESTS_MAX &&
-                 (options->guest_count == 0) == (options->guests == NULL);
-    for (size_t i = 0; valid && i < options->guest_count; i++) {
-        valid = needs_are_valid(&options->guests[i]);
-    }
-    return valid;
-}
 
 /* ---- Deciding ---------------------------------------------------------------------------------------------------- */
 
@@ -333,12 +308,12 @@ void weir_choice_keep(weir_choice_t *choice)
 weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const weir_tester_t *tester,
     const weir_choose_options_t *options, weir_choice_t **ret_choice)
 {
-    weir_choose_options_t defaults;
-    weir_choose_options_init(&defaults);
-    options = options == NULL ? &defaults : options;
-    if (!options_are_valid(options)) {
-        return WEIR_ERROR_INVALID;
+    weir_choose_options_t complete;
+    weir_status_t status = weir_choose_options_read(options, &complete);
+    if (status != WEIR_OK) {
+        return status;
     }
+    options = &complete;
     weir_choice_t *choice = calloc(1, sizeof *choice);
     if (choice == NULL) {
         return WEIR_ERROR_MEMORY;
@@ -380,12 +355,17 @@ static double real_milliseconds(void *context)
 
 weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice)
 {
-    weir_trial_server_t *server = options == NULL ? NULL : options->server;
+    weir_choose_options_t complete;
+    weir_status_t status = weir_choose_options_read(options, &complete);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_trial_server_t *server = complete.server;
     const weir_tester_t tester = {real_trial, real_milliseconds, server};
     if (server == NULL && weir_process_has_threads()) {
         return WEIR_ERROR_THREADS;
     }
-    return weir_allocator_choose_with(weir_machine_real(), &tester, options, ret_choice);
+    return weir_allocator_choose_with(weir_machine_real(), &tester, &complete, ret_choice);
 }
 
 /* ---- What is asked of a choice ----------------------------------------------------------------------------------- */

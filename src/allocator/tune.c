@@ -7,6 +7,7 @@
 #include "allocator/child.h"
 #include "allocator/choice.h"
 #include "allocator/configure.h"
+#include "allocator/options.h"
 #include "allocator/process.h"
 #include "allocator/report.h"
 #include "allocator/timing.h"
@@ -184,9 +185,12 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
 {
     const weir_rung_t *rung = weir_choice_rung(choice);
     weir_decision_t *decision = &choice->decision;
-    if (rung == NULL || workload->size != sizeof *workload) {
-        return WEIR_ERROR_INVALID;
+    weir_workload_t complete;
+    weir_status_t status = weir_workload_read(workload, &complete);
+    if (rung == NULL || status != WEIR_OK) {
+        return rung == NULL ? WEIR_ERROR_INVALID : status;
     }
+    workload = &complete;
     if (weir_process_has_threads()) {
         return WEIR_ERROR_THREADS;
     }

@@ -3,6 +3,7 @@
  * are a table here; one test at the end lets this machine decide.
  */
 #include "allocator/choice.h"
+#include "allocator/options.h"
 #include "allocator/phrases.h"
 #include "allocator/report.h"
 #include "allocator/text.h"
@@ -939,6 +940,51 @@ static void impossible_options_are_refused(void **state)
     weir_choice_free(NULL);
 }
 
+/* ---- Programs that were compiled for other versions -------------------------------------------------------------- */
+
+static void options_of_an_older_program_are_taken_and_nothing_beyond_them_is_touched(void **state)
+{
+    weir_facts_t facts = generous();
+    (void)state;
+    for (size_t size = WEIR_CHOOSE_OPTIONS_FIRST; size <= sizeof(weir_choose_options_t); size += sizeof(uint64_t)) {
+        /* What lies behind the older structure is anything but zeros, and is the program's. */
+        union {
+            weir_choose_options_t options;
+            unsigned char bytes[sizeof(weir_choose_options_t) + 8];
+        } program;
+        memset(&program, 0xa5, sizeof program);
+        weir_choose_options_init_sized(&program.options, size);
+        for (size_t i = size; i < sizeof program; i++) {
+            assert_int_equal(program.bytes[i], 0xa5);
+        }
+        assert_int_equal(program.options.size, size);
+        program.options.strategy = WEIR_STRATEGY_ONDEMAND;
+        program.options.needs.concurrency = 7;
+        weir_choice_t *choice = choose_for(&facts, &program.options, everything_passes, WEIR_OK, NULL);
+        assert_int_equal(weir_choice_rung(choice)->tier, ONDEMAND);
+        assert_int_equal(weir_choice_rung(choice)->slots, 7);
+        weir_choice_free(choice);
+    }
+}
+
+static void options_of_a_later_program_are_refused_as_such(void **state)
+{
+    union {
+        weir_choose_options_t options;
+        unsigned char bytes[sizeof(weir_choose_options_t) + 8];
+    } program;
+    weir_choice_t *choice = NULL;
+    (void)state;
+    weir_choose_options_init_sized(&program.options, sizeof program);
+    assert_int_equal(weir_allocator_choose(&program.options, &choice), WEIR_ERROR_VERSION);
+    static const size_t never[] = {0, WEIR_CHOOSE_OPTIONS_FIRST - 8, WEIR_CHOOSE_OPTIONS_FIRST + 4};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
+        program.options.size = never[i];
+        assert_int_equal(weir_allocator_choose(&program.options, &choice), WEIR_ERROR_INVALID);
+    }
+    assert_null(choice);
+}
+
 /* ---- This machine ------------------------------------------------------------------------------------------------ */
 
 static void this_machine_has_a_choice_whose_engine_can_be_built(void **state)
@@ -994,6 +1040,8 @@ int main(void)
         cmocka_unit_test(the_four_words_and_no_others_are_strategies),
         cmocka_unit_test(values_that_are_none_are_unknown),
         cmocka_unit_test(impossible_options_are_refused),
+        cmocka_unit_test(options_of_an_older_program_are_taken_and_nothing_beyond_them_is_touched),
+        cmocka_unit_test(options_of_a_later_program_are_refused_as_such),
         cmocka_unit_test(this_machine_has_a_choice_whose_engine_can_be_built),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * engines.
  */
 #include "allocator/choice.h"
+#include "allocator/options.h"
 #include "allocator/plan.h"
 #include "weir_bridge.h"
 
@@ -313,6 +314,27 @@ static void what_cannot_be_tuned_is_refused(void **state)
     weir_workload_t workload = workload_of(&work, 1);
     workload.size--;
     assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_ERROR_INVALID);
+    workload.size = sizeof workload + 8;
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_ERROR_VERSION);
+    assert_int_equal(choice->decision.tuned_count, 0);
+    weir_choice_free(choice);
+}
+
+static void work_of_an_older_program_is_done_and_not_remembered(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    work_t work = new_work(TROUBLE_NONE);
+    weir_workload_t workload;
+    memset(&workload, 0xa5, sizeof workload);
+    weir_workload_init_sized(&workload, WEIR_WORKLOAD_FIRST);
+    assert_true(workload.fingerprint == UINT64_C(0xa5a5a5a5a5a5a5a5)); /* it is not the program's structure any more */
+    const weir_workload_t full = workload_of(&work, 1);
+    memcpy((char *)&workload + sizeof workload.size, (const char *)&full + sizeof full.size,
+        WEIR_WORKLOAD_FIRST - sizeof workload.size);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    assert_true(choice->decision.tuned_count > 1);
+    assert_int_equal(choice->decision.tuned_fingerprint, 0);
     weir_choice_free(choice);
 }
 
@@ -327,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_setting_that_does_not_work_is_left_out),
         cmocka_unit_test(what_was_timed_before_is_only_prepared),
         cmocka_unit_test(what_cannot_be_tuned_is_refused),
+        cmocka_unit_test(work_of_an_older_program_is_done_and_not_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
