@@ -29,6 +29,7 @@ typedef struct watch {
     size_t text_length;
     unsigned refused; /* reads that were refused although there was something to read, one after another */
     int read_error;   /* why the report could not be read, or 0 */
+    int poll_error;   /* why it could not be waited for, or 0 */
     double deadline;
 } watch_t;
 
@@ -139,7 +140,7 @@ static void drain(watch_t *watch, int *descriptor)
     }
 }
 
-/* Until both pipes have ended, which is when the child has. False at the deadline. */
+/* Until both pipes have ended, which is when the child has. False at the deadline, or when there is no waiting. */
 static bool listen_until_end(watch_t *watch)
 {
     while (watch->report >= 0 || watch->complaints >= 0) {
@@ -151,6 +152,7 @@ static bool listen_until_end(watch_t *watch)
         struct pollfd polled[2] = {{watch->report, POLLIN, 0}, {watch->complaints, POLLIN, 0}};
         int ready = poll(polled, 2, (int)left + 1);
         if (ready < 0 && errno != EINTR && errno != EAGAIN) {
+            watch->poll_error = errno;
             return false;
         }
         if (ready > 0 && polled[0].revents != 0) {
@@ -199,7 +201,11 @@ static int kill_and_reap(const watch_t *watch, int *ret_status)
 
 static void judge(const watch_t *watch, int reaped, bool late, int status, weir_child_result_t *result)
 {
-    if (late) {
+    if (watch->poll_error != 0) {
+        result->end = WEIR_CHILD_SYSTEM;
+        result->error_number = watch->poll_error;
+        result->call = "poll";
+    } else if (late) {
         result->end = WEIR_CHILD_DEADLINE;
     } else if (reaped < 0) {
         /* Somebody ignores SIGCHLD or reaps for us: the status is lost, but a whole report speaks for itself. */

@@ -8,6 +8,7 @@
 #include "allocator/refusal.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
+#include "allocator/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -276,7 +277,10 @@ const char *weir_phrase_obstacle(const weir_facts_t *facts, const weir_needs_t *
         weir_text_append(buffer, size, weir_translate("its trial exited with status %d"), verdict->detail);
         break;
     case WEIR_OUTCOME_REPORT:
-        weir_text_append(buffer, size, "%s", weir_translate("its trial's report was cut short"));
+        weir_text_append(buffer, size, "%s",
+            strcmp(verdict->message, WEIR_REPORT_MAKES_NO_SENSE) == 0
+                ? weir_translate("its trial's report makes no sense")
+                : weir_translate("its trial's report was cut short"));
         break;
     case WEIR_OUTCOME_SYSTEM:
         weir_text_append(buffer, size, weir_translate("its trial could not be run: %s (%s)"),

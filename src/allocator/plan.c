@@ -53,8 +53,12 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
                      is_tight(&budgets->address, cost.address));
     uint64_t hold = quick ? least(rung->slots, QUICK_HOLD) : rung->slots;
     if (budgets->resident.bounded) {
-        /* Where a control group is killed as a whole, weir would go with its trial: arithmetic has to do. */
-        uint64_t part = weir_fact_is(facts->cgroup_kills_group, 1) ? 8 : 2;
+        /*
+         * Where a control group is killed as a whole, weir would go with its trial: arithmetic has to do. Where there
+         * is a limit, and that is not known, it is taken for so: to hold less proves less, to be killed ends it all.
+         */
+        bool may_kill = facts->cgroup_limit.knowledge == WEIR_KNOWN && !weir_fact_is(facts->cgroup_kills_group, 0);
+        uint64_t part = may_kill || weir_fact_is(facts->cgroup_kills_group, 1) ? 8 : 2;
         hold = least(hold, budgets->resident.bytes / part / held_bytes);
     }
     uint64_t threads = least(weir_facts_processors(facts), THREADS_MOST);

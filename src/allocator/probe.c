@@ -189,10 +189,11 @@ static bool time_knobs(probe_t *probe)
     return works;
 }
 
-/* On demand there are no knobs, and one engine is like another. */
+/* The rung as it is: on demand there are no knobs, and elsewhere it has those that it is to be timed with. */
 static bool time_subject(probe_t *probe)
 {
-    weir_timed_t timed = {.cycle = weir_subject_cycle, .context = &probe->subject};
+    weir_timed_t timed = {
+        .cycle = weir_subject_cycle, .context = &probe->subject, .huge_pages_off = probe->plan->rung.huge_pages_off};
     probe->report->threads = weir_timing_run(&timed, 1, probe->plan->threads, probe->plan->time_milliseconds);
     probe->report->microseconds[0] = timed.microseconds;
     return timed.microseconds > 0;

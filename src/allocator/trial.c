@@ -176,7 +176,7 @@ static void judge_report(
 {
     if (!is_report(plan, report)) {
         verdict->outcome = WEIR_OUTCOME_REPORT;
-        snprintf(verdict->message, sizeof verdict->message, "the trial's report makes no sense");
+        snprintf(verdict->message, sizeof verdict->message, "%s", WEIR_REPORT_MAKES_NO_SENSE);
         return;
     }
     verdict->outcome = (weir_outcome_t)report->outcome;

@@ -9,6 +9,9 @@
 #include "allocator/plan.h"
 #include "allocator/probe.h"
 
+/* The message of a verdict on a report that is whole and wrong; any other says that it was cut short. */
+#define WEIR_REPORT_MAKES_NO_SENSE "the trial's report makes no sense"
+
 /* Run the trial of a plan: see weir_child_run for what it forks. Always gives a verdict. */
 void weir_trial_run(const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict);
 

@@ -636,8 +636,21 @@ static void a_plan_never_touches_more_than_half_of_what_is_there(void **state)
     make(&facts, &(weir_needs_t){.concurrency = 1000}, WEIR_STRATEGY_AUTO, &needs, &ladder);
     const weir_rung_t rung = {.tier = WEIR_TIER_STANDARD, .slots = 1000, .slot_bytes = 4 * GIB};
     weir_plan_make(&facts, &needs, &ladder.budgets, &rung, WEIR_DEPTH_FULL, 77, &plan);
-    assert_in_range(plan.hold, 1, 10 * MIB / 2 / (160 * KIB));
     assert_int_equal(plan.deadline, 77);
+    const uint32_t half = 10 * MIB / 2 / (160 * KIB);
+    const struct {
+        weir_fact_t kills;
+        uint32_t most;
+    } cases[] = {
+        {known(0), half},
+        {known(1), half / 4}, /* this process would go with its trial */
+        {{WEIR_UNKNOWN, 0, "test"}, half / 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        facts.cgroup_kills_group = cases[i].kills;
+        weir_plan_make(&facts, &needs, &ladder.budgets, &rung, WEIR_DEPTH_FULL, 77, &plan);
+        assert_in_range(plan.hold, cases[i].most - 1, cases[i].most);
+    }
 }
 
 int main(void)

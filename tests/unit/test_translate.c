@@ -5,10 +5,12 @@
 #include "allocator/phrases.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
+#include "allocator/trial.h"
 #include "weir/allocator.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +233,13 @@ static void every_value_has_its_phrase_in_every_language(void **state)
             weir_phrase_obstacle(&facts, &needs, WEIR_STRATEGY_AUTO, &result, text, sizeof text);
             assert_string_not_equal(text, "");
         }
+        weir_trial_result_t cut = {
+            .verdict = {.outcome = WEIR_OUTCOME_REPORT, .message = "the trial's report was cut"}};
+        weir_trial_result_t senseless = {.verdict = {.outcome = WEIR_OUTCOME_REPORT}};
+        snprintf(senseless.verdict.message, sizeof senseless.verdict.message, "%s", WEIR_REPORT_MAKES_NO_SENSE);
+        char other[WEIR_PHRASE_MAX];
+        assert_string_not_equal(weir_phrase_obstacle(&facts, &needs, WEIR_STRATEGY_AUTO, &cut, text, sizeof text),
+            weir_phrase_obstacle(&facts, &needs, WEIR_STRATEGY_AUTO, &senseless, other, sizeof other));
         for (int tier = WEIR_TIER_STANDARD; tier <= WEIR_TIER_ONDEMAND; tier++) {
             const weir_rung_t rung = {.tier = (weir_tier_t)tier, .slots = 1, .slot_bytes = 65536, .pulley = true};
             assert_non_null(strstr(weir_phrase_rung(&rung, text, sizeof text), "Pulley"));

@@ -13,10 +13,12 @@
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -225,6 +227,34 @@ static void no_child_at_all_is_an_end_of_its_own(void **state)
     assert_int_equal(result.end, WEIR_CHILD_SYSTEM);
     assert_int_equal(result.error_number, EMFILE);
     assert_string_equal(result.call, "pipe2");
+}
+
+/* The parent may have one descriptor from now on, and poll(2) refuses two. */
+static int starve_parent(int report, void *context)
+{
+    const struct rlimit *files = context;
+    const struct rlimit one = {1, files->rlim_max};
+    if (prlimit(getppid(), RLIMIT_NOFILE, &one, NULL) != 0 || write(report, "x", 1) != 1) {
+        return 1;
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+static void a_parent_that_cannot_wait_does_not_blame_the_deadline(void **state)
+{
+    struct rlimit files;
+    char report[4];
+    weir_child_result_t result;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    weir_child_run(starve_parent, &files, PATIENT, report, sizeof report, &result);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_int_equal(result.end, WEIR_CHILD_SYSTEM);
+    assert_int_equal(result.error_number, EINVAL);
+    assert_string_equal(result.call, "poll");
+    assert_true(result.milliseconds < PATIENT);
 }
 
 static void no_descriptor_is_left_open(void **state)
@@ -515,6 +545,36 @@ static weir_plan_t plan_of(weir_tier_t tier, uint64_t slot_bytes, uint64_t keep,
     return plan;
 }
 
+/* How often a process has done without huge pages since, this one and its children. */
+static atomic_uint *huge_pages_switched;
+
+int __real_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+    if (option == PR_SET_THP_DISABLE && a == 1 && huge_pages_switched != NULL) {
+        atomic_fetch_add(huge_pages_switched, 1);
+    }
+    return __real_prctl(option, a, b, c, d);
+}
+
+static void a_rung_that_does_without_huge_pages_is_timed_without_them(void **state)
+{
+    (void)state;
+    huge_pages_switched = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(huge_pages_switched, MAP_FAILED);
+    for (int off = 0; off <= 1; off++) {
+        weir_plan_t plan = plan_of(WEIR_TIER_COMPACT, 16 * MIB, 0, false);
+        plan.rung.huge_pages_off = off != 0;
+        assert_int_equal(plan.knob_count, 0);
+        weir_verdict_t verdict = try_plan(&plan);
+        assert_int_equal(verdict.outcome, WEIR_OUTCOME_PASSED);
+        assert_int_equal(atomic_load(huge_pages_switched) > 0, off);
+    }
+    munmap(huge_pages_switched, 4096);
+    huge_pages_switched = NULL;
+}
+
 static void every_tier_passes_its_trial(void **state)
 {
     static const struct {
@@ -746,6 +806,7 @@ int main(void)
         cmocka_unit_test(every_end_of_a_child_is_told_apart),
         cmocka_unit_test(what_a_dying_child_says_is_kept_on_one_line),
         cmocka_unit_test(no_child_at_all_is_an_end_of_its_own),
+        cmocka_unit_test(a_parent_that_cannot_wait_does_not_blame_the_deadline),
         cmocka_unit_test(no_descriptor_is_left_open),
         cmocka_unit_test(a_report_survives_a_parent_that_ignores_its_children),
         cmocka_unit_test(signals_to_the_parent_do_not_disturb),
@@ -763,6 +824,7 @@ int main(void)
         cmocka_unit_test(contents_other_than_the_modules_are_noticed),
         cmocka_unit_test(a_kernel_that_does_not_clear_memory_is_found_out),
         cmocka_unit_test(the_module_keeps_to_its_shape),
+        cmocka_unit_test(a_rung_that_does_without_huge_pages_is_timed_without_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
