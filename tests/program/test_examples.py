@@ -124,8 +124,6 @@ def test_python_answers_wasi_http(serve_example):
 
 # ---- four components that chain --------------------------------------------------------------------------------------
 
-chained = pytest.mark.skip(reason="requests from one component to another are not served yet")
-
 # What examples/chain/*.c say of prices, discounts and stocks, reckoned here by hand
 QUOTES = [
     ("item=cup", 200, "1 x cup: 12.00\n"),
@@ -137,14 +135,12 @@ QUOTES = [
 ]
 
 
-@chained
 @pytest.mark.parametrize(("query", "status", "text"), QUOTES)
 def test_four_components_answer_one_request_together(serve_example, query, status, text):
     response = serve_example("chain").get(f"/quote?{query}")
     assert (response.status, response.text) == (status, text)
 
 
-@chained
 @pytest.mark.parametrize("target", ["/total?item=tea&count=1", "/percent", "/pieces?item=tea", "/", "/price"])
 def test_what_is_private_in_the_chain_is_reached_by_nobody_outside(serve_example, target):
     server = serve_example("chain")
