@@ -201,7 +201,7 @@ unsafe fn finish(
 ) -> Result<()> {
     threads::runtime()?;
     let given = unsafe { &*settings };
-    let settings = unsafe { read_settings(given)? };
+    let mut settings = unsafe { read_settings(given)? };
     settings.wasi()?; // whether its files are there is known now
     let missing = Missing {
         all: given.trap_unknown_imports,
@@ -212,6 +212,8 @@ unsafe fn finish(
         Code::Component(component) => link_component(component, given.command, &settings.variables, &missing)?,
         Code::Module(module) => link_module(module, &missing)?,
     };
+    // Last: from here on the policy is the service's to release.
+    settings.reach = unsafe { Reach::new(given.outbound)? };
     unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings })) };
     Ok(())
 }
@@ -238,7 +240,7 @@ unsafe fn read_settings(settings: &weir_service_settings_t) -> Result<Settings> 
         variables: Arc::new(variables),
         sink: Sink::new(settings.output, settings.output_context),
         max_memory_bytes: settings.max_memory_bytes,
-        reach: unsafe { Reach::new(settings.outbound)? },
+        reach: Reach::default(),
     })
 }
 
