@@ -42,7 +42,7 @@ struct weir_server {
     unsigned prepared; /* loops whose threads can run guests, and those whose cannot; under the lock */
     unsigned unprepared;
     atomic_bool hinted; /* at a route for what no other route matches */
-    atomic_uint cut; /* requests that were not answered when the drain time was over */
+    atomic_uint cut;    /* requests that were not answered when the drain time was over */
 };
 
 /* Milliseconds of a clock that never runs backwards. */
