@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum {
+    STACK_BYTES = 1 << 18, /* its thread calls little; the least that sanitizers are content with */
     FIRST_SECONDS = 1,
     SECOND_SECONDS = 10, /* then twice as long each time */
 };
@@ -115,7 +116,14 @@ weir_progress_t *weir_progress_begin(const char *component, size_t size, int sta
     pthread_cond_init(&progress->ended_early, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&progress->mutex, NULL);
-    if (pthread_create(&progress->thread, NULL, tell, progress) != 0) {
+    pthread_attr_t thread_attributes;
+    int error = pthread_attr_init(&thread_attributes);
+    if (error == 0) {
+        pthread_attr_setstacksize(&thread_attributes, STACK_BYTES);
+        error = pthread_create(&progress->thread, &thread_attributes, tell, progress);
+        pthread_attr_destroy(&thread_attributes);
+    }
+    if (error != 0) {
         free_progress(progress);
         return NULL;
     }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 enum {
+    STACK_BYTES = 1 << 18, /* its thread calls little; the least that sanitizers are content with */
     STREAMS = 2,
     CAPACITY_KEPT = 64 * 1024, /* of a buffer that was emptied; what is larger is freed */
     SECONDS_BETWEEN_NEWS = 60, /* of what was lost, for a file */
@@ -309,7 +310,13 @@ bool weir_component_logs_start(weir_component_logs_t *logs)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&logs->thread, NULL, write_files, logs);
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error == 0) {
+        pthread_attr_setstacksize(&attributes, STACK_BYTES);
+        error = pthread_create(&logs->thread, &attributes, write_files, logs);
+        pthread_attr_destroy(&attributes);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     logs->has_thread = error == 0;
     if (error != 0) { /* nobody would empty the buffers */

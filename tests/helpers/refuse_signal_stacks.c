@@ -15,7 +15,8 @@ __attribute__((constructor)) static void begin(void)
 }
 
 /* Takes the place of the C library's. */
-int sigaltstack(const stack_t *restrict stack, stack_t *restrict old)
+int refuse_signal_stack(const stack_t *stack, stack_t *old) __asm__("sigaltstack");
+int refuse_signal_stack(const stack_t *stack, stack_t *old)
 {
     if (stack != NULL && (stack->ss_flags & SS_DISABLE) == 0 && getpid() == process && syscall(SYS_gettid) != process) {
         errno = ENOMEM;

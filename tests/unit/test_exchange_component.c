@@ -344,7 +344,7 @@ static void set_minor(wasm_byte_vec_t *wasm, char digit)
 /* Spin: crates/http/src/trigger.rs, WASI_HTTP_EXPORT_0_2_PREFIX */
 static void test_every_minor_of_wasi_0_2_is_served(void **state)
 {
-    for (char digit = '0'; digit <= '9'; digit++) {
+    for (int digit = '0'; digit <= '9'; digit++) {
         const step_t steps[] = {
             number_step(RESPOND, 200), text_step(WRITE, "hello"), step(FINISH), number_step(SLEEP, 1), step(END)};
         wasm_byte_vec_t wasm = component_of(steps);

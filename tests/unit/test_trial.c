@@ -548,6 +548,7 @@ static weir_plan_t plan_of(weir_tier_t tier, uint64_t slot_bytes, uint64_t keep,
 /* How often a process has done without huge pages since, this one and its children. */
 static atomic_uint *huge_pages_switched;
 
+/* The linker makes these names. NOLINTBEGIN(cert-dcl37-c) */
 int __real_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
@@ -557,6 +558,7 @@ int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, 
     }
     return __real_prctl(option, a, b, c, d);
 }
+/* NOLINTEND(cert-dcl37-c) */
 
 static void a_rung_that_does_without_huge_pages_is_timed_without_them(void **state)
 {
