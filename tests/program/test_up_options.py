@@ -211,6 +211,21 @@ def test_the_runtime_configuration_bounds_memory_and_moves_logs(weir_checked, se
     )
 
 
+@pytest.mark.parametrize("allocator", ["pooling", "compact", "ondemand"])
+def test_a_memory_grows_as_far_as_allowed_and_no_farther(weir, serve, guest, tmp_path, allocator):
+    """Spin: crates/core/src/limits.rs: growing beyond max_instance_memory bytes fails in the guest, which goes on"""
+    names = {"module": guest("wagi_grow"), "program": guest("program_grow")}
+    components = [Component(name, f"/{name}", wasm, wagi=True, argv="guest ${ARGS}") for name, wasm in names.items()]
+    application = write_application(tmp_path / "app", components)
+    environment = {"SPIN_ALLOCATOR": allocator}
+    server = serve(weir, application, "--max-instance-memory", "1MiB", environment=environment)
+    for name in names:
+        assert re.fullmatch(r"\d+ of 16 pages\n", server.get(f"/{name}?100").text)
+    server = serve(weir, application, environment=environment)
+    for name in names:
+        assert server.get(f"/{name}?100").text.startswith("100 of ")
+
+
 # ---- Spin's variables for its allocator ------------------------------------------------------------------------------
 
 
