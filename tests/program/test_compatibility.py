@@ -36,12 +36,12 @@ RULES = {
     6: """wagi: modules components argv argv-bounds body body-bounds stderr environment server-name headers proxy
         spin-variables path-match component-environment empty-output exit-status head header-lines status insufficient
         other-headers headers-of-the-connection""",
-    7: "chaining: internal private route allowed self subset",
-    8: "outbound: requests denied entries matching templates block-networks sockets",
+    7: "chaining: internal private route allowed self subset bounds",
+    8: "outbound: requests http2 denied entries matching templates block-networks sockets",
     9: "variables: declared environment providers option required imports",
     10: """files: patterns read-only direct-mounts environment environment-option console log-directory follow""",
     11: """cli: application oci listen find-free-port components format request-timeout max-instance-memory runtime-config
-        options pooling-switch pooling-sizes start-up port-in-use stop telemetry build doctor""",
+        options pooling-switch pooling-sizes cache start-up port-in-use stop telemetry new build doctor""",
 }
 
 STATUS = re.compile(r"supported|(?:differs|not yet): \S.*")
@@ -109,7 +109,8 @@ def registered(kind, file):
     """The tests that a file registers."""
     if kind == "unit":
         path = ROOT / "tests" / "unit" / f"{file}.c"
-        return re.findall(r"cmocka_unit_test\w*\((\w+)", path.read_text()) if path.exists() else []
+        _, _, table = path.read_text().partition("const struct CMUnitTest tests[]") if path.exists() else ("", "", "")
+        return re.findall(r"^ +\w+\((\w+)", table, re.M)
     path = ROOT / "tests" / "program" / f"{file}.py"
     if not path.exists():
         return []
