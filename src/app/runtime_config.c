@@ -172,7 +172,7 @@ static bool take_outbound_networking(reader_t *reader, const weir_toml_t *value)
 #define NO_SQLITE "there is no SQLite yet"
 #define NO_PROVIDER                                                                                                    \
     "variables come from SPIN_VARIABLE_*, .env and --variable; give the values there, and leave this out"
-#define NO_CLIENT "guests cannot reach it yet, so there is nothing to bound"
+#define NO_CLIENT "guests have no client for it, so there is nothing to bound"
 
 static const known_key_t keys[] = {
     {"state_dir", take_state_dir, NULL, false},

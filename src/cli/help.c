@@ -57,6 +57,7 @@ static const char up_end[] =
     "                            the number, when --max-concurrency is not given; the second one wins\n"
     "  SPIN_VARIABLE_NAME        the value of the application's variable 'name', when --variable does not give it\n"
     "  LANG                      the language of what is said of the allocator (English, zh_CN)\n"
+    "  SSL_CERT_FILE             authorities to trust, in PEM, in place of Mozilla's\n"
     "  NO_COLOR                  no colours in the log\n"
     "\n"
     "SIGINT (Ctrl-C) and SIGTERM end it after the requests in flight have been answered; a second one ends it at "
