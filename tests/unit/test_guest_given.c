@@ -389,6 +389,61 @@ static void test_modules_imports_are_judged_alike(void **state)
     unmake(&made);
 }
 
+static weir_outbound_way_t deny(void *context, const char *scheme, const char *host, int port, const char *path)
+{
+    (void)context;
+    (void)scheme;
+    (void)host;
+    (void)port;
+    (void)path;
+    return WEIR_OUTBOUND_DENIED;
+}
+
+static bool deny_address(void *context, const struct sockaddr *address, uint32_t size, weir_address_use_t use)
+{
+    (void)context;
+    (void)address;
+    (void)size;
+    (void)use;
+    return false;
+}
+
+static void count(void *context)
+{
+    ++*(int *)context;
+}
+
+/* A policy is the service's, if there is one: whoever cannot make one goes on to own it. */
+static void test_a_policy_is_released_once_and_by_who_owns_it(void **state)
+{
+    static const char *const wats[] = {"(module (import \"env\" \"touch\" (func (param i32)))"
+                                       " (memory (export \"memory\") 1) (func (export \"_start\")))",
+        "(module (memory (export \"memory\") 1) (func (export \"_start\")))"};
+    const engine_t *engine = *state;
+    for (int good = 0; good < 2; good++) {
+        int released = 0;
+        const weir_outbound_policy_t policy = {.size = sizeof policy,
+            .context = &released,
+            .decide = deny,
+            .address_is_allowed = deny_address,
+            .release = count};
+        const weir_service_settings_t settings = {.size = sizeof settings, .outbound = &policy};
+        wasm_byte_vec_t wasm = wat_bytes(wats[good]), code;
+        assert_null(weir_code_compile(engine->engine, (weir_bytes_t){wasm.data, wasm.size}, &code));
+        wasm_byte_vec_delete(&wasm);
+        weir_service_t *service = NULL;
+        wasmtime_error_t *error =
+            weir_service_new_from_bytes(engine->engine, (weir_bytes_t){code.data, code.size}, &settings, &service);
+        wasm_byte_vec_delete(&code);
+        assert_int_equal(error == NULL, good);
+        assert_int_equal(released, 0);
+        if (error != NULL)
+            wasmtime_error_delete(error);
+        weir_service_free(service);
+        assert_int_equal(released, good);
+    }
+}
+
 /* What a later version of an interface of WASI adds traps, and the rest of the interface is served all the same. */
 static void test_what_a_later_minor_of_wasi_adds_traps_and_no_more_than_that(void **state)
 {
@@ -445,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_any_other_import_is_an_error_that_names_it),
         cmocka_unit_test(test_any_other_import_traps_when_that_is_asked_for),
         cmocka_unit_test(test_modules_imports_are_judged_alike),
+        cmocka_unit_test(test_a_policy_is_released_once_and_by_who_owns_it),
         cmocka_unit_test(test_what_a_later_minor_of_wasi_adds_traps_and_no_more_than_that),
     };
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
