@@ -81,7 +81,7 @@ bool weir_cache_config_load(const char *path, char **ret_directory, char **ret_m
         return false;
     weir_quote_t shown = weir_shown(path);
     weir_toml_document_t document;
-    bool read = weir_toml_parse(shown.text, text, size, &document, ret_message);
+    bool read = weir_toml_parse(shown.text, text, size, WEIR_TOML_OPEN, &document, ret_message);
     free(text);
     if (!read)
         return false;

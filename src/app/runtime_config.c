@@ -205,7 +205,7 @@ bool weir_runtime_config_parse(
     reader.config.path = weir_text_copy(path);
     bool read = false;
     if (shown_path != NULL && reader.config.path != NULL &&
-        weir_toml_parse(shown_path, text, text_size, &document, &reader.message)) {
+        weir_toml_parse(shown_path, text, text_size, WEIR_TOML_PRIVATE, &document, &reader.message)) {
         read = take_table(&reader, &document.root, keys, COUNT(keys));
         weir_toml_free(&document);
     }

@@ -15,6 +15,7 @@ typedef struct builder {
     const weir_json_t *json;
     weir_text_t pointer; /* of the value at hand, RFC 6901 */
     const char *path;
+    weir_toml_content_t content;
     char *message;
 } builder_t;
 
@@ -155,10 +156,10 @@ static void add_part(weir_text_t *what, const char *before, const char *part, si
 
 /*
  * Add what is wrong to a message of the TOML parser: the key that is there twice, or the line. No line is shown of a
- * manifest with secret variables: it might hold a value.
+ * manifest with secret variables, nor of other files with such values: it might hold one.
  */
-static void add_offending_text(
-    weir_text_t *what, const char *text, size_t size, weir_place_t place, const char *message)
+static void add_offending_text(weir_text_t *what, const char *text, size_t size, weir_place_t place,
+    const char *message, weir_toml_content_t content)
 {
     const char *line;
     size_t line_size, offset;
@@ -170,7 +171,7 @@ static void add_offending_text(
     }
     while (line_size > 0 && (line[0] == ' ' || line[0] == '\t'))
         line++, line_size--;
-    if (line_size > 0 && memmem(text, size, "secret", 6) == NULL)
+    if (line_size > 0 && content == WEIR_TOML_OPEN && memmem(text, size, "secret", 6) == NULL)
         add_part(what, ", in: ", line, line_size, "");
 }
 
@@ -188,7 +189,8 @@ static bool parse_syntax(builder_t *builder, const char *text, size_t size, char
     weir_text_format(&what, "cannot be read as TOML: ");
     if (message != NULL)
         weir_text_add_escaped(&what, message, strlen(message));
-    add_offending_text(&what, text, size, (weir_place_t){position.line, position.column}, message);
+    add_offending_text(
+        &what, text, size, (weir_place_t){position.line, position.column}, message, builder->content);
     weir_bridge_text_free(message);
     if (!what.failed)
         fail(builder, (weir_place_t){position.line, position.column}, what.bytes);
@@ -213,10 +215,10 @@ static bool build(builder_t *builder, char *json_text, weir_json_t *json)
     return placed;
 }
 
-bool weir_toml_parse(
-    const char *path, const char *text, size_t text_size, weir_toml_document_t *ret_document, char **ret_message)
+bool weir_toml_parse(const char *path, const char *text, size_t text_size, weir_toml_content_t content,
+    weir_toml_document_t *ret_document, char **ret_message)
 {
-    builder_t builder = {.path = path};
+    builder_t builder = {.path = path, .content = content};
     weir_json_t json = {.positions = NULL};
     char *json_text = NULL;
     if (!check_characters(&builder, text, text_size) || !parse_syntax(&builder, text, text_size, &json_text) ||

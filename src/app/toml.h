@@ -35,12 +35,18 @@ typedef struct weir_toml_document {
     char *text;       /* own: the strings stand in it */
 } weir_toml_document_t;
 
+/* Whether a message may quote the text. */
+typedef enum weir_toml_content {
+    WEIR_TOML_OPEN,   /* yes, unless the word "secret" stands in it */
+    WEIR_TOML_PRIVATE /* no: it may hold passwords */
+} weir_toml_content_t;
+
 /*
  * Parse a text. `path` is for messages and is shown as it is. On success fills `*ret_document`, to be freed with
  * weir_toml_free. On failure returns false and stores a message to be freed with free(3), NULL when memory ran out.
  */
-bool weir_toml_parse(
-    const char *path, const char *text, size_t text_size, weir_toml_document_t *ret_document, char **ret_message);
+bool weir_toml_parse(const char *path, const char *text, size_t text_size, weir_toml_content_t content,
+    weir_toml_document_t *ret_document, char **ret_message);
 
 /* Free what a document owns, and zero it. */
 void weir_toml_free(weir_toml_document_t *document);

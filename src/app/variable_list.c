@@ -150,7 +150,7 @@ static bool add_toml(weir_variable_list_t *list, const char *path, const char *t
     *ret_message = NULL;
     if (shown.failed)
         return false;
-    bool added = weir_toml_parse(shown.bytes, text, size, &document, ret_message);
+    bool added = weir_toml_parse(shown.bytes, text, size, WEIR_TOML_PRIVATE, &document, ret_message);
     if (added) {
         added = add_members(list, path, &document.root, ret_message);
         weir_toml_free(&document);

@@ -122,6 +122,18 @@ static void test_what_is_wrong_is_named_with_its_place(void **state)
     }
 }
 
+/* It may hold what lets one into a database. */
+static void test_no_line_of_it_is_shown(void **state)
+{
+    (void)state;
+    weir_runtime_config_t config;
+    char *message = NULL;
+    assert_false(parse("[outbound_redis]\npassword = hunter2\n", &config, &message));
+    assert_non_null(strstr(message, "run.toml:2:12: cannot be read as TOML: "));
+    assert_null(strstr(message, "hunter2"));
+    free(message);
+}
+
 static void test_a_file_that_cannot_be_read_is_named(void **state)
 {
     (void)state;
@@ -190,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_what_is_served_is_read),
         cmocka_unit_test(test_what_spin_knows_and_weir_does_not_serve_is_named),
         cmocka_unit_test(test_what_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(test_no_line_of_it_is_shown),
         cmocka_unit_test(test_a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(test_the_file_of_the_cache_names_a_directory),
     };

@@ -293,6 +293,8 @@ static void wrong_arguments_are_refused_without_their_values(void **state)
         {"[\"s3cret\"]", "@%s/x.json", "%s/x.json: holds an array, and not an object as {\"name\": \"value\"}"},
         {"a = 1\n", "@%s/x.toml",
             "%s/x.toml:1:5: \"a\" is an integer, and the value of a variable is a string; put it in quotes"},
+        {"a = s3cret\n", "@%s/x.toml",
+            "%s/x.toml:1:5: cannot be read as TOML: string values must be quoted, expected literal string"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         char argument[128], wanted[256];
