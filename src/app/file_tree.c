@@ -77,20 +77,30 @@ static bool remove_entries(int descriptor, int *ret_next)
 }
 
 /* Remove all that is in a directory, which is ours alone. It walks with few descriptors, however deep the tree is:
- * guests that may write could have made it so. */
+ * guests that may write could have made it so. What still runs could move the directory that it is in: the way up from
+ * there ends at the top all the same, and goes up no more often than it went down. */
 static bool empty(int descriptor)
 {
+    struct stat top, here = {0};
+    if (fstat(descriptor, &top) != 0)
+        return false;
     size_t depth = 0;
     int current = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     while (current >= 0) {
-        int next;
-        bool success = remove_entries(current, &next);
-        bool done = success && next < 0 && depth == 0;
-        if (success && next < 0 && depth > 0) {
+        int next = -1;
+        bool success = fstat(current, &here) == 0 && remove_entries(current, &next);
+        bool is_top = here.st_dev == top.st_dev && here.st_ino == top.st_ino;
+        bool done = success && next < 0 && is_top;
+        if (is_top)
+            depth = 0;
+        if (success && next >= 0) {
+            depth++;
+        } else if (success && !is_top && depth == 0) {
+            errno = EBUSY;
+            success = false;
+        } else if (success && !is_top) {
             depth--;
             next = openat(current, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        } else if (success && next >= 0) {
-            depth++;
         }
         int error = errno;
         close(current);

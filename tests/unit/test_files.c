@@ -511,6 +511,43 @@ static void what_a_guest_made_is_removed_too(void **state)
     assert_int_equal(access("app/a.txt", F_OK), 0);
 }
 
+/* What still runs may move a directory that is being emptied: the way up from it is another one then. */
+static void nothing_outside_is_removed_when_directories_move_meanwhile(void **state)
+{
+    (void)state;
+    application_t application;
+    describe(&application);
+    add(&application, "a.txt", NULL);
+    application.settings.writable = true;
+    weir_files_prepared_t files = prepare(&application);
+    char here[PATH_MAX], name[16];
+    struct stat before_it, now;
+    write_file("tmp/of-another", "kept");
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(files.components[0].mounts[0].host_path), 0);
+    assert_int_equal(mkdir("outer", 0700), 0);
+    assert_int_equal(mkdir("outer/inner", 0700), 0);
+    assert_int_equal(chdir("outer/inner"), 0);
+    for (int i = 0; i < 10000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(mknod(name, S_IFREG | 0600, 0), 0);
+    }
+    assert_int_equal(chdir("../.."), 0);
+    assert_int_equal(stat("outer/inner", &before_it), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        while (stat("outer/inner", &now) == 0 && now.st_mtim.tv_sec == before_it.st_mtim.tv_sec &&
+               now.st_mtim.tv_nsec == before_it.st_mtim.tv_nsec)
+            ;
+        _exit(rename("outer/inner", "inner") == 0 ? 0 : 1);
+    }
+    assert_int_equal(chdir(here), 0);
+    weir_files_remove(&files);
+    waitpid(child, NULL, 0);
+    assert_int_equal(access("tmp/of-another", F_OK), 0);
+}
+
 static void copies_are_not_copied_themselves(void **state)
 {
     (void)state;
@@ -598,6 +635,7 @@ int main(void)
         WITH_FILES(directories_are_mounted_in_place_when_asked),
         WITH_FILES(patterns_that_are_rarely_meant_are_warned_of),
         WITH_FILES(what_a_guest_made_is_removed_too),
+        WITH_FILES(nothing_outside_is_removed_when_directories_move_meanwhile),
         WITH_FILES(copies_are_not_copied_themselves),
         WITH_FILES(the_next_start_removes_what_killed_processes_left),
         WITH_FILES(a_directory_that_cannot_be_made_is_named),
