@@ -17,7 +17,7 @@ import threading
 
 import pytest
 
-from harness import in_background
+from harness import Component, in_background, write_application
 
 # wasi:http's error codes, by their place in the variant (wasi:http/types@0.2.x).
 DESTINATION_NOT_FOUND = 2
@@ -31,6 +31,8 @@ HTTP_REQUEST_DENIED = 15
 HTTP_REQUEST_METHOD_INVALID = 18
 HTTP_REQUEST_URI_INVALID = 19
 LOOP_DETECTED = 36
+
+ACCESS_DENIED = ": error 1\n"  # as the guest "sockets" has wasi:sockets' error code, after the step that failed
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -548,3 +550,44 @@ def test_a_name_cannot_be_rebound_past_blocked_networks(serve, weir, application
     assert len(remote.requests) == asked
     server.stderr.wait_for("is in a network that is blocked")
     assert ask(server, "http echo.spin.internal /", body=b"x").body == b"x", "what stays in the process is no network"
+
+
+# ---- Sockets of WASI, which keep to the same entries (crates/factor-outbound-networking/src/lib.rs)
+
+
+@pytest.fixture
+def greeting():
+    """A server that greets who connects, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet():
+            with contextlib.suppress(OSError):
+                while True:
+                    peer, _ = listening.accept()
+                    with peer:
+                        peer.sendall(b"hello")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_socket_connects_where_it_may_and_nowhere_else(serve, weir_checked, guest, greeting, tmp_path):
+    path = write_application(tmp_path / "app", [Component("sockets", "/", guest("sockets"), wagi=True)])
+    manifest = path.read_text()
+    path.write_text(manifest + f'allowed_outbound_hosts = ["tcp://127.0.0.1:{greeting}"]\n')
+    config = tmp_path / "runtime-config.toml"
+    config.write_text('[outbound_networking]\nblock_networks = ["127.0.0.0/8"]\n')
+    server = serve(weir_checked, path)
+    assert server.get(f"/?connect&127.0.0.1&{greeting}").text == "got hello\n"
+    assert server.get(f"/?connect&127.0.0.2&{greeting}").text.endswith(ACCESS_DENIED)
+    server.stderr.wait_for(re.escape(f'"tcp://127.0.0.2:{greeting}"'))
+    assert server.get("/?connect&127.0.0.1&1").text.endswith(ACCESS_DENIED)
+    assert server.get("/?bind&127.0.0.1&0").text.endswith(ACCESS_DENIED)
+    blocked = serve(weir_checked, path, "--runtime-config-file", config)
+    assert blocked.get(f"/?connect&127.0.0.1&{greeting}").text.endswith(ACCESS_DENIED)
+    path.write_text(manifest)
+    denied = serve(weir_checked, path)
+    assert denied.get(f"/?connect&127.0.0.1&{greeting}").text.endswith(ACCESS_DENIED)
