@@ -68,6 +68,15 @@ def test_a_request_may_come_byte_by_byte(served):
         assert wire.response().body == b"abc"
 
 
+def test_trailers_end_a_body_and_shift_nothing(served):
+    with served.wire() as wire:
+        for body in (b"first", b"again"):
+            head = b"POST /echo/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            wire.send(head + b"5\r\n" + body + b"\r\n0\r\nX-Late: 1\r\n\r\n")
+            response = wire.response()
+            assert (response.status, response.body) == (200, body)
+
+
 def test_100_continue_is_sent_before_the_body_is_due(served):
     for target in (b"/echo/", b"/wagi/cat"):
         body = b"content-type: text/plain\n\nhello"
