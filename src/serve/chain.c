@@ -200,6 +200,10 @@ static bool drain(weir_chain_t *chain)
         case WEIR_BODY_ENDED: {
             weir_task_t *task = chain->task;
             weir_outgoing_write_end(chain->outgoing);
+            if (!chain->fed && !chain->has_collected) {
+                /* Nobody feeds it any more; a guest that still reads must not wait for what is dropped. */
+                weir_exchange_feed_end(task->exchange, true);
+            }
             chain->task = NULL;
             task->chain = NULL;
             weir_chain_end(chain);

@@ -1,11 +1,14 @@
 /*
  * Answers with the request's body, piece by piece as it comes, and with its content type.
- * At /late it reads nothing before it has waited a little, at /ignore it does not read the body at all.
+ * At /late it reads nothing before it has waited a little, at /ignore it does not read the body at all, and at /after
+ * it answers first and then reads, and says on standard error how the body ended.
  */
 #include "http_guest.h"
 
-static void echo_body(http_request_t request, http_reply_t reply)
+/* Read the body, to `reply` if there is one. False when it broke off. */
+static bool read_body(http_request_t request, const http_reply_t *reply)
 {
+    bool whole = true;
     wasi_http_types_own_incoming_body_t body;
     wasi_http_types_own_input_stream_t stream;
     http_require(
@@ -16,15 +19,16 @@ static void echo_body(http_request_t request, http_reply_t reply)
         wasi_io_streams_stream_error_t error;
         if (!wasi_io_streams_method_input_stream_blocking_read(
                 wasi_io_streams_borrow_input_stream(stream), 65536, &piece, &error)) {
-            /* The end is not an error; a body that broke off is, and the response must not look complete. */
-            http_require(error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED);
+            whole = error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED;
             break;
         }
-        http_require(http_write(reply, piece.ptr, piece.len));
+        if (reply != NULL)
+            http_require(http_write(*reply, piece.ptr, piece.len));
         bindings_list_u8_free(&piece);
     }
     wasi_io_streams_input_stream_drop_own(stream);
     wasi_http_types_incoming_body_drop_own(body);
+    return whole;
 }
 
 void exports_wasi_http_incoming_handler_handle(http_request_t request, http_outparam_t out)
@@ -41,7 +45,11 @@ void exports_wasi_http_incoming_handler_handle(http_request_t request, http_outp
     http_reply_t reply = http_begin(out, 200, headers);
     if (strcmp(path, "/ignore") == 0)
         http_require(http_write_text(reply, "ignored\n"));
+    else if (strcmp(path, "/after") == 0)
+        http_require(http_write_text(reply, "answered\n"));
     else
-        echo_body(request, reply);
+        http_require(read_body(request, &reply)); /* a response to one that broke off must not look complete */
     http_require(http_end(reply));
+    if (strcmp(path, "/after") == 0)
+        http_log(read_body(request, NULL) ? "the body is whole\n" : "the body broke off\n");
 }

@@ -461,6 +461,17 @@ def test_what_nobody_reads_is_not_written(serve, weir, application):
         assert server.resident_bytes() - before < 64 << 20
 
 
+def test_a_callee_that_reads_on_after_its_response_does_not_wait_for_what_nobody_sends(serve, weir, application):
+    server = serve(weir, "-f", application("http://*.spin.internal"))
+    with server.wire() as wire:
+        wire.send(
+            b"POST /out/ HTTP/1.1\r\nHost: a\r\nx-to: http echo.spin.internal /after\r\nx-method: POST\r\n"
+            b"Content-Length: 10\r\n\r\nsome"
+        )
+        assert wire.response().body == b"answered\n"
+        server.stderr.wait_for("the body broke off")
+
+
 def test_a_callee_that_fails_is_a_500(serve, weir, application):
     server = serve(weir, "-f", application("http://*.spin.internal"))
     response = ask(server, "http fail.spin.internal /trap")
