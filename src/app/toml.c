@@ -189,8 +189,7 @@ static bool parse_syntax(builder_t *builder, const char *text, size_t size, char
     weir_text_format(&what, "cannot be read as TOML: ");
     if (message != NULL)
         weir_text_add_escaped(&what, message, strlen(message));
-    add_offending_text(
-        &what, text, size, (weir_place_t){position.line, position.column}, message, builder->content);
+    add_offending_text(&what, text, size, (weir_place_t){position.line, position.column}, message, builder->content);
     weir_bridge_text_free(message);
     if (!what.failed)
         fail(builder, (weir_place_t){position.line, position.column}, what.bytes);
