@@ -11,6 +11,7 @@
 #include "cli/diagnosis.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/precompile.h"
 #include "cli/spin_variables.h"
 #include "cli/strategy.h"
 #include "cli/tune.h"
@@ -282,6 +283,11 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
         weir_choice_prepare_process(diagnosis->choice);
         weir_application_place(&diagnosis->application, diagnosis->choice);
         weir_application_tune(&diagnosis->application, diagnosis->choice, !options->no_trial_requests);
+        char *message;
+        if (!weir_application_precompile(&diagnosis->application, diagnosis->choice, &message)) {
+            weir_log(WEIR_LOG_WARNING, "%s", message != NULL ? message : "memory ran out");
+            free(message);
+        }
     }
     diagnosis->memory_directory = weir_memory_directory(NULL);
     return true;

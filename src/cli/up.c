@@ -13,6 +13,7 @@
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/listing.h"
+#include "cli/precompile.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
 #include "cli/tune.h"
@@ -178,6 +179,10 @@ static int prepare_engine(up_t *up)
             return EXIT_FINE;
         }
         weir_application_tune(&up->application, up->choice, !up->inputs.options.no_trial_requests);
+        char *message;
+        if (!weir_application_precompile(&up->application, up->choice, &message)) {
+            return fail(EXIT_INPUT, message);
+        }
         weir_shown_bytes_t refusal;
         if (weir_engines_make(up->choice, &up->engines, &refusal)) {
             return EXIT_FINE;

@@ -1,0 +1,123 @@
+/*
+ * precompile.c: the child that compiles, and what its end means.
+ */
+#include "cli/precompile.h"
+
+#include "allocator/child.h"
+#include "allocator/configure.h"
+#include "guest/message.h"
+#include "weir/engine.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEADLINE_MILLISECONDS = 30 * 60 * 1000 };
+
+/* What the child says: nothing when all is well. */
+typedef struct report {
+    char message[2048];
+} report_t;
+
+typedef struct precompilation {
+    const weir_application_t *application;
+    const weir_choice_t *choice;
+} precompilation_t;
+
+/* The first component whose code is not there, or SIZE_MAX. */
+static size_t find_missing(const weir_application_t *application)
+{
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        const weir_guest_code_t *code = application->codes[i];
+        if (code != NULL && !application->apart[i] && !weir_guest_code_is_there(code)) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* An engine for which code is compiled as for the choice's, but that has no pool. */
+static wasmtime_error_t *make_engine(const weir_choice_t *choice, wasm_engine_t **ret_engine)
+{
+    weir_rung_t rung = *weir_choice_rung(choice);
+    rung.tier = WEIR_TIER_ONDEMAND;
+    wasm_config_t *config = weir_application_config_new();
+    if (config == NULL || weir_rung_configure(&rung, config) != WEIR_OK) {
+        if (config != NULL) {
+            wasm_config_delete(config);
+        }
+        return wasmtime_error_new("memory ran out");
+    }
+    return weir_engine_new(config, ret_engine, NULL);
+}
+
+static int run(int report_descriptor, void *context)
+{
+    const precompilation_t *precompilation = context;
+    report_t report = {.message = ""};
+    char *message = NULL;
+    wasm_engine_t *engine = NULL;
+    wasmtime_error_t *error = make_engine(precompilation->choice, &engine);
+    if (error != NULL) {
+        snprintf(report.message, sizeof(report.message), "the compiler could not be started: %s",
+            weir_show_error(error).text);
+    } else if (!weir_application_compile(precompilation->application, engine, &message)) {
+        snprintf(report.message, sizeof(report.message), "%s", message != NULL ? message : "memory ran out");
+    }
+    /* The rest is the system's to clean up. */
+    return write(report_descriptor, &report, sizeof(report)) == (ssize_t)sizeof(report) ? 0 : 1;
+}
+
+/* Why a child that compiled ended without a word. */
+static char *explain(const weir_application_t *application, const weir_child_result_t *result)
+{
+    const size_t missing = find_missing(application);
+    const weir_component_t *component = &application->manifest.components[missing];
+    const double mib = (double)application->files[missing].size / (1 << 20);
+    char *message;
+    int length;
+    if (result->end == WEIR_CHILD_DEADLINE) {
+        length = asprintf(&message, "component %s (%.1f MiB) was not compiled within %d minutes", component->id, mib,
+            DEADLINE_MILLISECONDS / 60000);
+    } else if (result->end == WEIR_CHILD_SYSTEM) {
+        length = asprintf(&message, "component %s (%.1f MiB) was not compiled: %s: %s", component->id, mib,
+            result->call != NULL ? result->call : "fork", strerror(result->error_number));
+    } else {
+        length = asprintf(&message,
+            "component %s could not be compiled: its %.1f MiB of WebAssembly take about %.0f MiB of memory for that, "
+            "and a limit on address space, data or the control group, or the machine itself, has less (%s); raise it, "
+            "or start weir once without it: the compiled code is kept for the next start",
+            component->id, mib, mib * 35 + 64,
+            result->complaint[0] != '\0' ? result->complaint : "the compiler was ended");
+    }
+    return length < 0 ? NULL : message;
+}
+
+bool weir_application_precompile(weir_application_t *application, const weir_choice_t *choice, char **ret_message)
+{
+    *ret_message = NULL;
+    if (find_missing(application) == SIZE_MAX) {
+        return true;
+    }
+    precompilation_t precompilation = {application, choice};
+    report_t report;
+    weir_child_result_t result;
+    application->standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    weir_child_run(run, &precompilation, DEADLINE_MILLISECONDS, &report, sizeof(report), &result);
+    if (application->standard_error >= 0) {
+        close(application->standard_error);
+        application->standard_error = -1;
+    }
+    if (result.end == WEIR_CHILD_REPORTED) {
+        report.message[sizeof(report.message) - 1] = '\0';
+        *ret_message = report.message[0] != '\0' ? strdup(report.message) : NULL;
+        return report.message[0] == '\0';
+    }
+    if (find_missing(application) == SIZE_MAX) {
+        return true; /* it was done, and lost its words */
+    }
+    *ret_message = explain(application, &result);
+    return false;
+}

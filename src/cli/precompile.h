@@ -1,0 +1,21 @@
+/*
+ * precompile.h: compiles what the trials left uncompiled, where it can do no harm.
+ */
+#ifndef WEIR_CLI_PRECOMPILE_H
+#define WEIR_CLI_PRECOMPILE_H
+
+#include "cli/application.h"
+#include "weir/allocator.h"
+
+#include <stdbool.h>
+
+/*
+ * Compile the components of the choice's pool whose code is not there, in a child process: a compiler that runs out of
+ * memory ends its process, and compiling takes some 35 times as much as the wasm. The child has no pool, which would
+ * take what it needs. To be called while the process has one thread, before its engines are made. Returns true when the
+ * code is there, or when only this process can compile it (there is no memfd). On failure stores a one-line message
+ * that names the component and what to do, to be freed with free(3), NULL when memory ran out.
+ */
+bool weir_application_precompile(weir_application_t *application, const weir_choice_t *choice, char **ret_message);
+
+#endif
