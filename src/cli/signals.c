@@ -60,6 +60,12 @@ bool weir_signals_init(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
     sigemptyset(&ignore.sa_mask);
+    /* A terminal that is closed ends it in good order, unless nohup(1) had that ignored. */
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) != 0 ||
+        (before.sa_handler != SIG_IGN && sigaction(SIGHUP, &action, NULL) != 0)) {
+        return false;
+    }
     return sem_init(&arrived, 0, 0) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
            sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
            sigaction(SIGXFSZ, &ignore, NULL) == 0; /* RLIMIT_FSIZE counts memfds, too: an error will do */

@@ -87,7 +87,7 @@ static bool read_file(const inquiry_t *inquiry, char **ret_bytes, size_t *ret_si
     if (descriptor < 0) {
         int error = errno;
         const char *remedy =
-            error == ENOENT ? "build the component (spin build), or correct its source" : "check the file";
+            error == ENOENT ? "build the component (weir build), or correct its source" : "check the file";
         return refuse(inquiry, "cannot be opened:", strerror(error), remedy);
     }
     bool read = read_open_file(inquiry, descriptor, ret_bytes, ret_size);

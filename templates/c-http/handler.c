@@ -69,4 +69,5 @@ void exports_wasi_http_incoming_handler_handle(request_t request, response_outpa
     if (asprintf(&text, "Hello from @NAME@!\n%s\n", target_of(request)) < 0)
         abort();
     finish(respond(out, 200), text);
+    fflush(NULL); /* nothing else writes out what printf(3) has buffered: this instance ends here */
 }
