@@ -9,6 +9,7 @@
 #include "weir/engine.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,8 @@ static char *explain(const weir_application_t *application, const weir_child_res
 {
     const size_t missing = find_missing(application);
     const weir_component_t *component = &application->manifest.components[missing];
+    const char *complaint = result->complaint[0] != '\0' ? result->complaint : "the compiler was ended";
+    const char *trace = strstr(complaint, " stack backtrace");
     const double mib = (double)application->files[missing].size / (1 << 20);
     char *message;
     int length;
@@ -87,10 +90,11 @@ static char *explain(const weir_application_t *application, const weir_child_res
     } else {
         length = asprintf(&message,
             "component %s could not be compiled: its %.1f MiB of WebAssembly take about %.0f MiB of memory for that, "
-            "and a limit on address space, data or the control group, or the machine itself, has less (%s); raise it, "
-            "or start weir once without it: the compiled code is kept for the next start",
-            component->id, mib, mib * 35 + 64,
-            result->complaint[0] != '\0' ? result->complaint : "the compiler was ended");
+            "and the machine, its control group or a limit on address space or data has less (%.*s); 'weir doctor' "
+            "shows "
+            "which, and how to raise it",
+            component->id, mib, mib * 35 + 64, (int)(trace != NULL ? trace - complaint : (ptrdiff_t)strlen(complaint)),
+            complaint);
     }
     return length < 0 ? NULL : message;
 }

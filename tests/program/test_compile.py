@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import prlimit_address_space
 from harness import Component, hello_body, write_application
 
 COMPILING = r"^weir: compiling component slow\b"
@@ -111,18 +112,27 @@ def test_components_are_compiled_at_once_and_a_signal_ends_that(weir, serve, tmp
     assert time.monotonic() - before < 5
 
 
-def test_a_compiler_that_dies_costs_its_work_alone(weir, serve, slow):
+def test_a_compiler_that_dies_is_tried_once_more_and_then_told_of(weir, serve, slow):
     server = serve(weir, slow, serving=False)
-    server.stderr.wait_for(COMPILING, 60)
-    for compiler in compilers(server.process.pid):
-        os.kill(compiler, signal.SIGKILL)
-    server.stderr.wait_for(COMPILING, 60, count=2)  # in its own process now
-    assert not compilers(server.process.pid)
+    for count in (1, 2):
+        server.stderr.wait_for(COMPILING, 60, count=count)
+        found = compilers(server.process.pid)
+        assert found, "it compiles in its own process"
+        for compiler in found:
+            os.kill(compiler, signal.SIGKILL)
     server.stopped = True
-    before = time.monotonic()
-    server.send_signal()
-    assert server.wait() == 0, server.log
-    assert time.monotonic() - before < 5
+    assert server.wait() == 2, server.log
+    assert "weir: error: component slow could not be compiled: " in server.stderr.text, server.log
+
+
+def test_too_little_memory_for_the_compiler_is_an_error_that_names_the_component(weir, tmp_path):
+    (tmp_path / "large.wasm").write_bytes(slow_module(functions=40, steps=25_200))
+    program = prlimit_address_space(weir, 200 << 20)
+    done = program.run("up", tmp_path / "large.wasm", seconds=120)
+    assert done.status == 2, done
+    said = r"^weir: error: component \S+ could not be compiled: its \d+\.\d MiB of WebAssembly"
+    assert re.search(said, done.stderr, re.M), done
+    assert "panicked" not in done.stderr and "backtrace" not in done.stderr, done
 
 
 def test_what_a_server_runs_is_mapped_from_code_that_its_child_compiled(weir, serve, hello, tmp_path):
