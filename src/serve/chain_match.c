@@ -71,12 +71,13 @@ static bool answer_reserved(weir_chain_t *chain, weir_bytes_t path)
     return true;
 }
 
+/* Ids have capitals, too, and hosts come as the guest wrote them: both are compared as they are. */
 static const weir_http_trigger_t *trigger_of(const weir_manifest_t *manifest, weir_bytes_t id, size_t *ret_component)
 {
     for (size_t i = 0; i < manifest->trigger_count; i++) {
         const weir_http_trigger_t *trigger = &manifest->triggers[i];
-        if (trigger->component != WEIR_NO_COMPONENT &&
-            weir_header_is(id, manifest->components[trigger->component].id)) {
+        const char *known = trigger->component == WEIR_NO_COMPONENT ? "" : manifest->components[trigger->component].id;
+        if (id.size > 0 && strlen(known) == id.size && memcmp(known, id.data, id.size) == 0) {
             *ret_component = trigger->component;
             return trigger;
         }

@@ -388,6 +388,14 @@ def test_a_chained_request_has_spins_synthetic_match(serve, weir_checked, applic
         assert line in seen
 
 
+def test_a_component_with_capitals_in_its_id_is_chained(serve, weir, application):
+    # crates/serde/src/id.rs lets words be all upper case
+    manifest = application("http://ECHO.spin.internal")
+    manifest.write_text(manifest.read_text().replace('"echo"', '"ECHO"').replace("[component.echo]", "[component.ECHO]"))
+    server = serve(weir, "-f", manifest)
+    assert ask(server, "http ECHO.spin.internal /", body=b"x").body == b"x"
+
+
 def test_a_private_component_is_reached_by_chaining_only(serve, weir, application):
     server = serve(weir, "-f", application("http://*.spin.internal"))
     assert ask(server, "http request.spin.internal /").status == 200
