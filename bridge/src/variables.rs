@@ -3,8 +3,8 @@
 
 use crate::service::ComponentState;
 use std::sync::Arc;
-use wasmtime_c_api::wasmtime::Result;
 use wasmtime_c_api::wasmtime::component::{Linker, Val};
+use wasmtime_c_api::wasmtime::{Result, format_err};
 
 /// Names and their values, resolved.
 pub type Variables = Arc<Vec<(String, String)>>;
@@ -81,7 +81,11 @@ pub fn add_to_linker(linker: &mut Linker<ComponentState>, variables: &Variables)
     for (interface, function, answer) in contracts {
         let variables = variables.clone();
         linker.instance(interface)?.func_new(function, move |_, _, parameters, results| {
-            results[0] = answer(get(&variables, &parameters[0]));
+            // A component says itself of what type its imports are; Wasmtime checks what results there are.
+            let (Some(name), [result]) = (parameters.first(), results) else {
+                return Err(format_err!("it imports {interface}#{function} as of another type"));
+            };
+            *result = answer(get(&variables, name));
             Ok(())
         })?;
     }
@@ -89,7 +93,10 @@ pub fn add_to_linker(linker: &mut Linker<ComponentState>, variables: &Variables)
     linker.instance(contracts[2].0)?.func_new("get-all", move |_, _, _, results| {
         let text = |text: &String| Val::String(text.clone());
         let pairs = variables.iter().map(|(name, value)| Val::Tuple(vec![text(name), text(value)]));
-        results[0] = some(Val::List(pairs.collect()));
+        let [result] = results else {
+            return Err(format_err!("it imports {}#get-all as of another type", contracts[2].0));
+        };
+        *result = some(Val::List(pairs.collect()));
         Ok(())
     })
 }

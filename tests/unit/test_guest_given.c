@@ -389,6 +389,42 @@ static void test_modules_imports_are_judged_alike(void **state)
     unmake(&made);
 }
 
+/* A component says itself of what type its imports are: one that is not the host's type must not end in a panic. */
+static void test_a_variable_contract_of_another_type_is_an_error(void **state)
+{
+    static const char wat[] = "(component"
+                              " (import \"fermyon:spin/variables@2.0.0\" (instance $v (export \"get\" (func%s))))"
+                              " (core func $get (canon lower (func $v \"get\")))"
+                              " (core module $m (import \"\" \"get\" (func $get%s))"
+                              "  (func (export \"run\") (result i32) (call $get%s) (drop) (i32.const 0)))"
+                              " (core instance $i (instantiate $m (with \"\" (instance (export \"get\" (func $get))))))"
+                              " (func $run (result (result)) (canon lift (core func $i \"run\")))"
+                              " (instance $out (export \"run\" (func $run)))"
+                              " (export \"wasi:cli/run@0.2.0\" (instance $out)))";
+    static const struct {
+        const char *type;
+        const char *core_type;
+        const char *argument;
+        const char *log;
+    } cases[] = {
+        {" (result u32)", " (result i32)", "", "as of another type"},
+        {" (param \"key\" u32) (result u32)", " (param i32) (result i32)", " (i32.const 1)", "type mismatch"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        char text[2048];
+        snprintf(text, sizeof text, wat, cases[i].type, cases[i].core_type, cases[i].argument);
+        made_t made;
+        if (!make(&made, *state, wat_bytes(text), &(weir_guest_settings_t){.executor = WEIR_EXECUTOR_WAGI}))
+            fail_msg("%s", made.message);
+        answer_t answer = run(&made.stage, &(ask_t){0});
+        assert_int_equal(answer.status, 500);
+        if (strstr(answer.log, cases[i].log) == NULL || strstr(answer.log, "panicked") != NULL)
+            fail_msg("%s", answer.log);
+        answer_free(&answer);
+        unmake(&made);
+    }
+}
+
 static weir_outbound_way_t deny(void *context, const char *scheme, const char *host, int port, const char *path)
 {
     (void)context;
@@ -500,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_any_other_import_is_an_error_that_names_it),
         cmocka_unit_test(test_any_other_import_traps_when_that_is_asked_for),
         cmocka_unit_test(test_modules_imports_are_judged_alike),
+        cmocka_unit_test(test_a_variable_contract_of_another_type_is_an_error),
         cmocka_unit_test(test_a_policy_is_released_once_and_by_who_owns_it),
         cmocka_unit_test(test_what_a_later_minor_of_wasi_adds_traps_and_no_more_than_that),
     };
