@@ -77,7 +77,9 @@ static char *explain(const weir_application_t *application, const weir_child_res
     const size_t missing = find_missing(application);
     const weir_component_t *component = &application->manifest.components[missing];
     const char *complaint = result->complaint[0] != '\0' ? result->complaint : "the compiler was ended";
+    /* What Rust adds to its first sentence helps nobody here. */
     const char *trace = strstr(complaint, " stack backtrace");
+    trace = trace != NULL ? trace : strstr(complaint, " note: ");
     const double mib = (double)application->files[missing].size / (1 << 20);
     char *message;
     int length;
