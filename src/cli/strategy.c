@@ -91,9 +91,8 @@ bool weir_strategy_decide(const char *spin_allocator, const char *spin_wasmtime_
 
 bool weir_strategy_from_environment(bool disable_pooling_option, weir_strategy_t *ret_strategy, char **ret_message)
 {
-    /* An empty one is what a file of containers says for none. */
+    /* An empty one is what a file of containers says for none; Spin's own switch is as strict as Spin is. */
     const char *allocator = getenv("SPIN_ALLOCATOR");
-    const char *pooling = getenv("SPIN_WASMTIME_POOLING");
     return weir_strategy_decide(allocator != NULL && allocator[0] == '\0' ? NULL : allocator,
-        pooling != NULL && pooling[0] == '\0' ? NULL : pooling, disable_pooling_option, ret_strategy, ret_message);
+        getenv("SPIN_WASMTIME_POOLING"), disable_pooling_option, ret_strategy, ret_message);
 }
