@@ -89,10 +89,26 @@ bool weir_strategy_decide(const char *spin_allocator, const char *spin_wasmtime_
     return true;
 }
 
+/* SPIN_ALLOCATOR; an empty one is what a file of containers says for none. */
+static const char *spin_allocator_given(void)
+{
+    const char *value = getenv("SPIN_ALLOCATOR");
+    return value != NULL && value[0] == '\0' ? NULL : value;
+}
+
+const char *weir_strategy_variable(const char **ret_value)
+{
+    const char *allocator = spin_allocator_given();
+    const char *value = allocator != NULL ? allocator : getenv("SPIN_WASMTIME_POOLING");
+    if (value == NULL) {
+        return NULL;
+    }
+    *ret_value = value;
+    return allocator != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING";
+}
+
 bool weir_strategy_from_environment(bool disable_pooling_option, weir_strategy_t *ret_strategy, char **ret_message)
 {
-    /* An empty one is what a file of containers says for none; Spin's own switch is as strict as Spin is. */
-    const char *allocator = getenv("SPIN_ALLOCATOR");
-    return weir_strategy_decide(allocator != NULL && allocator[0] == '\0' ? NULL : allocator,
-        getenv("SPIN_WASMTIME_POOLING"), disable_pooling_option, ret_strategy, ret_message);
+    return weir_strategy_decide(
+        spin_allocator_given(), getenv("SPIN_WASMTIME_POOLING"), disable_pooling_option, ret_strategy, ret_message);
 }

@@ -17,7 +17,13 @@
  */
 bool weir_strategy_from_environment(bool disable_pooling_option, weir_strategy_t *ret_strategy, char **ret_message);
 
-/* The same for given values of the two variables, NULL when one is not set. */
+/*
+ * Which of the two variables asks for a strategy, for messages: its name, and its value in `*ret_value`; NULL, with the
+ * value left untouched, when none does.
+ */
+const char *weir_strategy_variable(const char **ret_value);
+
+/* weir_strategy_from_environment for given values of the two variables, NULL when one is not set. */
 bool weir_strategy_decide(const char *spin_allocator, const char *spin_wasmtime_pooling, bool disable_pooling_option,
     weir_strategy_t *ret_strategy, char **ret_message);
 

@@ -16,6 +16,7 @@
 #include "cli/precompile.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
+#include "cli/strategy.h"
 #include "cli/tune.h"
 #include "guest/message.h"
 #include "observe/log.h"
@@ -106,14 +107,9 @@ static unsigned count_processors(void)
 /* Nothing that the strategy allows works here: say what was tried. */
 static int refuse_choice(const up_t *up)
 {
-    const char *allocator = getenv("SPIN_ALLOCATOR");
-    const char *pooling = getenv("SPIN_WASMTIME_POOLING");
-    if (up->inputs.strategy == WEIR_STRATEGY_AUTO || (allocator == NULL && pooling == NULL)) {
-        weir_announce_refusal(up->choice, NULL, NULL);
-    } else {
-        weir_announce_refusal(up->choice, allocator != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING",
-            allocator != NULL ? allocator : pooling);
-    }
+    const char *value = NULL;
+    const char *variable = up->inputs.strategy == WEIR_STRATEGY_AUTO ? NULL : weir_strategy_variable(&value);
+    weir_announce_refusal(up->choice, variable, value);
     return EXIT_FAILED;
 }
 
