@@ -11,6 +11,7 @@ enum {
     DEADLINE_EMULATED = 6000,
     THREADS_MOST = 16, /* more show no more */
     QUICK_HOLD = 2,
+    QUICK_SLOTS = 64,
     BATCH_SLOTS = 32,      /* of a decommit batch: as many calls are saved as make a difference */
     WARM_SLOTS_MOST = 100, /* Wasmtime's own default */
 };
@@ -36,6 +37,26 @@ static bool is_tight(const weir_budget_t *budget, uint64_t asked)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/*
+ * Have a pool tried with fewer slots, and what the others take reserved in one piece: where all of it is far within the
+ * limits, a guard below each of a thousand stacks takes time and proves nothing.
+ */
+static void shorten(const weir_facts_t *facts, const weir_budgets_t *budgets, weir_plan_t *plan)
+{
+    uint64_t page_size = weir_facts_page_size(facts);
+    weir_rung_t *rung = &plan->rung;
+    weir_cost_t all = weir_rung_cost(rung, &plan->needs, page_size, rung->slots);
+    if (rung->tier == WEIR_TIER_ONDEMAND || rung->slots <= QUICK_SLOTS || is_tight(&budgets->address, all.address) ||
+        is_tight(&budgets->commit, all.commit) || is_tight(&budgets->mappings, all.mappings)) {
+        return;
+    }
+    weir_cost_t some = weir_rung_cost(rung, &plan->needs, page_size, QUICK_SLOTS);
+    uint64_t writable = budgets->commit.bounded ? all.commit - some.commit : 0;
+    plan->reserve_commit = weir_add(plan->reserve_commit, writable);
+    plan->reserve_address = weir_add(plan->reserve_address, all.address - some.address - writable);
+    rung->slots = QUICK_SLOTS;
 }
 
 void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets,
@@ -80,6 +101,9 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
         .deadline = deadline != 0 ? deadline : (emulated ? DEADLINE_EMULATED : DEADLINE_NATIVE),
         .code = -1,
     };
+    if (quick) {
+        shorten(facts, budgets, ret_plan);
+    }
 }
 
 /* ---- Knobs ------------------------------------------------------------------------------------------------------- */

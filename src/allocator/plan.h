@@ -27,7 +27,7 @@ typedef struct weir_plan {
 /* How thorough a trial is. */
 typedef enum weir_depth {
     WEIR_DEPTH_FULL,  /* prove all that is promised, and time it */
-    WEIR_DEPTH_QUICK, /* it was proved and timed before on such a machine: see that it still works */
+    WEIR_DEPTH_QUICK, /* it was proved and timed before on such a machine: see that as much can still be had */
 } weir_depth_t;
 
 /* Make the plan, without code. `deadline` in milliseconds; 0: a default by the facts. */

@@ -623,6 +623,53 @@ static void a_plan_holds_all_that_is_promised_and_takes_its_time_where_that_is_t
     }
 }
 
+static void to_prove_again_a_pool_may_be_short_as_long_as_all_of_it_is_asked_for(void **state)
+{
+    enum { SHORT = 64 };
+    static const struct {
+        const char *name;
+        uint64_t mappings; /* that may be had */
+        uint64_t address;  /* RLIMIT_AS; 0: none */
+        weir_tier_t tier;
+        uint32_t slots;
+        bool shortened;
+    } cases[] = {
+        {"far within the limits", 65530, 0, WEIR_TIER_STANDARD, 1000, true},
+        {"few slots", 65530, 0, WEIR_TIER_STANDARD, SHORT, false},
+        {"most of the mappings", 4000, 0, WEIR_TIER_STANDARD, 1000, false},
+        {"most of the address space", 65530, 5000 * GIB, WEIR_TIER_STANDARD, 1000, false},
+        {"a part of the address space", 65530, 20000 * GIB, WEIR_TIER_STANDARD, 1000, true},
+        {"no pool", 65530, 0, WEIR_TIER_ONDEMAND, 1000, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weir_facts_t facts = generous();
+        weir_needs_t needs;
+        weir_ladder_t ladder;
+        weir_plan_t full;
+        weir_plan_t quick;
+        facts.mappings_limit = known(cases[i].mappings);
+        if (cases[i].address != 0) {
+            facts.address_space_limit = known(cases[i].address);
+        }
+        make(&facts, &(weir_needs_t){.concurrency = 1000}, WEIR_STRATEGY_AUTO, &needs, &ladder);
+        const weir_rung_t rung = {.tier = cases[i].tier,
+            .slots = cases[i].slots,
+            .slot_bytes = 4 * GIB,
+            .stack_bytes = MIB,
+            .memories_per_slot = 1,
+            .tables_per_slot = 1};
+        weir_plan_make(&facts, &needs, &ladder.budgets, &rung, WEIR_DEPTH_FULL, 0, &full);
+        weir_plan_make(&facts, &needs, &ladder.budgets, &rung, WEIR_DEPTH_QUICK, 0, &quick);
+        assert_int_equal(full.rung.slots, cases[i].slots);
+        if ((quick.rung.slots < cases[i].slots) != cases[i].shortened) {
+            fail_msg("%s: %u slots", cases[i].name, (unsigned)quick.rung.slots);
+        }
+        uint64_t asked = weir_rung_cost(&quick.rung, &needs, 4096, quick.rung.slots).address + quick.reserve_address;
+        assert_true(asked == weir_rung_cost(&rung, &needs, 4096, rung.slots).address + full.reserve_address);
+    }
+}
+
 static void a_plan_never_touches_more_than_half_of_what_is_there(void **state)
 {
     weir_facts_t facts = generous();
@@ -668,6 +715,7 @@ int main(void)
         cmocka_unit_test(arenas_are_limited_where_address_space_is_tight),
         cmocka_unit_test(the_tightest_of_several_limits_is_the_one_that_is_named),
         cmocka_unit_test(a_plan_holds_all_that_is_promised_and_takes_its_time_where_that_is_tight),
+        cmocka_unit_test(to_prove_again_a_pool_may_be_short_as_long_as_all_of_it_is_asked_for),
         cmocka_unit_test(a_plan_never_touches_more_than_half_of_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
