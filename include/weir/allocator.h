@@ -285,16 +285,18 @@ typedef enum weir_limit {
 /* What a trial found. */
 typedef struct weir_verdict {
     weir_outcome_t outcome;
-    weir_limit_t limit;           /* what refused; also set where arithmetic ruled the rung out */
-    double instance_microseconds; /* create, touch, call, drop, per instance, as a median; when passed */
-    double engine_milliseconds;   /* to create the engine; when passed */
-    int error_number;             /* errno of the call that refused, or 0 */
-    int detail;                   /* signal number or exit status, by the outcome */
-    uint64_t refused_bytes;       /* what the refused call asked for, or 0 when unknown */
-    uint32_t held;                /* instances that were held at once, each with memory touched */
-    uint32_t threads;             /* that took part */
-    uint32_t variant;             /* the best of the settings of the knobs: the rung has it */
-    uint32_t variant_count;       /* how many were timed */
+    weir_limit_t limit; /* what refused; also set where arithmetic ruled the rung out */
+    double
+        instance_microseconds;  /* create, touch, call, drop, per instance: the lower quartile of rounds; when passed */
+    double least_microseconds;  /* the same, of the quickest round: both are close where nothing disturbed the timing */
+    double engine_milliseconds; /* to create the engine; when passed */
+    int error_number;           /* errno of the call that refused, or 0 */
+    int detail;                 /* signal number or exit status, by the outcome */
+    uint64_t refused_bytes;     /* what the refused call asked for, or 0 when unknown */
+    uint32_t held;              /* instances that were held at once, each with memory touched */
+    uint32_t threads;           /* that took part */
+    uint32_t variant;           /* the best of the settings of the knobs: the rung has it */
+    uint32_t variant_count;     /* how many were timed */
     weir_variant_t variants[WEIR_VARIANTS_MAX];
     char call[32];     /* the system call that refused, or "" */
     char message[224]; /* one line for a person */

@@ -40,8 +40,11 @@ static bool search(const making_t *making, const weir_needs_t *needs, weir_strat
     }
     weir_needs_complete(&choice->facts, needs, &decided->needs);
     weir_ladder_make(&choice->facts, &decided->needs, strategy, ladder);
+    weir_search_report_t report;
     decided->index = weir_search_run(&choice->facts, &decided->needs, making->options->trial_milliseconds,
-        making->tester, &choice->codes, ladder, &decided->trials);
+        making->tester, &choice->codes, ladder, &report);
+    decided->trials = report.trials;
+    decided->sure = report.sure;
     decided->arenas = ladder->budgets.arenas;
     decided->count = ladder->count;
     for (size_t i = 0; i < ladder->count; i++) {
@@ -295,6 +298,11 @@ void weir_choice_keep(weir_choice_t *choice)
     if (!all_lasts(pool) || !all_lasts(&choice->decision.rest)) {
         snprintf(choice->memory_note, sizeof choice->memory_note, "%s",
             WEIR_TRANSLATABLE("a trial failed for a reason that may have passed at the next start"));
+        return;
+    }
+    if (!pool->sure || (choice->decision.apart_count > 0 && !choice->decision.rest.sure)) {
+        snprintf(choice->memory_note, sizeof choice->memory_note, "%s",
+            WEIR_TRANSLATABLE("the machine was too busy for timings that agree with each other"));
         return;
     }
     weir_codes_read(&choice->codes, &pool->ladder[pool->index].rung, &pool->needs, &code, &size);

@@ -16,6 +16,7 @@ typedef struct weir_decided {
     weir_needs_t needs; /* complete */
     unsigned arenas;
     unsigned trials;
+    bool sure; /* nothing preferred was given up on timings that contradict each other */
     size_t count;
     size_t index; /* SIZE_MAX: nothing works */
     weir_trial_result_t ladder[WEIR_LADDER_MAX];

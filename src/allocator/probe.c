@@ -177,6 +177,7 @@ static bool time_knobs(probe_t *probe)
     bool works = false;
     for (size_t i = 0; i < count; i++) {
         probe->report->microseconds[places[i]] = timed[i].microseconds;
+        probe->report->least_microseconds[places[i]] = timed[i].least_microseconds;
         works = works || timed[i].microseconds > 0;
         if (timed[i].microseconds == 0 && trouble == NULL) {
             trouble = &troubles[places[i]];
@@ -196,6 +197,7 @@ static bool time_subject(probe_t *probe)
         .cycle = weir_subject_cycle, .context = &probe->subject, .huge_pages_off = probe->plan->rung.huge_pages_off};
     probe->report->threads = weir_timing_run(&timed, 1, probe->plan->threads, probe->plan->time_milliseconds);
     probe->report->microseconds[0] = timed.microseconds;
+    probe->report->least_microseconds[0] = timed.least_microseconds;
     return timed.microseconds > 0;
 }
 

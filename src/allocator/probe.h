@@ -18,10 +18,11 @@ typedef struct weir_probe_report {
     uint32_t held;    /* instances that were held at once */
     uint32_t threads; /* that took part in the timing */
     double engine_milliseconds;
-    double microseconds[WEIR_VARIANTS_MAX]; /* an instance, for each setting of the plan's knobs; 0: it failed */
-    weir_usage_t usage;                     /* when it was refused; the sources are left out */
-    char stage[32];                         /* what was being done */
-    char message[600];                      /* Wasmtime's, on one line; or what was wrong */
+    double microseconds[WEIR_VARIANTS_MAX];       /* an instance, for each setting of the plan's knobs; 0: it failed */
+    double least_microseconds[WEIR_VARIANTS_MAX]; /* the same, of the quickest round */
+    weir_usage_t usage;                           /* when it was refused; the sources are left out */
+    char stage[32];                               /* what was being done */
+    char message[600];                            /* Wasmtime's, on one line; or what was wrong */
 } weir_probe_report_t;
 
 /*

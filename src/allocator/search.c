@@ -2,7 +2,9 @@
  * search.c: tries a ladder and finds the best rung.
  *
  * Within a group, whose steps differ in size alone, the first that works ends the search: a smaller pool of the same
- * kind is no faster. Between groups the measured cost decides, and where costs are equal within noise, the order.
+ * kind is no faster. Between groups the measured cost decides, and where costs are equal within noise, the order. What
+ * disturbs a machine makes costs larger, never smaller: so an earlier rung is given up only for one whose cost is less
+ * than the quickest round of its own, and after it was timed once more.
  */
 #include "allocator/search.h"
 
@@ -14,12 +16,16 @@
 /* Two costs this close are the same. */
 static const double noise = 1.05;
 
-/* A cost that is more than so many times another's is no accident. */
+/* Where trials take long, a cost that is more than so many times another's is taken for no accident. */
 static const double doubtful = 3;
+
+/* Two timings of one rung that differ by more than this tell of the machine's other work rather than of the rung. */
+static const double unsteady = 1.3;
 
 /* Once something works, no trial is begun that would last beyond so many milliseconds; more where trials take long. */
 static const double enough_milliseconds = 200;
 static const double enough_milliseconds_slow = 4000;
+static const double enough_milliseconds_again = 400; /* to time once more what is about to be given up */
 static const double enough_milliseconds_failing = 30000;
 static const double slow_trial_milliseconds = 400;
 
@@ -35,6 +41,7 @@ typedef struct search {
     unsigned trials; /* rungs that were tried */
     bool works;      /* something does */
     bool pool_works; /* a pool does */
+    bool steady;     /* what was timed twice took about as long each time */
 } search_t;
 
 static void say(weir_step_t *step, const char *words)
@@ -62,12 +69,12 @@ static double elapsed(const search_t *search)
     return search->tester->milliseconds(search->tester->context) - search->started;
 }
 
-/* Whether there is no time for so many trials more. */
-static bool time_is_up(const search_t *search, unsigned trials)
+/* Whether so many trials more would last beyond this, in milliseconds; where trials take long, it is more. */
+static bool is_late(const search_t *search, unsigned trials, double enough)
 {
-    double enough = is_slow(search) ? enough_milliseconds_slow : enough_milliseconds;
+    double limit = is_slow(search) ? enough_milliseconds_slow : enough;
     /* Also when nothing works there is an end to it: trials that hang last until their deadline, each of them. */
-    return elapsed(search) + trials * search->longest > (search->works ? enough : enough_milliseconds_failing);
+    return elapsed(search) + trials * search->longest > (search->works ? limit : enough_milliseconds_failing);
 }
 
 /* Try a rung with all settings of its knobs that are worth it, and set the best. */
@@ -107,7 +114,7 @@ static const char *needless(const search_t *search, const weir_step_t *step, boo
     if (ondemand && search->pool_works && !is_slow(search)) {
         return "a pool works";
     }
-    if (time_is_up(search, 1)) {
+    if (is_late(search, 1, enough_milliseconds)) {
         return search->works ? "the time for deciding is used up, and something works"
                              : "the time for deciding is used up";
     }
@@ -141,7 +148,7 @@ static void try_all(search_t *search)
     }
 }
 
-/* The earliest step whose cost is the least, within noise. */
+/* The earliest step whose cost is, or may be but for what disturbed it, the least within noise. */
 static size_t select_step(const weir_ladder_t *ladder)
 {
     double least = 0;
@@ -153,29 +160,69 @@ static size_t select_step(const weir_ladder_t *ladder)
     }
     for (size_t i = 0; i < ladder->count; i++) {
         const weir_step_t *step = &ladder->steps[i];
-        if (outcome_of(step) == WEIR_OUTCOME_PASSED && cost_of(step) <= least * noise) {
+        if (outcome_of(step) == WEIR_OUTCOME_PASSED && step->result.verdict.least_microseconds <= least * noise) {
             return i;
         }
     }
     return SIZE_MAX;
 }
 
-/* Time a step again; the lesser of two medians is the one that was less disturbed. */
+/* Time a step again; the lesser of two costs is the one that was less disturbed. */
 static void try_again(search_t *search, size_t index)
 {
     weir_step_t *step = &search->ladder->steps[index];
     weir_rung_t rung = step->result.rung;
     weir_verdict_t verdict;
+    double before = cost_of(step);
     try_step(search, &rung, &verdict);
+    double after = verdict.instance_microseconds;
+    bool passed = verdict.outcome == WEIR_OUTCOME_PASSED;
+    search->steady = search->steady && passed && before <= unsteady * after && after <= unsteady * before;
     /* What works once and not twice does not work. */
-    if (verdict.outcome != WEIR_OUTCOME_PASSED || verdict.instance_microseconds < cost_of(step)) {
+    if (!passed || after < before) {
         step->result.verdict = verdict;
         step->result.rung = rung;
     }
 }
 
+/*
+ * Time once more what was preferred to the choice, and then the choice: somebody else's work at the wrong moment must
+ * not cost a preferred rung its place. Returns whether all of it that could make a difference was.
+ */
+static bool compare_again(search_t *search, size_t chosen)
+{
+    bool all = true;
+    bool again = false;
+    for (size_t i = 0; i < chosen; i++) {
+        const weir_step_t *step = &search->ladder->steps[i];
+        if (outcome_of(step) != WEIR_OUTCOME_PASSED ||
+            (is_slow(search) && cost_of(step) >= doubtful * cost_of(&search->ladder->steps[chosen]))) {
+            continue;
+        }
+        if (is_late(search, 2, enough_milliseconds_again)) {
+            all = false;
+            break;
+        }
+        try_again(search, i);
+        again = true;
+    }
+    if (again) {
+        try_again(search, chosen);
+    }
+    return all;
+}
+
+static bool is_first_that_works(const weir_ladder_t *ladder, size_t index)
+{
+    size_t first = 0;
+    while (first < ladder->count && outcome_of(&ladder->steps[first]) != WEIR_OUTCOME_PASSED) {
+        first++;
+    }
+    return index == first;
+}
+
 size_t weir_search_run(const weir_facts_t *facts, const weir_needs_t *needs, uint32_t deadline,
-    const weir_tester_t *tester, weir_codes_t *codes, weir_ladder_t *ladder, unsigned *ret_trials)
+    const weir_tester_t *tester, weir_codes_t *codes, weir_ladder_t *ladder, weir_search_report_t *ret_report)
 {
     search_t search = {
         .facts = facts,
@@ -185,22 +232,17 @@ size_t weir_search_run(const weir_facts_t *facts, const weir_needs_t *needs, uin
         .ladder = ladder,
         .deadline = deadline,
         .started = tester->milliseconds(tester->context),
+        .steady = true,
     };
     try_all(&search);
     size_t chosen = select_step(ladder);
-    /* Somebody else's work at the wrong moment must not cost a preferred rung its place. */
-    bool again = false;
-    for (size_t i = 0; chosen != SIZE_MAX && i < chosen && !time_is_up(&search, 2); i++) {
-        if (outcome_of(&ladder->steps[i]) == WEIR_OUTCOME_PASSED &&
-            cost_of(&ladder->steps[i]) < doubtful * cost_of(&ladder->steps[chosen])) {
-            try_again(&search, i);
-            again = true;
-        }
-    }
-    if (again) {
-        try_again(&search, chosen);
+    bool sure = true;
+    if (chosen != SIZE_MAX) {
+        bool all = compare_again(&search, chosen);
         chosen = select_step(ladder);
+        /* Where a trial takes seconds, to be sure would cost more than it is worth. */
+        sure = is_slow(&search) || (all && search.steady) || is_first_that_works(ladder, chosen);
     }
-    *ret_trials = search.trials;
+    *ret_report = (weir_search_report_t){.trials = search.trials, .sure = sure};
     return chosen;
 }

@@ -17,12 +17,18 @@ typedef struct weir_tester {
     void *context;
 } weir_tester_t;
 
+/* What there is to say about a search. */
+typedef struct weir_search_report {
+    unsigned trials; /* steps that were tried */
+    bool sure;       /* an earlier step that works was not given up on timings that contradict each other */
+} weir_search_report_t;
+
 /*
  * Try the steps of a ladder, write their verdicts into it, and set the knobs of those that passed to the best ones.
- * Stores how many steps were tried, and returns the index of the best step, or SIZE_MAX when none works. `deadline` is
- * one trial's, in milliseconds; 0: a default. The trials share `codes`.
+ * Returns the index of the best step, or SIZE_MAX when none works. `deadline` is one trial's, in milliseconds; 0: a
+ * default. The trials share `codes`.
  */
 size_t weir_search_run(const weir_facts_t *facts, const weir_needs_t *needs, uint32_t deadline,
-    const weir_tester_t *tester, weir_codes_t *codes, weir_ladder_t *ladder, unsigned *ret_trials);
+    const weir_tester_t *tester, weir_codes_t *codes, weir_ladder_t *ladder, weir_search_report_t *ret_report);
 
 #endif

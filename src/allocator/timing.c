@@ -122,7 +122,9 @@ unsigned weir_timing_run(weir_timed_t *timed, size_t count, unsigned threads, do
     unsigned size = weir_gang_run(threads, follow_schedule, &schedule);
     for (size_t i = 0; i < count; i++) {
         qsort(schedule.results[i], schedule.rounds, sizeof schedule.results[i][0], compare_doubles);
-        timed[i].microseconds = atomic_load(&schedule.failed[i]) ? 0 : schedule.results[i][schedule.rounds / 4];
+        bool failed = atomic_load(&schedule.failed[i]);
+        timed[i].microseconds = failed ? 0 : schedule.results[i][schedule.rounds / 4];
+        timed[i].least_microseconds = failed ? 0 : schedule.results[i][0];
     }
     return size;
 }

@@ -14,15 +14,17 @@ typedef struct weir_timed {
     bool (*cycle)(void *context, unsigned thread);
     void *context;
     bool huge_pages_off; /* the process does without transparent huge pages meanwhile */
-    double microseconds; /* the result: of one cycle on one thread, while the others do the same; 0 when it failed */
+    /* The results, of one cycle on one thread while the others do the same: the lower quartile over rounds, and the
+     * least, which is what it may have been without whatever else the machine did meanwhile. 0 when it failed. */
+    double microseconds;
+    double least_microseconds;
 } weir_timed_t;
 
 enum { WEIR_TIMED_MAX = 16 };
 
 /*
- * Time at most WEIR_TIMED_MAX things, for about `milliseconds` in all, though at least a few cycles of each. The result
- * is the lower quartile over rounds. Returns on how many threads it was done: `threads`, or fewer where the system
- * refuses them.
+ * Time at most WEIR_TIMED_MAX things, for about `milliseconds` in all, though at least a few cycles of each. Returns on
+ * how many threads it was done: `threads`, or fewer where the system refuses them.
  */
 unsigned weir_timing_run(weir_timed_t *timed, size_t count, unsigned threads, double milliseconds);
 

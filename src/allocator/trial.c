@@ -112,7 +112,8 @@ static bool are_costs(const weir_plan_t *plan, const weir_probe_report_t *report
     bool one = plan->time_milliseconds == 0;
     for (uint32_t i = 0; i < count_costs(plan); i++) {
         double cost = report->microseconds[i];
-        if (cost != 0 && !is_measured(cost)) {
+        double fastest = report->least_microseconds[i];
+        if (cost != 0 && (!is_measured(cost) || !is_measured(fastest) || fastest > cost)) {
             return false;
         }
         one = one || cost != 0;
@@ -145,7 +146,7 @@ static bool is_report(const weir_plan_t *plan, const weir_probe_report_t *report
     return false;
 }
 
-/* The earliest setting whose cost is the least, within noise. */
+/* The earliest setting whose cost is, or may be but for what disturbed it, the least within noise. */
 static void judge_costs(const weir_plan_t *plan, const weir_probe_report_t *report, weir_verdict_t *verdict)
 {
     double least = 0;
@@ -164,9 +165,10 @@ static void judge_costs(const weir_plan_t *plan, const weir_probe_report_t *repo
     }
     for (uint32_t i = verdict->variant_count; i-- > 0;) {
         double cost = report->microseconds[i];
-        if (cost != 0 && cost <= least * noise) {
+        if (cost != 0 && report->least_microseconds[i] <= least * noise) {
             verdict->variant = i;
             verdict->instance_microseconds = cost;
+            verdict->least_microseconds = report->least_microseconds[i];
         }
     }
 }

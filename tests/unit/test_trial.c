@@ -395,8 +395,11 @@ static weir_fact_t known(uint64_t value)
 
 static weir_probe_report_t good_report(void)
 {
-    return (weir_probe_report_t){
-        .magic = WEIR_PROBE_MAGIC, .outcome = WEIR_OUTCOME_PASSED, .microseconds = {12.5}, .engine_milliseconds = 1.5};
+    return (weir_probe_report_t){.magic = WEIR_PROBE_MAGIC,
+        .outcome = WEIR_OUTCOME_PASSED,
+        .microseconds = {12.5},
+        .least_microseconds = {12},
+        .engine_milliseconds = 1.5};
 }
 
 static weir_plan_t some_plan(void)
@@ -475,15 +478,19 @@ static void a_report_that_makes_no_sense_is_not_believed(void **state)
 {
     weir_facts_t facts = {.size = sizeof facts};
     const double costs[] = {NAN, INFINITY, -1, 0, 1e12};
+    const double least_costs[] = {NAN, -1, 0, 13};
+    const size_t count = 4 + sizeof costs / sizeof costs[0];
     (void)state;
-    for (size_t i = 0; i < 4 + sizeof costs / sizeof costs[0]; i++) {
+    for (size_t i = 0; i < count + sizeof least_costs / sizeof least_costs[0]; i++) {
         weir_probe_report_t report = good_report();
         report.magic = i == 0 ? 1 : report.magic;
         report.outcome = i == 1 ? 99 : i == 2 ? WEIR_OUTCOME_NOT_TRIED : report.outcome;
         if (i == 3) {
             memset(report.message, 'x', sizeof report.message);
         }
-        if (i >= 4) {
+        if (i >= count) {
+            report.least_microseconds[0] = least_costs[i - count];
+        } else if (i >= 4) {
             report.microseconds[0] = costs[i - 4];
         }
         weir_verdict_t verdict = judge(&facts, (weir_child_result_t){.end = WEIR_CHILD_REPORTED}, &report);

@@ -432,13 +432,19 @@ static bool spend(void *context, unsigned thread)
 static void what_takes_longer_costs_more_and_what_fails_costs_nothing(void **state)
 {
     double times[] = {1, 4, -1};
-    weir_timed_t timed[] = {{spend, &times[0], false, 0}, {spend, &times[1], false, 0}, {spend, &times[2], false, 0}};
+    weir_timed_t timed[3];
+    for (size_t i = 0; i < 3; i++) {
+        timed[i] = (weir_timed_t){.cycle = spend, .context = &times[i]};
+    }
     (void)state;
     assert_int_equal(weir_timing_run(timed, 3, 2, 60), 2);
     assert_true(timed[0].microseconds >= 1000);
     assert_true(timed[1].microseconds >= 4000);
     assert_true(timed[1].microseconds > timed[0].microseconds);
+    assert_true(timed[0].least_microseconds >= 1000);
+    assert_true(timed[0].least_microseconds <= timed[0].microseconds);
     assert_true(timed[2].microseconds == 0);
+    assert_true(timed[2].least_microseconds == 0);
 }
 
 /* In a process that sees no /proc: 0 when a thread was noticed, 1 when not, 2 when /proc cannot be hidden. */
