@@ -3,8 +3,9 @@
 
 use crate::ffi::{guard, one_line};
 use std::cell::Cell;
-use std::io::Write;
-use std::sync::{Mutex, Once, OnceLock, PoisonError};
+use std::ffi::{CString, c_char};
+use std::panic::PanicHookInfo;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::runtime::{Builder, Runtime};
 use wasmtime_c_api::wasmtime::{Engine, Result, format_err};
 
@@ -12,27 +13,23 @@ thread_local! {
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A panic is contained and its text comes back as an error, so a line of log is enough; with RUST_BACKTRACE set, who
-/// looks for the bug gets all of it.
-fn report_panics_in_one_line() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        if std::env::var_os("RUST_BACKTRACE").is_some() {
-            return;
+#[unsafe(no_mangle)]
+pub extern "C" fn weir_bridge_tell_panics(tell: extern "C" fn(line: *const c_char)) {
+    // Whoever looks for the bug gets all of it.
+    if std::env::var_os("RUST_BACKTRACE").is_some() {
+        return;
+    }
+    let hook = move |panic: &PanicHookInfo<'_>| {
+        if !IS_QUIET.get() {
+            let line = CString::new(one_line(&panic.to_string())).unwrap_or_default();
+            tell(line.as_ptr());
         }
-        // Not eprintln!: it panics when standard error is gone, and a panic in here ends the process.
-        std::panic::set_hook(Box::new(|panic| {
-            if !IS_QUIET.get() {
-                let line = format!("weir: error: {}\n", one_line(&panic.to_string()));
-                let _ = std::io::stderr().write_all(line.as_bytes());
-            }
-        }));
-    });
+    };
+    guard(|| std::panic::set_hook(Box::new(hook)), |_| ());
 }
 
 /// Start threads; a panic on this one is not reported but becomes the error.
 fn start<T>(what: &str, body: impl FnOnce() -> std::result::Result<T, String>) -> Result<T> {
-    report_panics_in_one_line();
     IS_QUIET.set(true);
     let started = guard(body, Err);
     IS_QUIET.set(false);

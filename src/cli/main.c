@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <weir_bridge.h>
 
 /*
  * Who starts a program may have closed its standard descriptors. The next file that is opened gets such a number, and
@@ -64,6 +65,18 @@ static bool has_stack(void)
         "a systemd unit)",
         (uintmax_t)limit.rlim_cur / 1024, (uintmax_t)stack_least / 1024);
     return false;
+}
+
+static pid_t program;
+
+/* A panic is contained, and comes back as an error. What a forked process writes is quoted by this one. */
+static void tell_panic(const char *line)
+{
+    if (getpid() == program) {
+        weir_log(WEIR_LOG_ERROR, "%s", line);
+    } else {
+        dprintf(STDERR_FILENO, "%s\n", line);
+    }
 }
 
 static const struct command {
@@ -122,6 +135,8 @@ int main(int argc, char **argv)
     take_standard_descriptors();
     const char *name = argc > 1 ? argv[1] : "";
     weir_language_set(NULL);
+    program = getpid();
+    weir_bridge_tell_panics(tell_panic); /* before there is an engine */
     const struct command *command = find_command(name);
     if (command != NULL) {
         return !command->needs_stack || has_stack() ? command->run(argc - 1, argv + 1) : 1;

@@ -91,6 +91,15 @@ def test_each_call_may_fail_with_each_error_once_or_from_then_on(place, command)
     assert_nothing_wrong(Campaign(place, command).run(some_of_each(most)))
 
 
+def test_an_engine_that_cannot_be_unmapped_is_told_of_in_a_line(place):
+    """A first start drops an engine before it has loaded a guest: there is no code for it in the cache."""
+    most = reached(place, "up", "main")[0]["munmap"]
+    faults = [Fault("munmap", "ENOMEM", number, False, "main") for number in range(1, most + 1)]
+    campaign = Campaign(place, "up").run(faults)
+    assert_nothing_wrong(campaign)
+    assert any("mmap.rs" in panic for _, panic, _ in campaign.panics), campaign.report()
+
+
 def test_each_file_of_the_system_may_be_unreadable_or_empty(place):
     _, log = reached(place, "doctor", "process")
     faults = list(faults_by_file(log, ["EPERM"]))
