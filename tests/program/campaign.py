@@ -243,9 +243,8 @@ def go(place, command, options, record):
         if scope in options.scopes.split(","):
             most, log = reached(place, command, scope)
             print(f"weir {command}, {scope}: calls of the thread with most, nothing refused: {most}", flush=True)
-            faults += faults_by_number(
-                most, scope, options.calls.split(","), options.errors.split(","), options.exhaustive
-            )
+            calls = options.calls.split(",") if options.calls else []
+            faults += faults_by_number(most, scope, calls, options.errors.split(","), options.exhaustive)
             if scope == "process" and not options.no_files:
                 faults += faults_by_file(log, options.errors.split(","))
     mine = [fault for index, fault in enumerate(faults) if index % parts == part - 1]

@@ -79,6 +79,7 @@ class Place:
     pause: Path
     directory: Path
     arguments: tuple = ("--max-concurrency", "4", "--request-timeout", "2s")
+    doctor_arguments: tuple = ("--json",)
     remembered: Path | None = None  # a cache in which weir finds an earlier decision; None: it decides afresh
     expected: dict = field(default_factory=dict)  # body by target
     shape: dict | None = None  # of doctor's report
@@ -254,7 +255,7 @@ def remember(place):
     place.remembered = None
     cache = place.directory / "remembered"
     cache.mkdir()
-    for command in (["up", place.application, "--listen", "127.0.0.1:0", *place.arguments], ["doctor", "--json"]):
+    for command in (["up", place.application, "--listen", "127.0.0.1:0", *place.arguments], ["doctor", *place.doctor_arguments]):
         environment = place.program.full_environment({"XDG_CACHE_HOME": cache})
         process = subprocess.Popen(
             place.program.command(*command), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
@@ -375,7 +376,7 @@ def run_doctor(place, fault):
     outcome = Outcome(fault, "served")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=place.directory) as scratch:
-        process, tracer = begin(place, ["doctor", "--json"], fault, scratch)
+        process, tracer = begin(place, ["doctor", *place.doctor_arguments], fault, scratch)
         streams = Stream("stdout", process.stdout), Stream("stderr", process.stderr)
         try:
             process.wait(HANG_SECONDS)
