@@ -54,8 +54,7 @@ static weir_needs_t join_all(const weir_choose_options_t *options, const bool *a
     return joined;
 }
 
-/* The first pool that arithmetic allows for some needs, with as many slots as are wanted of it. */
-static bool first_pool(
+bool weir_placement_first_pool(
     const weir_facts_t *facts, const weir_needs_t *needs, weir_strategy_t strategy, weir_rung_t *ret_rung)
 {
     weir_needs_t complete;
@@ -110,7 +109,7 @@ void weir_placement_make(
         return;
     }
     bool pools = options->strategy != WEIR_STRATEGY_ONDEMAND;
-    bool found = pools && first_pool(facts, &placement->pool, options->strategy, &with);
+    bool found = pools && weir_placement_first_pool(facts, &placement->pool, options->strategy, &with);
     /* The heaviest first. One alone may not help, when the next is nearly as heavy: so a few are looked at together. */
     bool tried[WEIR_GUESTS_MAX];
     memcpy(tried, placement->apart, sizeof tried);
@@ -118,7 +117,8 @@ void weir_placement_make(
         weir_rung_t without;
         tried[heaviest(options, tried)] = true;
         weir_needs_t needs = join_all(options, tried, false);
-        if (first_pool(facts, &needs, options->strategy, &without) && (!found || is_much_better(&with, &without))) {
+        if (weir_placement_first_pool(facts, &needs, options->strategy, &without) &&
+            (!found || is_much_better(&with, &without))) {
             memcpy(placement->apart, tried, sizeof tried);
             placement->apart_count = count;
             placement->pool = needs;

@@ -28,6 +28,13 @@ void weir_placement_make(
 /* Place all of them together, where that has led nowhere. */
 void weir_placement_join(const weir_choose_options_t *options, weir_placement_t *ret_placement);
 
+/*
+ * The first pool that arithmetic allows for some needs, which may be incomplete, with as many slots as are wanted of
+ * it. Returns false when there is none, or no memory to look for it.
+ */
+bool weir_placement_first_pool(
+    const weir_facts_t *facts, const weir_needs_t *needs, weir_strategy_t strategy, weir_rung_t *ret_rung);
+
 /* What two guests need of one slot that has to suit both. */
 weir_needs_t weir_needs_join(const weir_needs_t *a, const weir_needs_t *b);
 

@@ -4,6 +4,7 @@
 #include "allocator/report.h"
 
 #include "allocator/phrases.h"
+#include "allocator/placement.h"
 #include "allocator/plan.h"
 #include "allocator/share.h"
 #include "allocator/text.h"
@@ -106,23 +107,12 @@ double weir_report_cost(const weir_choice_t *choice)
 bool weir_report_joined_pool(const weir_choice_t *choice, weir_rung_t *ret_rung)
 {
     const weir_decision_t *decision = &choice->decision;
-    bool found = false;
-    weir_ladder_t *ladder = decision->apart_count == 0 ? NULL : malloc(sizeof *ladder);
-    if (ladder == NULL) {
+    if (decision->apart_count == 0) {
         return false;
     }
     weir_needs_t needs = weir_needs_join(&decision->pool.needs, &decision->rest.needs);
     needs.concurrency = decision->pool.needs.concurrency;
-    weir_ladder_make(&choice->facts, &needs, decision->strategy, ladder);
-    for (size_t i = 0; i < ladder->count && !found; i++) {
-        const weir_step_t *step = &ladder->steps[i];
-        if (step->possible && step->result.rung.tier != WEIR_TIER_ONDEMAND) {
-            *ret_rung = step->result.rung;
-            found = true;
-        }
-    }
-    free(ladder);
-    return found;
+    return weir_placement_first_pool(&choice->facts, &needs, decision->strategy, ret_rung);
 }
 
 const char *weir_report_obstacle_text(const weir_choice_t *choice, const weir_decided_t *part,
