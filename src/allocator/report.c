@@ -11,7 +11,6 @@
 #include "allocator/translate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- What is worth saying ---------------------------------------------------------------------------------------- */
