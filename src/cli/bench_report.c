@@ -6,6 +6,7 @@
 #include "allocator/facts.h"
 #include "allocator/ladder.h"
 #include "allocator/text.h"
+#include "cli/json_text.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -22,11 +23,6 @@ bool weir_bench_has_regret(const weir_bench_result_t *result)
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
-static json_t *json_number(uint64_t value)
-{
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 /* A number where it is known, "unlimited", or null. */
 static json_t *json_facts(const weir_facts_t *facts)
 {
@@ -37,7 +33,7 @@ static json_t *json_facts(const weir_facts_t *facts)
         const weir_fact_t *fact = weir_fact_get(facts, &names[i]);
         json_t *value = json_null();
         if (fact->knowledge == WEIR_KNOWN) {
-            value = json_number(fact->value);
+            value = weir_json_number(fact->value);
         } else if (fact->knowledge == WEIR_UNLIMITED) {
             value = json_string("unlimited");
         }
@@ -48,7 +44,7 @@ static json_t *json_facts(const weir_facts_t *facts)
 
 static json_t *json_needs(const weir_needs_t *needs)
 {
-    return json_pack("{s:o, s:i, s:i, s:i}", "minimum_memory_bytes", json_number(needs->minimum_memory_bytes),
+    return json_pack("{s:o, s:i, s:i, s:i}", "minimum_memory_bytes", weir_json_number(needs->minimum_memory_bytes),
         "memories", (int)needs->memories, "tables", (int)needs->tables, "concurrency", (int)needs->concurrency);
 }
 
@@ -56,14 +52,14 @@ static json_t *json_cell(const weir_cell_t *cell)
 {
     const weir_rung_t *rung = &cell->rung;
     json_t *object = json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "kind", weir_cell_kind(cell), "tier",
-        weir_tier_name(rung->tier), "slots", (int)rung->slots, "slot_bytes", json_number(rung->slot_bytes),
-        "memory_keep_resident_bytes", json_number(rung->memory_keep_resident_bytes), "guard_bytes",
-        json_number(rung->guard_bytes), "growth_bytes", json_number(rung->growth_bytes), "stack_bytes",
-        json_number(rung->stack_bytes));
-    json_object_set_new(object, "table_keep_resident_bytes", json_number(rung->table_keep_resident_bytes));
-    json_object_set_new(object, "table_elements", json_number(rung->table_elements));
-    json_object_set_new(object, "warm_slots", json_number(rung->warm_slots));
-    json_object_set_new(object, "decommit_batch", json_number(rung->decommit_batch));
+        weir_tier_name(rung->tier), "slots", (int)rung->slots, "slot_bytes", weir_json_number(rung->slot_bytes),
+        "memory_keep_resident_bytes", weir_json_number(rung->memory_keep_resident_bytes), "guard_bytes",
+        weir_json_number(rung->guard_bytes), "growth_bytes", weir_json_number(rung->growth_bytes), "stack_bytes",
+        weir_json_number(rung->stack_bytes));
+    json_object_set_new(object, "table_keep_resident_bytes", weir_json_number(rung->table_keep_resident_bytes));
+    json_object_set_new(object, "table_elements", weir_json_number(rung->table_elements));
+    json_object_set_new(object, "warm_slots", weir_json_number(rung->warm_slots));
+    json_object_set_new(object, "decommit_batch", weir_json_number(rung->decommit_batch));
     json_object_set_new(object, "huge_pages_off", json_boolean(rung->huge_pages_off));
     json_object_set_new(object, "pulley", json_boolean(rung->pulley));
     return object;
@@ -73,7 +69,7 @@ static void add_measure(json_t *object, const weir_measure_t *measure)
 {
     json_object_set_new(object, "microseconds", json_real(measure->microseconds));
     json_object_set_new(object, "spread", json_real(measure->spread));
-    json_object_set_new(object, "rounds", json_number(measure->count));
+    json_object_set_new(object, "rounds", weir_json_number(measure->count));
     json_object_set_new(object, "far", json_boolean(measure->far));
     json_t *samples = json_array();
     for (uint32_t i = 0; i < measure->count; i++) {
@@ -119,24 +115,26 @@ bool weir_bench_print_json(const weir_bench_result_t *result)
 {
     bool known = weir_bench_has_regret(result);
     size_t best = weir_rounds_best(result->measures, result->count);
+    weir_json_begin();
     json_t *document = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o}", "version", SCHEMA_VERSION, "strategy",
         weir_strategy_name(result->strategy), "regret",
         known ? json_real(weir_rounds_regret(result->measures, result->count)) : json_null(), "choice",
-        json_choice(result), "best", best == SIZE_MAX ? json_null() : json_number(best), "cells", json_cells(result));
+        json_choice(result), "best", best == SIZE_MAX ? json_null() : weir_json_number(best), "cells",
+        json_cells(result));
     json_object_set_new(document, "needs", json_needs(&result->fresh.needs));
     json_object_set_new(document, "facts", json_facts(&result->fresh.facts));
     json_object_set_new(document, "notice", json_string(result->fresh.notice));
-    json_object_set_new(document, "threads", json_number(result->threads));
-    json_object_set_new(document, "rounds", json_number(result->rounds));
+    json_object_set_new(document, "threads", weir_json_number(result->threads));
+    json_object_set_new(document, "rounds", weir_json_number(result->rounds));
     json_object_set_new(document, "load_average", result->load < 0 ? json_null() : json_real(result->load));
     json_object_set_new(document, "seconds", json_real(result->seconds));
-    char *text = document == NULL ? NULL : json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    json_decref(document);
-    if (text != NULL) {
-        puts(text);
+    char *text = weir_json_text(document);
+    if (text == NULL) {
+        return false;
     }
+    fputs(text, stdout);
     free(text);
-    return text != NULL;
+    return true;
 }
 
 /* ---- Text -------------------------------------------------------------------------------------------------------- */

@@ -61,11 +61,6 @@ static const char *limit_word(weir_limit_t limit)
     return "unknown";
 }
 
-static json_t *json_number(uint64_t value)
-{
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 /* A cost; null when there is none. */
 static json_t *json_cost(double value)
 {
@@ -116,7 +111,7 @@ static json_t *json_value(const weir_facts_t *facts, const weir_fact_name_t *nam
         return json_string(weir_fact_word(facts, name));
     }
     if (name->unit != WEIR_FACT_SET) {
-        return json_number(fact->value);
+        return weir_json_number(fact->value);
     }
     json_t *words = json_array();
     for (unsigned bit = 0; bit < 64; bit++) {
@@ -147,8 +142,8 @@ static json_t *json_facts(const weir_facts_t *facts)
 
 static json_t *json_budget(const weir_budget_t *budget)
 {
-    return budget->bounded ? json_pack("{s:o, s:o, s:s}", "left", json_number(budget->bytes), "limit_at",
-                                 json_number(budget->limit_at), "limit_id", limit_word(budget->limit))
+    return budget->bounded ? json_pack("{s:o, s:o, s:s}", "left", weir_json_number(budget->bytes), "limit_at",
+                                 weir_json_number(budget->limit_at), "limit_id", limit_word(budget->limit))
                            : json_null();
 }
 
@@ -166,17 +161,18 @@ static json_t *json_budgets(const weir_diagnosis_t *diagnosis)
 static json_t *json_needs(const weir_needs_t *needs)
 {
     return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "minimum_memory_bytes",
-        json_number(needs->minimum_memory_bytes), "maximum_memory_bytes", json_number(needs->maximum_memory_bytes),
-        "wasm_bytes", json_number(needs->wasm_bytes), "memories", (json_int_t)needs->memories, "tables",
-        (json_int_t)needs->tables, "table_elements", (json_int_t)needs->table_elements, "core_instances",
-        (json_int_t)needs->core_instances, "concurrency", (json_int_t)needs->concurrency);
+        weir_json_number(needs->minimum_memory_bytes), "maximum_memory_bytes",
+        weir_json_number(needs->maximum_memory_bytes), "wasm_bytes", weir_json_number(needs->wasm_bytes), "memories",
+        (json_int_t)needs->memories, "tables", (json_int_t)needs->tables, "table_elements",
+        (json_int_t)needs->table_elements, "core_instances", (json_int_t)needs->core_instances, "concurrency",
+        (json_int_t)needs->concurrency);
 }
 
 /* ---- What was tried ---------------------------------------------------------------------------------------------- */
 
 static void set_knobs(json_t *object, const weir_knobs_t *knobs)
 {
-    set(object, "memory_keep_resident_bytes", json_number(knobs->memory_keep_resident_bytes));
+    set(object, "memory_keep_resident_bytes", weir_json_number(knobs->memory_keep_resident_bytes));
     set(object, "decommit_batch", json_integer(knobs->decommit_batch));
     set(object, "huge_pages_off", json_boolean(knobs->huge_pages_off));
 }
@@ -187,21 +183,21 @@ static json_t *json_rung(const weir_rung_t *rung, const weir_needs_t *needs)
     weir_knobs_t knobs = weir_rung_knobs(rung);
     set(object, "tier", json_string(weir_tier_name(rung->tier)));
     set(object, "slots", json_integer(rung->slots));
-    set(object, "slot_bytes", json_number(rung->slot_bytes));
-    set(object, "guard_bytes", json_number(rung->guard_bytes));
-    set(object, "growth_bytes", json_number(rung->growth_bytes));
+    set(object, "slot_bytes", weir_json_number(rung->slot_bytes));
+    set(object, "guard_bytes", weir_json_number(rung->guard_bytes));
+    set(object, "growth_bytes", weir_json_number(rung->growth_bytes));
     set_knobs(object, &knobs);
-    set(object, "table_keep_resident_bytes", json_number(rung->table_keep_resident_bytes));
-    set(object, "stack_keep_resident_bytes", json_number(rung->stack_keep_resident_bytes));
+    set(object, "table_keep_resident_bytes", weir_json_number(rung->table_keep_resident_bytes));
+    set(object, "stack_keep_resident_bytes", weir_json_number(rung->stack_keep_resident_bytes));
     set(object, "warm_slots", json_integer(rung->warm_slots));
     set(object, "table_elements", json_integer(rung->table_elements));
     set(object, "memories_per_slot", json_integer(rung->memories_per_slot));
     set(object, "tables_per_slot", json_integer(rung->tables_per_slot));
     set(object, "core_instances_per_slot", json_integer(rung->core_instances_per_slot));
-    set(object, "stack_bytes", json_number(rung->stack_bytes));
+    set(object, "stack_bytes", weir_json_number(rung->stack_bytes));
     set(object, "pulley", json_boolean(rung->pulley));
-    set(object, "address_bytes", json_number(weir_rung_address_bytes(rung, needs)));
-    set(object, "commit_bytes", json_number(weir_rung_commit_bytes(rung, needs)));
+    set(object, "address_bytes", weir_json_number(weir_rung_address_bytes(rung, needs)));
+    set(object, "commit_bytes", weir_json_number(weir_rung_commit_bytes(rung, needs)));
     return object;
 }
 
@@ -233,7 +229,7 @@ static json_t *json_result(
     set(object, "limit", json_string(weir_limit_name(verdict->limit)));
     set(object, "limit_id", json_word(limit_word(verdict->limit)));
     set(object, "call", json_string(verdict->call));
-    set(object, "refused_bytes", json_number(verdict->refused_bytes));
+    set(object, "refused_bytes", weir_json_number(verdict->refused_bytes));
     set(object, "errno", json_integer(verdict->error_number));
     set(object, "detail", json_integer(verdict->detail));
     set(object, "held", json_integer(verdict->held));
@@ -270,7 +266,7 @@ static json_t *json_choice(const weir_diagnosis_t *diagnosis)
     }
     json_t *object = json_rung(&pool->ladder[pool->index].rung, &pool->needs);
     set(object, "reason", json_string(weir_choice_reason(choice)));
-    set(object, "index", json_number(pool->index));
+    set(object, "index", weir_json_number(pool->index));
     set(object, "reduced", json_boolean(weir_choice_is_reduced(choice)));
     set(object, "remembered", json_boolean(weir_choice_is_remembered(choice)));
     set(object, "instance_microseconds", json_cost(weir_report_cost(choice)));
@@ -288,7 +284,7 @@ static json_t *json_comparison(const weir_comparison_t *comparison)
 {
     return comparison->measured
                ? json_pack("{s:s, s:I, s:o, s:o, s:o, s:f}", "tier", weir_tier_name(comparison->best.tier), "slots",
-                     (json_int_t)comparison->best.slots, "slot_bytes", json_number(comparison->best.slot_bytes),
+                     (json_int_t)comparison->best.slots, "slot_bytes", weir_json_number(comparison->best.slot_bytes),
                      "best_microseconds", json_cost(comparison->best_microseconds), "choice_microseconds",
                      json_cost(comparison->choice_microseconds), "excess",
                      comparison->choice_microseconds / comparison->best_microseconds - 1)

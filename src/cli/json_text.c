@@ -23,6 +23,11 @@ void weir_json_begin(void)
     json_set_alloc_funcs(allocate, free);
 }
 
+json_t *weir_json_number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
 char *weir_json_text(json_t *take_document)
 {
     size_t size = take_document == NULL ? 0 : json_dumpb(take_document, NULL, 0, FLAGS);

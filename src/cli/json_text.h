@@ -6,10 +6,14 @@
 #define WEIR_CLI_JSON_TEXT_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* Begin a document: forget what was refused before. To be called before anything of it is made, by the only thread that
  * uses jansson. */
 void weir_json_begin(void);
+
+/* A number; one beyond what jansson can hold, INT64_MAX, becomes that. For the caller; NULL when memory ran out. */
+json_t *weir_json_number(uint64_t value);
 
 /*
  * The text of a document, with indentation and a final newline, to be freed. Takes the document, which may be NULL.
