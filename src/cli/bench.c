@@ -11,6 +11,7 @@
 #include "allocator/trial.h"
 #include "cli/bench_report.h"
 #include "cli/help.h"
+#include "cli/status_line.h"
 #include "cli/strategy.h"
 #include "observe/log.h"
 
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     ROUNDS_DEFAULT = 5,
@@ -108,22 +108,12 @@ static bool parse_options(int argc, char **argv, bench_options_t *ret_options)
 
 /* ---- Measuring --------------------------------------------------------------------------------------------------- */
 
-/* Shown where somebody watches, over and over on one line. */
-static void show(const char *text)
-{
-    if (isatty(STDERR_FILENO) != 0) {
-        fprintf(stderr, "\r\033[K%s", text);
-    }
-}
-
 static void show_progress(void *context, uint32_t round, size_t done, size_t count)
 {
     const bench_options_t *options = context;
-    char text[96];
     bool again = round > options->rounds;
-    snprintf(text, sizeof text, "timing%s: round %u of %u at most, %zu of %zu", again ? " the best" : "",
+    weir_status_show("timing%s: round %u of %u at most, %zu of %zu", again ? " the best" : "",
         (unsigned)(again ? round - options->rounds : round), (unsigned)options->rounds, done + 1, count);
-    show(text);
 }
 
 static void run_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
@@ -175,12 +165,12 @@ static bool measure(bench_options_t *options, weir_bench_result_t *result)
     }
     weir_choose_options_init(&choose);
     choose.strategy = result->strategy;
-    show("choosing");
+    weir_status_show("choosing");
     bool told = weir_fresh_choose(&choose, CHOICE_MILLISECONDS, &result->fresh, message, sizeof message);
     if (told && result->fresh.works) {
         time_cells(options, began + WHOLE_MILLISECONDS, result);
     }
-    show("");
+    weir_status_clear();
     result->seconds = (weir_clock_milliseconds() - began) / 1e3;
     if (!told) {
         weir_log(WEIR_LOG_ERROR, "%s", message);

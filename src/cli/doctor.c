@@ -3,6 +3,9 @@
  */
 #include "cli/doctor.h"
 
+#include "allocator/child.h"
+#include "allocator/choice.h"
+#include "allocator/phrases.h"
 #include "allocator/plan.h"
 #include "allocator/remember.h"
 #include "allocator/report.h"
@@ -13,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/precompile.h"
 #include "cli/spin_variables.h"
+#include "cli/status_line.h"
 #include "cli/strategy.h"
 #include "cli/tune.h"
 #include "observe/log.h"
@@ -192,6 +196,23 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
     return true;
 }
 
+/* A trial, shown to who waits for it. */
+static void run_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
+{
+    char rung[WEIR_PHRASE_MAX];
+    (void)context;
+    weir_status_show(weir_translate("trying %s"), weir_phrase_rung(&plan->rung, rung, sizeof rung));
+    weir_trial_run(facts, plan, ret_verdict);
+}
+
+static double read_clock(void *context)
+{
+    (void)context;
+    return weir_clock_milliseconds();
+}
+
+static const weir_tester_t shown_trials = {run_trial, read_clock, NULL};
+
 /* What the choice is to be compared with. False: there is nothing. */
 static bool find_best(const weir_diagnosis_t *diagnosis, weir_rung_t *ret_rung, weir_needs_t *ret_needs)
 {
@@ -208,7 +229,8 @@ static bool find_best(const weir_diagnosis_t *diagnosis, weir_rung_t *ret_rung, 
     options.needs = *weir_choice_needs(diagnosis->choice);
     options.needs.concurrency = weir_facts_processors(weir_choice_facts(diagnosis->choice));
     options.cache_directory = "";
-    bool found = weir_allocator_choose(&options, &reference) == WEIR_OK && !weir_choice_rung(reference)->pulley;
+    bool found = weir_allocator_choose_with(weir_machine_real(), &shown_trials, &options, &reference) == WEIR_OK &&
+                 !weir_choice_rung(reference)->pulley;
     if (found) {
         *ret_rung = *weir_choice_rung(reference);
         *ret_needs = *weir_choice_needs(reference);
@@ -254,6 +276,7 @@ static void compare(weir_diagnosis_t *diagnosis)
     }
     unsigned rounds = comparison.same ? 0 : weir_fact_is(facts->emulated, 1) ? ROUNDS_EMULATED : ROUNDS;
     for (unsigned round = 0; round < rounds && comparison.measured; round++) {
+        weir_status_show(weir_translate("comparing with the best, round %u of %u"), round + 1, rounds);
         comparison.measured =
             time_rung(facts, weir_choice_needs(diagnosis->choice), rung, &comparison.choice_microseconds) &&
             time_rung(facts, &best_needs, &comparison.best, &comparison.best_microseconds);
@@ -271,8 +294,10 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
     choose_options.guests = diagnosis->guest_count > 0 ? diagnosis->guests : NULL;
     choose_options.guest_count = diagnosis->guest_count;
     choose_options.cache_directory = ""; /* what is true now, not what was true once */
-    weir_status_t status = weir_allocator_choose(&choose_options, &diagnosis->choice);
+    weir_status_t status =
+        weir_allocator_choose_with(weir_machine_real(), &shown_trials, &choose_options, &diagnosis->choice);
     if (diagnosis->choice == NULL) {
+        weir_status_clear();
         weir_log(WEIR_LOG_ERROR, weir_translate("no choice could be made: %s"),
             status == WEIR_ERROR_MEMORY ? weir_translate("out of memory")
                                         : weir_translate("the system refused what that takes"));
@@ -282,13 +307,18 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
     if (diagnosis->has_application && weir_choice_rung(diagnosis->choice) != NULL) {
         weir_choice_prepare_process(diagnosis->choice);
         weir_application_place(&diagnosis->application, diagnosis->choice);
+        weir_status_show("%s", weir_translate("timing the application's own components"));
         weir_application_tune(&diagnosis->application, diagnosis->choice, !options->no_trial_requests);
+        weir_status_show("%s", weir_translate("compiling the application's components"));
         char *message;
-        if (!weir_application_precompile(&diagnosis->application, diagnosis->choice, &message)) {
+        bool compiled = weir_application_precompile(&diagnosis->application, diagnosis->choice, &message);
+        weir_status_clear();
+        if (!compiled) {
             weir_log(WEIR_LOG_WARNING, "%s", message != NULL ? message : "memory ran out");
             free(message);
         }
     }
+    weir_status_clear();
     diagnosis->memory_directory = weir_memory_directory(NULL);
     return true;
 }

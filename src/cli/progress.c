@@ -4,6 +4,7 @@
  */
 #include "cli/progress.h"
 
+#include "cli/status_line.h"
 #include "observe/log.h"
 
 #include <errno.h>
@@ -50,6 +51,7 @@ __attribute__((format(printf, 2, 3))) static void say(const weir_progress_t *pro
         now = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         dup2(progress->standard_error, STDERR_FILENO);
     }
+    weir_status_clear(); /* of the command that this child is a part of */
     weir_log(WEIR_LOG_INFO, "%s", text);
     if (now >= 0) {
         dup2(now, STDERR_FILENO);

@@ -2,19 +2,15 @@
 # ctest: serial timeout=900
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
-import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from conftest import prlimit_address_space
-from harness import Expired
+from terminal import OnTerminal
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -156,69 +152,12 @@ def test_help_tells_options_and_statuses(weir_checked, arguments):
         assert word in done.stdout, done
 
 
-def processes_of_session(session):
-    """Those that have not ended."""
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (directory / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended meanwhile
-        if int(fields[3]) == session and fields[0] not in "ZX":
-            found.append(int(directory.name))
-    return found
-
-
-def wait_until(condition, what, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Expired(f"{what}: not within {seconds} s")
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("phase", ["choosing", "round 1"])
 def test_a_signal_ends_it_at_once_with_its_children(weir, number, phase):
-    seen = threading.Event()
-    text = []
-
-    def read(descriptor):
-        while chunk := read_terminal(descriptor):
-            text.append(chunk)
-            if phase.encode() in b"".join(text):
-                seen.set()
-
-    ours, its = pty.openpty()
-    process = subprocess.Popen(
-        weir.command("bench", "allocator", "--json"),
-        stdout=subprocess.PIPE,
-        stderr=its,
-        env=weir.full_environment(),
-        start_new_session=True,
-    )
-    os.close(its)
-    reader = threading.Thread(target=read, args=(ours,), daemon=True)
-    reader.start()
-    try:
-        assert seen.wait(60), f"no '{phase}' on the terminal: {b''.join(text)!r}"
-        wait_until(lambda: len(processes_of_session(process.pid)) > 1, "a child")
-        process.send_signal(number)  # to it alone, not to its group as a terminal would
-        output, _ = process.communicate(timeout=5)
-        assert process.returncode == -number and output == b""
-        wait_until(lambda: not processes_of_session(process.pid), "the end of the children", 5)
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(10)
-        os.close(ours)
-
-
-def read_terminal(descriptor):
-    try:
-        return os.read(descriptor, 4096)
-    except OSError:  # how Linux tells that nobody has the other end any more
-        return b""
+    with OnTerminal(weir, "bench", "allocator", "--json") as bench_there:
+        bench_there.wait_for(phase)
+        bench_there.check_that_it_ends_by(number)
 
 
 def test_its_output_goes_to_a_full_disk_with_an_error(weir):

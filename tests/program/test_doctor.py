@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import time
 import unicodedata
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from conftest import prlimit_address_space
 from harness import Component, write_application
 from json_schema import Schema
+from terminal import OnTerminal
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -317,6 +319,57 @@ def test_colours_are_for_terminals_and_not_with_no_color(weir):
     assert "\x1b[" in read_terminal(weir, "doctor")
     assert "\x1b[" not in read_terminal(weir, "doctor", NO_COLOR="1")
     assert "\x1b[" not in read_terminal(weir, "doctor", TERM="dumb")
+
+
+# ---- While it works --------------------------------------------------------------------------------------------------
+
+
+def screen_after(written, columns=80):
+    """The last line of a terminal that was sent this, without escape sequences."""
+    line, at = [], 0
+    for character in written:
+        if character == "\r":
+            at = 0
+        elif character == "\n":
+            line, at = [], 0
+        else:
+            line[at : at + 1] = [character]
+            at += 1
+            assert at < columns, "it would go on in another line"
+    return "".join(line).rstrip()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["text", "json"])
+def test_a_terminal_shows_what_is_tried_and_nothing_of_it_stays(weir, hello, arguments):
+    with OnTerminal(weir, "doctor", "-f", hello, *arguments, environment={"NO_COLOR": "1"}) as doctor:
+        output, shown = doctor.finish(60)
+    assert "\rtrying standard pool" in shown or "\rtrying compact pool" in shown, shown
+    assert "timing the application's own components" in shown and "\x1b" not in shown
+    assert screen_after(shown) == "", "what was shown is erased at the end"
+    assert "trying" not in output
+    if arguments:
+        json.loads(output)
+
+
+def test_progress_is_told_in_chinese_too_and_fits_the_terminal(weir):
+    with OnTerminal(weir, "doctor", environment=CHINESE) as doctor:
+        _, shown = doctor.finish(60)
+    assert re.search(r"\r正在试验", shown), shown
+
+
+def test_no_terminal_no_progress(weir, qemu_user):
+    for program in (weir, weir.wrapped(qemu_user)):
+        done = program.run("doctor", seconds=120)
+        assert done.status == 0 and done.stderr == "", done
+
+
+@pytest.mark.parametrize("emulated", [False, True], ids=["native", "qemu-user"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_at_once_with_its_children(weir, request, number, emulated):
+    program = weir.wrapped(request.getfixturevalue("qemu_user")) if emulated else weir
+    with OnTerminal(program, "doctor", environment={"SPIN_ALLOCATOR": "ondemand"}) as doctor:
+        doctor.wait_for("trying" if emulated else "comparing")
+        doctor.check_that_it_ends_by(number)
 
 
 # ---- What is remembered ----------------------------------------------------------------------------------------------

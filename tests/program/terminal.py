@@ -1,0 +1,91 @@
+"""A program whose standard error is a terminal: what it shows there, which processes it has, and how it ends."""
+
+import os
+import pty
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from harness import Expired
+
+
+def wait_until(condition, what, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Expired(f"{what}: not within {seconds} s")
+        time.sleep(0.005)
+
+
+class OnTerminal:
+    """Run in a session of its own; standard output is a pipe."""
+
+    def __init__(self, program, *arguments, environment=None):
+        ours, its = pty.openpty()
+        self.terminal = ours
+        self.written = b""
+        self.grown = threading.Condition()
+        self.process = subprocess.Popen(
+            program.command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=its,
+            env=program.full_environment(environment),
+            start_new_session=True,
+        )
+        os.close(its)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.reader.join(10)
+        os.close(self.terminal)
+
+    def _read(self):
+        while True:
+            try:
+                chunk = os.read(self.terminal, 4096)
+            except OSError:  # how Linux tells that nobody has the other end any more
+                chunk = b""
+            if not chunk:
+                return
+            with self.grown:
+                self.written += chunk
+                self.grown.notify_all()
+
+    def wait_for(self, text, seconds=60):
+        with self.grown:
+            if not self.grown.wait_for(lambda: text.encode() in self.written, seconds):
+                raise Expired(f"no '{text}' on the terminal within {seconds} s: {self.written!r}")
+
+    def finish(self, seconds):
+        """Standard output, and all that the terminal was sent."""
+        output, _ = self.process.communicate(timeout=seconds)
+        self.reader.join(10)
+        return output.decode(), self.written.decode()
+
+    def processes(self):
+        """Its own and its children's, as far as they have not ended."""
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (directory / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended meanwhile
+            if int(fields[3]) == self.process.pid and fields[0] not in "ZX":
+                found.append(int(directory.name))
+        return found
+
+    def check_that_it_ends_by(self, number):
+        """Sent to the program alone, not to its group as a terminal would: at once, and with its children."""
+        wait_until(lambda: len(self.processes()) > 1, "a child")
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=5)
+        assert self.process.returncode == -number and output == b"", (self.process.returncode, output)
+        wait_until(lambda: not self.processes(), "the end of the children", 5)
