@@ -12,7 +12,7 @@
  * uses jansson. */
 void weir_json_begin(void);
 
-/* A number; one beyond what jansson can hold, INT64_MAX, becomes that. For the caller; NULL when memory ran out. */
+/* A number for the caller; what jansson cannot hold becomes INT64_MAX. Returns NULL when memory ran out. */
 json_t *weir_json_number(uint64_t value);
 
 /*
