@@ -298,8 +298,9 @@ const char *weir_phrase_untried(const weir_verdict_t *verdict)
         WEIR_TRANSLATABLE("a larger one of its kind works"),
         WEIR_TRANSLATABLE("native code works"),
         WEIR_TRANSLATABLE("a pool works"),
-        WEIR_TRANSLATABLE("the time for deciding is used up, and something works"),
-        WEIR_TRANSLATABLE("the time for deciding is used up"),
+        WEIR_TRANSLATABLE("nothing worked within 30 s"),
+        WEIR_TRANSLATABLE("something works, and others are tried only as far as 4 s suffice"),
+        WEIR_TRANSLATABLE("something works, and others are tried only as far as 0.2 s suffice"),
     };
     static const char prefix[] = "not tried: ";
     const char *message = verdict->message;

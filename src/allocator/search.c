@@ -22,7 +22,8 @@ static const double doubtful = 3;
 /* Two timings of one rung that differ by more than this tell of the machine's other work rather than of the rung. */
 static const double unsteady = 1.3;
 
-/* Once something works, no trial is begun that would last beyond so many milliseconds; more where trials take long. */
+/* Once something works, no trial is begun that would last beyond so many milliseconds; more where trials take long.
+ * needless says so in words. */
 static const double enough_milliseconds = 200;
 static const double enough_milliseconds_slow = 4000;
 static const double enough_milliseconds_again = 400; /* to time once more what is about to be given up */
@@ -115,8 +116,9 @@ static const char *needless(const search_t *search, const weir_step_t *step, boo
         return "a pool works";
     }
     if (is_late(search, 1, enough_milliseconds)) {
-        return search->works ? "the time for deciding is used up, and something works"
-                             : "the time for deciding is used up";
+        return !search->works    ? "nothing worked within 30 s"
+               : is_slow(search) ? "something works, and others are tried only as far as 4 s suffice"
+                                 : "something works, and others are tried only as far as 0.2 s suffice";
     }
     return NULL;
 }
