@@ -194,9 +194,8 @@ static void write_reason(weir_choice_t *choice)
     const weir_trial_result_t *other = weir_report_runner_up(choice, false);
     if (other == NULL) {
         snprintf(choice->reason, size, "%s",
-            is_all_there_is(choice)
-                ? weir_translate("the only one that works")
-                : weir_translate("the first that works in the order of preference; no other had to be tried"));
+            is_all_there_is(choice) ? weir_translate("the only one that works")
+                                    : weir_translate("the first that works in the order of preference"));
         return;
     }
     weir_knobs_t knobs = weir_rung_knobs(&other->rung);

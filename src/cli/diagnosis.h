@@ -19,6 +19,7 @@ typedef struct weir_comparison {
     bool measured;
     bool same;        /* the choice is the best itself: then both costs are that of its trial */
     weir_rung_t best; /* when measured */
+    unsigned rounds;  /* of which the least counts; 0 when it is the same */
     double best_microseconds;
     double choice_microseconds;
 } weir_comparison_t;

@@ -274,9 +274,9 @@ static void compare(weir_diagnosis_t *diagnosis)
         comparison.choice_microseconds = comparison.best_microseconds =
             diagnosis->choice->decision.pool.ladder[weir_choice_index(diagnosis->choice)].verdict.instance_microseconds;
     }
-    unsigned rounds = comparison.same ? 0 : weir_fact_is(facts->emulated, 1) ? ROUNDS_EMULATED : ROUNDS;
-    for (unsigned round = 0; round < rounds && comparison.measured; round++) {
-        weir_status_show(weir_translate("comparing with the best, round %u of %u"), round + 1, rounds);
+    comparison.rounds = comparison.same ? 0 : weir_fact_is(facts->emulated, 1) ? ROUNDS_EMULATED : ROUNDS;
+    for (unsigned round = 0; round < comparison.rounds && comparison.measured; round++) {
+        weir_status_show(weir_translate("comparing with the best, round %u of %u"), round + 1, comparison.rounds);
         comparison.measured =
             time_rung(facts, weir_choice_needs(diagnosis->choice), rung, &comparison.choice_microseconds) &&
             time_rung(facts, &best_needs, &comparison.best, &comparison.best_microseconds);

@@ -126,6 +126,11 @@ void weir_doctor_print_ladder(const weir_page_t *page, const weir_choice_t *choi
     const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
     char text[TEXT_MAX];
     unsigned unsaid = 0;
+    if (weir_choice_rung(choice) != NULL) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+            weir_translate("Each in a process of its own, timed with a made-up guest: create an instance, write to it, "
+                           "run it, drop it."));
+    }
     for (size_t i = 0; i < count; i++) {
         if (ladder[i].verdict.outcome == WEIR_OUTCOME_PASSED) {
             print_passed(page, &ladder[i], i == weir_choice_index(choice));

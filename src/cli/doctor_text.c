@@ -36,6 +36,33 @@ static const weir_trial_result_t *chosen_result(const weir_diagnosis_t *diagnosi
     return index < count ? &ladder[index] : NULL;
 }
 
+/* What was timed, with what, and how many at a time. */
+static void print_cost_in_short(const weir_page_t *page, const weir_diagnosis_t *diagnosis, const char *before)
+{
+    char text[TEXT_MAX] = "";
+    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    const weir_decision_t *decision = &diagnosis->choice->decision;
+    weir_text_append(text, sizeof text, "%s", before);
+    if (decision->tuned_count > 0) {
+        weir_text_append(text, sizeof text,
+            weir_translate("Running each of the application's components once takes %.1f us; "),
+            decision->tuned_variants[decision->tuned].instance_microseconds);
+    } else {
+        weir_text_append(text, sizeof text,
+            weir_translate("An instance of a made-up guest takes %.1f us (create, write, run, drop); "),
+            weir_report_cost(diagnosis->choice));
+    }
+    weir_text_append(text, sizeof text,
+        weir_translate_count("at most %u request is handled at a time, others wait.",
+            "at most %u requests are handled at a time, others wait.", rung->slots),
+        rung->slots);
+    if (weir_choice_is_reduced(diagnosis->choice) && rung->tier == WEIR_TIER_COMPACT) {
+        weir_text_append(
+            text, sizeof text, weir_translate(" A memory grows to %s at most."), weir_size_text(rung->slot_bytes).text);
+    }
+    weir_page_text(page, 0, "", WEIR_INK_PLAIN, text);
+}
+
 static void print_reduced(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
 {
     char phrase[WEIR_PHRASE_MAX];
@@ -53,25 +80,12 @@ static void print_reduced(const weir_page_t *page, const weir_diagnosis_t *diagn
         weir_text_append(
             text, sizeof text, weir_translate("The pooling allocator is disabled automatically: %s."), phrase);
     }
-    weir_page_text(page, 0, "", WEIR_INK_WARNING, text);
-    text[0] = '\0';
-    weir_text_append(text, sizeof text,
-        weir_translate_count(
-            "That is normal, and applications behave as ever: a new instance takes %.1f us; at most %u "
-            "request is handled at a time, others wait.",
-            "That is normal, and applications behave as ever: a new instance takes %.1f us; at most %u requests are "
-            "handled at a time, others wait.",
-            rung->slots),
-        weir_report_cost(diagnosis->choice), rung->slots);
-    if (rung->tier == WEIR_TIER_COMPACT) {
-        weir_text_append(
-            text, sizeof text, weir_translate(" A memory grows to %s at most."), weir_size_text(rung->slot_bytes).text);
-    }
     if (wanted != NULL) {
-        weir_text_append(text, sizeof text, weir_translate(" Better would be: %s; the remedy is below."),
+        weir_text_append(text, sizeof text, weir_translate(" Wanted was: %s; the remedy is below."),
             weir_phrase_rung(&wanted->rung, phrase, sizeof phrase));
     }
-    weir_page_text(page, 0, "", WEIR_INK_PLAIN, text);
+    weir_page_text(page, 0, "", WEIR_INK_WARNING, text);
+    print_cost_in_short(page, diagnosis, weir_translate("That is normal, and applications behave as ever. "));
 }
 
 static void print_verdict(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
@@ -94,12 +108,7 @@ static void print_verdict(const weir_page_t *page, const weir_diagnosis_t *diagn
     weir_text_append(
         text, sizeof text, weir_translate("All is well: the instance allocator gets what was wanted: %s."), phrase);
     weir_page_text(page, 0, "", WEIR_INK_GOOD, text);
-    text[0] = '\0';
-    weir_text_append(text, sizeof text,
-        weir_translate_count("A new instance takes %.1f us; at most %u request is handled at a time, others wait.",
-            "A new instance takes %.1f us; at most %u requests are handled at a time, others wait.", rung->slots),
-        weir_report_cost(diagnosis->choice), rung->slots);
-    weir_page_text(page, 0, "", WEIR_INK_PLAIN, text);
+    print_cost_in_short(page, diagnosis, "");
 }
 
 /* ---- The choice -------------------------------------------------------------------------------------------------- */
@@ -123,18 +132,39 @@ static void print_variants(const weir_page_t *page, const weir_variant_t *varian
     }
 }
 
-static void print_knobs(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+/* Other work on the machine makes costs larger, never smaller: so an earlier setting is not given up for it. */
+static void print_disturbance(const weir_page_t *page, const weir_verdict_t *verdict, uint32_t taken)
+{
+    double least = 0;
+    for (uint32_t i = 0; i < verdict->variant_count; i++) {
+        double cost = verdict->variants[i].instance_microseconds;
+        least = cost > 0 && (least == 0 || cost < least) ? cost : least;
+    }
+    if (taken < verdict->variant_count && verdict->variants[taken].instance_microseconds > noise * least) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_WARNING,
+            weir_translate(
+                "Other work on the machine disturbed this: in its quickest round the chosen one was as cheap "
+                "as any, and it comes first."));
+    }
+}
+
+/* What the made-up guest cost is of no interest beside what the application does. */
+static void print_knobs(const weir_page_t *page, const weir_diagnosis_t *diagnosis, bool verbose)
 {
     const weir_verdict_t *verdict = &chosen_result(diagnosis)->verdict;
     const weir_decision_t *decision = &diagnosis->choice->decision;
-    if (verdict->variant_count > 1) {
+    bool tuned = decision->tuned_count > 0;
+    if (verdict->variant_count > 1 && (!tuned || verbose)) {
         weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
-            weir_translate("What an instance costs with each setting that was timed:"));
-        print_variants(page, verdict->variants, verdict->variant_count, weir_report_variant(diagnosis->choice));
+            weir_translate("In its trial, an instance of the made-up guest with each setting:"));
+        uint32_t taken = tuned ? UINT32_MAX : weir_report_variant(diagnosis->choice);
+        print_variants(page, verdict->variants, verdict->variant_count, taken);
+        print_disturbance(page, verdict, taken);
     }
-    if (decision->tuned_count > 0) {
+    if (tuned) {
         weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
-            weir_translate("What it costs to run each of the application's components once, which decides:"));
+            weir_translate("In a process of its own, each of the application's components run once, with each setting; "
+                           "that decides:"));
         print_variants(page, decision->tuned_variants, decision->tuned_count, decision->tuned);
     }
 }
@@ -173,17 +203,19 @@ static void print_comparison(const weir_page_t *page, const weir_comparison_t *c
         weir_text_append(text, sizeof text, "%s",
             weir_translate(
                 "Against the best that the hardware could give: this is it, nothing is held back by a limit."));
-    } else if (ratio > noise) {
-        weir_text_append(text, sizeof text,
-            weir_translate("Against the best that the hardware could give (%s): %.1f us for %.1f us, %.1f times as "
-                           "much."),
-            weir_phrase_rung(&comparison->best, rung, sizeof rung), comparison->choice_microseconds,
-            comparison->best_microseconds, ratio);
     } else {
+        weir_phrase_rung(&comparison->best, rung, sizeof rung);
+        if (ratio > noise) {
+            weir_text_append(text, sizeof text,
+                weir_translate("Against the best that the hardware could give (%s): %.1f times as much."), rung, ratio);
+        } else {
+            weir_text_append(text, sizeof text,
+                weir_translate("Against the best that the hardware could give (%s): no more."), rung);
+        }
         weir_text_append(text, sizeof text,
-            weir_translate("Against the best that the hardware could give (%s): no more, %.1f us for %.1f us."),
-            weir_phrase_rung(&comparison->best, rung, sizeof rung), comparison->choice_microseconds,
-            comparison->best_microseconds);
+            weir_translate(" For that, both were timed once more, in turns, with the made-up guest: the least of %u "
+                           "rounds is %.1f us, and %.1f us for the best."),
+            comparison->rounds, comparison->choice_microseconds, comparison->best_microseconds);
     }
     weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
 }
@@ -203,9 +235,7 @@ static void print_choice(const weir_page_t *page, const weir_diagnosis_t *diagno
     text[0] = '\0';
     weir_text_append(text, sizeof text, weir_translate("Why: %s."), weir_choice_reason(diagnosis->choice));
     weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
-    print_comparison(page, &diagnosis->comparison);
     print_sizes(page, diagnosis);
-    print_knobs(page, diagnosis);
 }
 
 /* ---- Components -------------------------------------------------------------------------------------------------- */
@@ -251,7 +281,17 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
     char text[TEXT_MAX];
     weir_page_heading(page, weir_translate("Remedy"));
     if (!weir_choice_is_reduced(diagnosis->choice)) {
-        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, weir_translate("There is nothing to remedy."));
+        const weir_comparison_t *comparison = &diagnosis->comparison;
+        bool costly = diagnosis->strategy != WEIR_STRATEGY_AUTO && comparison->measured &&
+                      comparison->choice_microseconds > noise * comparison->best_microseconds;
+        if (costly) {
+            snprintf(text, sizeof text,
+                weir_translate("It was asked for (%s). If nothing is asked for, weir takes what costs least."),
+                weir_strategy_name(diagnosis->strategy));
+        } else {
+            snprintf(text, sizeof text, "%s", weir_translate("There is nothing to remedy."));
+        }
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
         return;
     }
     weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
@@ -302,6 +342,9 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
     if (weir_choice_rung(diagnosis->choice) != NULL) {
         weir_page_heading(&page, weir_translate("What was chosen"));
         print_choice(&page, diagnosis);
+        weir_page_heading(&page, weir_translate("What it costs"));
+        print_knobs(&page, diagnosis, verbose);
+        print_comparison(&page, &diagnosis->comparison);
     }
     print_apart(&page, diagnosis);
     print_remedy(&page, diagnosis);

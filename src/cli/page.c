@@ -5,6 +5,7 @@
 
 #include "observe/escape.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +115,10 @@ static bool begins_words(uint32_t code_point)
 /* Whether a blank stands between a number and its unit. */
 static bool is_before_unit(const char *blank, uint32_t before)
 {
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "bytes", "us", "ms", "bits"};
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "bytes", "us", "ms", "s", "bits"};
     for (size_t i = 0; before >= '0' && before <= '9' && i < sizeof units / sizeof units[0]; i++) {
-        if (strncmp(blank + 1, units[i], strlen(units[i])) == 0) {
+        size_t size = strlen(units[i]);
+        if (strncmp(blank + 1, units[i], size) == 0 && isalpha((unsigned char)blank[1 + size]) == 0) {
             return true;
         }
     }

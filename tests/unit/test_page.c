@@ -40,6 +40,8 @@ static const wrap_case_t wrap_cases[] = {
     /* A number stays with its unit. */
     {30, 0, "", "this takes exactly about 12345 MiB", "this takes exactly about\n12345 MiB\n"},
     {30, 0, "", "this takes exactly about 12345 pages", "this takes exactly about 12345\npages\n"},
+    {30, 0, "", "trials that are begun within 4 s", "trials that are begun within\n4 s\n"},
+    {30, 0, "", "this takes exactly about 1234 slots", "this takes exactly about 1234\nslots\n"},
     /* Chinese: two columns each, lines end anywhere but before a closing mark or after an opening one. */
     {30, 0, "", "一二三四五六七八九十一二三四五六七", "一二三四五六七八九十一二三四五\n六七\n"},
     {30, 0, "", "一二三四五六七八九十一二三四五。六七", "一二三四五六七八九十一二三四\n五。六七\n"},
