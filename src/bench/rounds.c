@@ -135,6 +135,19 @@ double weir_rounds_regret(const weir_measure_t *measures, size_t count)
     return measures[CHOICE].microseconds / measures[weir_rounds_best(measures, count)].microseconds - 1;
 }
 
+double weir_rounds_spread(const weir_measure_t *measures, size_t count)
+{
+    double best = measures[weir_rounds_best(measures, count)].spread;
+    return measures[CHOICE].spread > best ? measures[CHOICE].spread : best;
+}
+
+bool weir_rounds_are_firm(const weir_measure_t *measures, size_t count)
+{
+    double spread = weir_rounds_spread(measures, count);
+    return measures[CHOICE].count > 1 && measures[weir_rounds_best(measures, count)].count > 1 &&
+           (spread <= WEIR_ROUNDS_SPREAD_MOST / 100.0 || spread < weir_rounds_regret(measures, count));
+}
+
 /* How many times the best a cell costs; 0 when it was not timed yet. */
 static double factor_of(const race_t *race, size_t index)
 {

@@ -15,7 +15,8 @@
 
 enum {
     WEIR_ROUNDS_MOST = 50,
-    WEIR_ROUNDS_FINAL = 8, /* for the best there are up to so many times the rounds more */
+    WEIR_ROUNDS_FINAL = 8,        /* for the best there are up to so many times the rounds more */
+    WEIR_ROUNDS_SPREAD_MOST = 10, /* percent */
     WEIR_SAMPLES_MAX = (1 + WEIR_ROUNDS_FINAL) * WEIR_ROUNDS_MOST,
 };
 
@@ -59,6 +60,18 @@ size_t weir_rounds_best(const weir_measure_t *measures, size_t count);
 
 /* Cost of the choice, the first cell, divided by the least cost, minus 1. Both must have been timed. */
 double weir_rounds_regret(const weir_measure_t *measures, size_t count);
+
+/*
+ * How far the rounds of the choice and of the best cell are apart: the greater of their two spreads. Both must have
+ * been timed.
+ */
+double weir_rounds_spread(const weir_measure_t *measures, size_t count);
+
+/*
+ * Whether the regret tells of the choice rather than of the machine's other work: both cells were timed at least twice,
+ * and their spread is no more than WEIR_ROUNDS_SPREAD_MOST percent, or less than the regret. Both must have been timed.
+ */
+bool weir_rounds_are_firm(const weir_measure_t *measures, size_t count);
 
 /* The value below which a part of `count` values, sorted, lies, by linear interpolation; `part` is from 0 to 1. */
 double weir_quantile(const double *sorted, size_t count, double part);

@@ -121,6 +121,10 @@ bool weir_bench_print_json(const weir_bench_result_t *result)
         known ? json_real(weir_rounds_regret(result->measures, result->count)) : json_null(), "choice",
         json_choice(result), "best", best == SIZE_MAX ? json_null() : weir_json_number(best), "cells",
         json_cells(result));
+    json_object_set_new(document, "regret_spread",
+        known ? json_real(weir_rounds_spread(result->measures, result->count)) : json_null());
+    json_object_set_new(
+        document, "firm", known ? json_boolean(weir_rounds_are_firm(result->measures, result->count)) : json_null());
     json_object_set_new(document, "needs", json_needs(&result->fresh.needs));
     json_object_set_new(document, "facts", json_facts(&result->fresh.facts));
     json_object_set_new(document, "notice", json_string(result->fresh.notice));
@@ -213,9 +217,13 @@ void weir_bench_print_text(const weir_bench_result_t *result)
     print_dropped(result);
     if (weir_bench_has_regret(result)) {
         size_t best = weir_rounds_best(result->measures, result->count);
-        printf("\nRegret: %.1f %%: the choice costs %.1f us, the best (%s, %s kept) %.1f us. It took %.0f s",
-            weir_rounds_regret(result->measures, result->count) * 100, result->measures[CHOICE].microseconds,
-            weir_rung_text(&result->cells[best].rung, name, sizeof name),
+        printf(
+            "\nRegret: %.1f %% (spread %.0f %%%s): the choice costs %.1f us, the best (%s, %s kept) %.1f us. It took "
+            "%.0f s",
+            weir_rounds_regret(result->measures, result->count) * 100,
+            weir_rounds_spread(result->measures, result->count) * 100,
+            weir_rounds_are_firm(result->measures, result->count) ? "" : "; not to be trusted, noisy machine: repeat",
+            result->measures[CHOICE].microseconds, weir_rung_text(&result->cells[best].rung, name, sizeof name),
             weir_size_text(result->cells[best].rung.memory_keep_resident_bytes).text,
             result->measures[best].microseconds, result->seconds);
         if (result->load >= 0) {

@@ -403,6 +403,36 @@ static void regret_is_the_choice_against_the_best(void **state)
     }
 }
 
+static void a_regret_is_firm_when_the_spread_is_little_or_less_than_it(void **state)
+{
+    (void)state;
+    static const struct {
+        weir_measure_t choice, best;
+        double spread;
+        bool firm;
+    } cases[] = {
+        {{100, .spread = 0.04, .count = 10}, {99, .spread = 0.02, .count = 10}, 0.04, true},
+        {{100, .spread = 0.02, .count = 10}, {99, .spread = 0.10, .count = 10}, 0.10, true},
+        {{100, .spread = 0.02, .count = 10}, {99, .spread = 0.11, .count = 10}, 0.11, false},
+        {{100, .spread = 1.04, .count = 45}, {100, .spread = 0.01, .count = 45}, 1.04, false},
+        {{150, .spread = 0.60, .count = 10}, {100, .spread = 0.01, .count = 10}, 0.60, false},
+        {{400, .spread = 0.40, .count = 10}, {100, .spread = 0.60, .count = 10}, 0.60, true},
+        {{100, .spread = 0, .count = 1}, {99, .spread = 0.01, .count = 2}, 0.01, false},
+        {{100, .spread = 0, .count = 2}, {99, .spread = 0, .count = 1}, 0, false},
+        {{100, .spread = 0, .count = 2}, {99, .spread = 0, .count = 2}, 0, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        /* The second, which would be neither, costs more. */
+        const weir_measure_t here[3] = {cases[i].choice, {900, .spread = 5, .count = 2}, cases[i].best};
+        assert_true(weir_rounds_spread(here, 3) == cases[i].spread);
+        assert_int_equal(weir_rounds_are_firm(here, 3), cases[i].firm);
+    }
+    /* The choice may be the best itself. */
+    const weir_measure_t alone[2] = {{50, .spread = 0.3, .count = 5}, {60, .spread = 0.01, .count = 5}};
+    assert_true(weir_rounds_spread(alone, 2) == 0.3);
+    assert_false(weir_rounds_are_firm(alone, 2));
+}
+
 static void a_cell_has_one_turn_in_each_round_and_rounds_differ_in_order(void **state)
 {
     (void)state;
@@ -578,6 +608,7 @@ int main(void)
         cmocka_unit_test(what_there_is_no_room_for_is_dropped_and_says_why),
         cmocka_unit_test(on_every_machine_a_timed_cell_fits_and_is_timed_once),
         cmocka_unit_test(regret_is_the_choice_against_the_best),
+        cmocka_unit_test(a_regret_is_firm_when_the_spread_is_little_or_less_than_it),
         cmocka_unit_test(a_cell_has_one_turn_in_each_round_and_rounds_differ_in_order),
         cmocka_unit_test(what_is_far_from_the_best_has_two_rounds_and_what_is_not_close_no_second_ones),
         cmocka_unit_test(drift_hits_all_alike),
