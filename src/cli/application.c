@@ -3,6 +3,7 @@
  */
 #include "cli/application.h"
 
+#include "allocator/translate.h"
 #include "cli/source.h"
 #include "serve/chain.h"
 
@@ -120,8 +121,8 @@ bool weir_application_fits(const weir_application_t *application, char **ret_mes
         uint64_t minimum = application->files[i].facts.minimum_memory_bytes;
         if (application->max_memory_bytes != 0 && minimum > application->max_memory_bytes) {
             if (asprintf(ret_message,
-                    "component %s begins with %llu bytes of memory, and --max-instance-memory allows %llu; raise it to "
-                    "that at the least",
+                    weir_translate("component %s begins with %llu bytes of memory, and --max-instance-memory allows "
+                                   "%llu; raise it to that at the least"),
                     application->manifest.components[i].id, (unsigned long long)minimum,
                     (unsigned long long)application->max_memory_bytes) < 0) {
                 *ret_message = NULL;

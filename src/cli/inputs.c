@@ -3,6 +3,7 @@
  */
 #include "cli/inputs.h"
 
+#include "allocator/translate.h"
 #include "app/cache_config.h"
 #include "cli/logs.h"
 #include "cli/overrides.h"
@@ -53,7 +54,8 @@ static weir_store_t *open_cache(const weir_inputs_t *inputs)
     const char *why;
     weir_store_t *cache = options->disable_cache ? NULL : weir_code_cache_open(inputs->cache_directory, &why);
     if (!options->disable_cache && cache == NULL && why != NULL) {
-        weir_log(WEIR_LOG_INFO, "compiled code is not kept: the cache's directory cannot be used: %s", why);
+        weir_log(
+            WEIR_LOG_INFO, weir_translate("compiled code is not kept: the cache's directory cannot be used: %s"), why);
     }
     return cache;
 }

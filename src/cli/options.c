@@ -5,6 +5,8 @@
  */
 #include "cli/options.h"
 
+#include "allocator/translate.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,14 +75,15 @@ static bool take_memory(void *options, const char *name, const char *value, char
 {
     return weir_instance_memory_parse(value, &((weir_up_options_t *)options)->max_instance_memory_bytes) ||
            weir_arguments_refuse(ret_message,
-               "%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB", name, value);
+               weir_translate("%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB"),
+               name, value);
 }
 
 static bool take_concurrency(void *options, const char *name, const char *value, char **ret_message)
 {
     return weir_concurrency_parse(value, &((weir_up_options_t *)options)->max_concurrency) ||
-           weir_arguments_refuse(
-               ret_message, "%s is '%s'; give a number from 1 to %d", name, value, WEIR_MAX_CONCURRENCY);
+           weir_arguments_refuse(ret_message, weir_translate("%s is '%s'; give a number from 1 to %d"), name, value,
+               WEIR_MAX_CONCURRENCY);
 }
 
 /* ---- The tables -------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "allocator/child.h"
 #include "allocator/configure.h"
+#include "allocator/translate.h"
 #include "guest/message.h"
 #include "weir/engine.h"
 
@@ -76,7 +77,7 @@ static char *explain(const weir_application_t *application, const weir_child_res
 {
     const size_t missing = find_missing(application);
     const weir_component_t *component = &application->manifest.components[missing];
-    const char *complaint = result->complaint[0] != '\0' ? result->complaint : "the compiler was ended";
+    const char *complaint = result->complaint[0] != '\0' ? result->complaint : weir_translate("the compiler was ended");
     /* What Rust adds to its first sentence helps nobody here. */
     const char *trace = strstr(complaint, " stack backtrace");
     trace = trace != NULL ? trace : strstr(complaint, " note: ");
@@ -84,17 +85,17 @@ static char *explain(const weir_application_t *application, const weir_child_res
     char *message;
     int length;
     if (result->end == WEIR_CHILD_DEADLINE) {
-        length = asprintf(&message, "component %s (%.1f MiB) was not compiled within %d minutes", component->id, mib,
-            DEADLINE_MILLISECONDS / 60000);
+        length = asprintf(&message, weir_translate("component %s (%.1f MiB) was not compiled within %d minutes"),
+            component->id, mib, DEADLINE_MILLISECONDS / 60000);
     } else if (result->end == WEIR_CHILD_SYSTEM) {
-        length = asprintf(&message, "component %s (%.1f MiB) was not compiled: %s: %s", component->id, mib,
-            result->call != NULL ? result->call : "fork", strerror(result->error_number));
+        length = asprintf(&message, weir_translate("component %s (%.1f MiB) was not compiled: %s: %s"), component->id,
+            mib, result->call != NULL ? result->call : "fork", strerror(result->error_number));
     } else {
         length = asprintf(&message,
-            "component %s could not be compiled: its %.1f MiB of WebAssembly take about %.0f MiB of memory for that, "
-            "and the machine, its control group or a limit on address space or data has less (%.*s); 'weir doctor' "
-            "shows "
-            "which, and how to raise it",
+            weir_translate(
+                "component %s could not be compiled: its %.1f MiB of WebAssembly take about %.0f MiB of memory for "
+                "that, and the machine, its control group or a limit on address space or data has less (%.*s); 'weir "
+                "doctor' shows which, and how to raise it"),
             component->id, mib, mib * 35 + 64, (int)(trace != NULL ? trace - complaint : (ptrdiff_t)strlen(complaint)),
             complaint);
     }

@@ -3,6 +3,7 @@
  */
 #include "cli/spin_variables.h"
 
+#include "allocator/translate.h"
 #include "app/text.h"
 #include "cli/arguments.h"
 #include "cli/option_values.h"
@@ -51,14 +52,16 @@ bool weir_spin_variables_read(char *const *environment, uint32_t *ret_instances,
             weir_text_format(&names, "%s%s", names.size == 0 ? "" : ", ", variables[i].name);
         } else if (!weir_concurrency_parse(value, &instances)) {
             weir_text_free(&names);
-            return weir_arguments_refuse(ret_message, "%s is '%s'; give a number from 1 to %d, or unset it",
-                variables[i].name, value, WEIR_MAX_CONCURRENCY);
+            return weir_arguments_refuse(ret_message,
+                weir_translate("%s is '%s'; give a number from 1 to %d, or unset it"), variables[i].name, value,
+                WEIR_MAX_CONCURRENCY);
         }
     }
     *ret_note = NULL;
     if (names.size > 0) {
-        weir_text_format(
-            &names, ": without effect here; the allocator finds such settings by trial, or takes them from components");
+        weir_text_format(&names, "%s",
+            weir_translate(": without effect here; the allocator finds such settings by trial, or takes them from "
+                           "components"));
         *ret_note = weir_text_take(&names);
     }
     *ret_instances = instances;

@@ -23,7 +23,6 @@
 #include "serve/server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +56,7 @@ typedef struct up {
 /* Log a message that somebody stored, and free it. */
 static int fail(int status, char *own_message)
 {
-    weir_log(WEIR_LOG_ERROR, "%s", own_message == NULL ? "out of memory" : own_message);
+    weir_log(WEIR_LOG_ERROR, "%s", own_message == NULL ? weir_translate("out of memory") : own_message);
     free(own_message);
     return status;
 }
@@ -230,11 +229,12 @@ static int start(up_t *up, uint64_t descriptors)
     }
     const char *why = weir_application_keep_code(&up->application);
     if (why != NULL) {
-        weir_log(WEIR_LOG_INFO, "the compiled code is not kept for the next start: %s", why);
+        weir_log(WEIR_LOG_INFO, weir_translate("the compiled code is not kept for the next start: %s"), why);
     }
     weir_application_free_files(&up->application);
     if (!weir_component_logs_start(up->application.logs)) {
-        weir_log(WEIR_LOG_WARNING, "what components write goes to no file, for no thread can be had for that: %s",
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("what components write goes to no file, for no thread can be had for that: %s"),
             strerror(errno));
     }
     weir_signals_serving(); /* until now, while it may have compiled, there was nothing to finish */
@@ -268,7 +268,7 @@ static void announce(const up_t *up)
     if (!up->inputs.options.json) {
         weir_listing_print(manifest, up->application.routes, up->listener.url);
     } else if (!weir_listing_print_json(manifest, up->application.routes, up->listener.url)) {
-        weir_log(WEIR_LOG_WARNING, "out of memory for the routes as JSON; serving all the same");
+        weir_log(WEIR_LOG_WARNING, "%s", weir_translate("out of memory for the routes as JSON; serving all the same"));
     }
 }
 
@@ -294,9 +294,9 @@ static int run(up_t *up)
     uint64_t fewest = weir_bounds_descriptors(count_processors());
     if (descriptors < fewest) {
         weir_log(WEIR_LOG_ERROR,
-            "the limit on open files is %" PRIu64 ", and %" PRIu64
-            " is the least to serve with here; raise it (ulimit -n, LimitNOFILE= in a systemd unit)",
-            descriptors, fewest);
+            weir_translate("the limit on open files is %llu, and %llu is the least to serve with here; raise it "
+                           "(ulimit -n, LimitNOFILE= in a systemd unit)"),
+            (unsigned long long)descriptors, (unsigned long long)fewest);
         return EXIT_FAILED;
     }
     int status = prepare_engine(up);
@@ -331,7 +331,7 @@ static int prepare_and_run(up_t *up)
         }
     }
     if (!weir_signals_init()) {
-        weir_log(WEIR_LOG_ERROR, "cannot prepare for signals: %s", strerror(errno));
+        weir_log(WEIR_LOG_ERROR, weir_translate("cannot prepare for signals: %s"), strerror(errno));
         return EXIT_FAILED;
     }
     return run(up);

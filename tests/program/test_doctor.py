@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
+import subprocess
 import time
 import unicodedata
 from pathlib import Path
@@ -555,3 +557,48 @@ def test_an_error_is_in_the_language_too(weir, hello):
     )
     assert done.status == 1, done
     assert "SPIN_ALLOCATOR=pooling 在本机不可用" in done.stderr and "地址空间" in done.stderr, done
+
+
+def few_files(count):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+    return limit
+
+
+@pytest.mark.parametrize("language", [CHINESE, {"LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN:en"}], ids=["LANG", "LANGUAGE"])
+@pytest.mark.parametrize(
+    ("environment", "prepare", "words"),
+    [
+        ({}, few_files(20), "打开文件数的限制是 20，"),
+        ({"SPIN_MAX_INSTANCE_MEMORY": "5x"}, None, "SPIN_MAX_INSTANCE_MEMORY 的值是 '5x'；请给出字节数"),
+        ({"SPIN_MAX_INSTANCE_MEMORY": "65536"}, None, "而 --max-instance-memory 只允许 65536 字节"),
+        ({"SPIN_MAX_INSTANCE_COUNT": "0"}, None, "SPIN_MAX_INSTANCE_COUNT 的值是 '0'；请给出 1 到"),
+    ],
+    ids=["open files", "memory that is none", "too little memory", "count"],
+)
+def test_what_ends_a_start_is_told_in_chinese(weir, hello, language, environment, prepare, words):
+    done = subprocess.run(
+        weir.command("up", hello, "--listen", "127.0.0.1:0"),
+        capture_output=True,
+        text=True,
+        env=weir.full_environment({**language, **environment}),
+        preexec_fn=prepare,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode in (1, 2) and done.stdout == "", done
+    assert done.stderr.startswith("weir: error: ") and done.stderr.count("\n") == 1 and words in done.stderr, done
+
+
+def test_what_has_no_effect_and_what_is_not_kept_is_told_in_chinese(weir, hello, serve, tmp_path):
+    (tmp_path / "file").write_text("")
+    server = start_and_stop(
+        weir,
+        hello,
+        serve,
+        environment={**CHINESE, "SPIN_WASMTIME_TOTAL_MEMORIES": "9", "XDG_CACHE_HOME": str(tmp_path / "file")},
+    )
+    told = "\n".join(server.stderr.lines)
+    assert "weir: warning: SPIN_WASMTIME_TOTAL_MEMORIES：在这里不起作用" in told, told
+    assert "编译后的代码不会保存：缓存目录无法使用：" in told and "下次启动将重新决定" in told, told
