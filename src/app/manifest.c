@@ -78,8 +78,10 @@ static bool read_text(weir_reader_t *reader, const char *path, const char *text,
     if (text_size > WEIR_MANIFEST_BYTES_MAX)
         return weir_reader_fail(reader, (weir_place_t){0, 0}, "larger than 1 MiB; is it a manifest?");
     weir_toml_document_t document;
-    if (!weir_toml_parse(reader->path, text, text_size, WEIR_TOML_OPEN, &document, &reader->message))
+    if (!weir_toml_parse(reader->path, text, text_size, WEIR_TOML_OPEN, &document, &reader->message)) {
+        weir_reader_explain_brackets(reader, text, text_size);
         return false;
+    }
     bool success = read_document(reader, &document.root);
     weir_toml_free(&document);
     return success;

@@ -167,6 +167,13 @@ bool weir_reader_components(weir_reader_t *reader, const weir_toml_t *root, size
 /* The [[trigger.http]] array of the document, or NULL when it has none. */
 const weir_toml_t *weir_reader_http_triggers(const weir_toml_t *root);
 
+/*
+ * When the TOML parser has stumbled over a second table of triggers because one stands in single brackets,
+ * "[trigger.T]", have the message say that, at that line. To be called when the text could not be parsed; changes
+ * nothing otherwise.
+ */
+void weir_reader_explain_brackets(weir_reader_t *reader, const char *text, size_t size);
+
 /* Read [trigger] into the manifest; components first. */
 bool weir_reader_triggers(weir_reader_t *reader, const weir_toml_t *root);
 

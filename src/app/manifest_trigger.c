@@ -237,6 +237,69 @@ static bool read_trigger(weir_reader_t *reader, const weir_toml_t *table)
     return response == NULL || read_static(reader, table, trigger);
 }
 
+/* The type T of a line that is "[trigger.T]", and where it stands in it; 0: the line is something else. */
+static size_t find_single_brackets(const char *line, size_t size, const char **ret_type)
+{
+    static const char *const BEFORE[] = {"[", "trigger", "."};
+    static const char SPACES[] = " \t";
+    const char *at = line, *end = line + size;
+    for (size_t i = 0; i < COUNT(BEFORE); i++) {
+        while (at < end && strchr(SPACES, *at) != NULL)
+            at++;
+        size_t before = strlen(BEFORE[i]);
+        if ((size_t)(end - at) < before || memcmp(at, BEFORE[i], before) != 0)
+            return 0;
+        at += before;
+    }
+    while (at < end && strchr(SPACES, *at) != NULL)
+        at++;
+    const char *type = at;
+    while (at < end && strchr(SPACES, *at) == NULL && *at != ']' && *at != '.')
+        at++;
+    size_t type_size = (size_t)(at - type);
+    while (at < end && strchr(SPACES, *at) != NULL)
+        at++;
+    if (at == end || *at != ']')
+        return 0;
+    *ret_type = type;
+    return type_size;
+}
+
+static bool fail_single_brackets(weir_reader_t *reader, weir_place_t place, const char *type)
+{
+    return weir_reader_fail(reader, place,
+        "triggers of a type are an array of tables; write [[trigger.%s]] with two brackets", weir_shown(type).text);
+}
+
+/* Whether a TOML parser's message is about a key of this name that is there twice. */
+static bool is_about_two(const char *message, const char *key)
+{
+    static const char ABOUT[] = "duplicate key: ";
+    const char *found = strstr(message, ABOUT);
+    size_t size = strlen(key);
+    return found != NULL && strncmp(found + strlen(ABOUT), key, size) == 0 &&
+           (found[strlen(ABOUT) + size] == ';' || found[strlen(ABOUT) + size] == '\0');
+}
+
+void weir_reader_explain_brackets(weir_reader_t *reader, const char *text, size_t size)
+{
+    char key[64];
+    uint32_t number = 1;
+    for (const char *line = text, *end = text + size; line < end && reader->message != NULL; number++) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line)), *type = NULL;
+        size_t type_size = find_single_brackets(line, (size_t)((newline != NULL ? newline : end) - line), &type);
+        if (type_size > 0 && type_size < sizeof key) {
+            memcpy(key, type, type_size);
+            key[type_size] = '\0';
+            if (is_about_two(reader->message, key)) {
+                fail_single_brackets(reader, (weir_place_t){number, (uint32_t)(type - line) + 1}, key);
+                return;
+            }
+        }
+        line = newline != NULL ? newline + 1 : end;
+    }
+}
+
 /* Everything under [trigger] must be an array of tables, and weir serves one type. */
 static bool check_types(weir_reader_t *reader, const weir_toml_t *types)
 {
@@ -246,9 +309,7 @@ static bool check_types(weir_reader_t *reader, const weir_toml_t *types)
         for (size_t j = 0; are_tables && j < type->child_count; j++)
             are_tables = type->children[j].type == WEIR_TOML_TABLE;
         if (!are_tables)
-            return weir_reader_fail(reader, type->key_place,
-                "triggers of a type are an array of tables; write [[trigger.%s]] with two brackets",
-                weir_shown(type->key).text);
+            return fail_single_brackets(reader, type->key_place, type->key);
         if (strcmp(type->key, "http") == 0 || type->child_count == 0)
             continue;
         weir_near_t near = weir_near_start(type->key);
