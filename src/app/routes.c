@@ -135,6 +135,32 @@ static bool warn(
     return add_warning(routes, &text);
 }
 
+/*
+ * Routes that mean what they say to Spin (routefinder 0.5.4 takes dots and "*" within a segment as text), but hardly to
+ * who wrote them: a wildcard without the slash before it.
+ */
+static bool warn_of_lost_slash(weir_routes_t *routes, const weir_manifest_t *manifest, const entry_t *entry)
+{
+    static const char *const WILDCARDS[] = {"...", "\u2026", "*"};
+    const char *matched = entry->route.matched;
+    for (size_t i = 0; !entry->route.wildcard && i < sizeof WILDCARDS / sizeof WILDCARDS[0]; i++) {
+        size_t size = strlen(matched), wildcard_size = strlen(WILDCARDS[i]);
+        if (size < wildcard_size || strcmp(matched + size - wildcard_size, WILDCARDS[i]) != 0)
+            continue;
+        weir_text_t text = {0}, meant = {0};
+        weir_text_format(&meant, "%.*s", (int)(size - wildcard_size), matched);
+        while (meant.size > 0 && (meant.bytes[meant.size - 1] == '/' || meant.bytes[meant.size - 1] == '.'))
+            weir_text_truncate(&meant, meant.size - 1);
+        weir_text_format(&meant, "/...");
+        begin_message(&text, manifest, entry->route.trigger);
+        weir_text_format(&text, "is no wildcard, and answers that one path; did you mean %s?",
+            weir_quote(meant.bytes != NULL ? meant.bytes : "").text);
+        weir_text_free(&meant);
+        return add_warning(routes, &text);
+    }
+    return true;
+}
+
 static bool warn_of_unreachable(weir_routes_t *routes, const weir_manifest_t *manifest, const entry_t *entry)
 {
     const char *matched = entry->route.matched;
@@ -236,7 +262,7 @@ static bool add_warnings(weir_routes_t *routes, const weir_manifest_t *manifest,
         if (entry != winner && !warn_of_other(routes, manifest, entry->route.trigger, winner->route.trigger,
                                    "means the same, and the first one wins"))
             return false;
-        if (!warn_of_unreachable(routes, manifest, entry))
+        if (!warn_of_unreachable(routes, manifest, entry) || !warn_of_lost_slash(routes, manifest, entry))
             return false;
     }
     return true;

@@ -25,8 +25,8 @@ DOCUMENT = ROOT / "docs" / "spin-compatibility.md"
 RULES = {
     1: """manifest: version version-1 unknown-keys application base component-ids variable-names component-keys stores
         allowed-http-hosts source-path source-url source-registry inline-components trigger-ids other-triggers""",
-    2: """routes: forms slashes-of-a-route wildcard asterisk parameters bad-patterns dots leading-dot duplicates reserved raw-path outer-slashes
-        inner-slashes case wildcard-matches root precedence same-shape listing trailing-capture no-match""",
+    2: """routes: forms slashes-of-a-route wildcard lost-slash asterisk parameters bad-patterns dots leading-dot duplicates reserved
+        raw-path outer-slashes inner-slashes case wildcard-matches root precedence same-shape listing trailing-capture no-match""",
     3: "reserved: before-routes health info others",
     4: """request: authority internal-host connection-header target scheme not-utf8 headers spin-headers path-match
         spin-headers-of-clients bodies head 100-continue trailers keep-alive http2 tls ambiguous""",

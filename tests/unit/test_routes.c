@@ -131,6 +131,25 @@ static void an_exact_route_matches_its_path_alone(void **state)
     CHECK_MATCHES(ROUTES, EXPECTATIONS);
 }
 
+/* To routefinder (src/route_spec.rs, from_str) what follows a text up to the next slash is text. */
+static void dots_and_asterisks_without_a_slash_before_them_are_text(void **state)
+{
+    (void)state;
+    static const char *const ROUTES[] = {"/env...", "/img*", "/:name...", NULL};
+    static const expectation_t EXPECTATIONS[] = {
+        {"/env...", "/env...", ""},
+        {"/env", NULL, NULL},
+        {"/env/x", NULL, NULL},
+        {"/envx", NULL, NULL},
+        {"/img*", "/img*", ""},
+        {"/img", NULL, NULL},
+        {"/img/x", NULL, NULL},
+        {"/x...", "/:name...", ""},
+        {"/x/y", NULL, NULL},
+    };
+    CHECK_MATCHES(ROUTES, EXPECTATIONS);
+}
+
 static void outer_slashes_do_not_count(void **state)
 {
     (void)state;
@@ -635,6 +654,16 @@ static void routes_that_nobody_reaches_are_warned_about(void **state)
              "/.well-known/spin/ are answered by weir itself",
                 "spin.toml:11:9: route \"/.well-known/spin/...\" of component \"c1\" is never reached: paths under "
                 "/.well-known/spin/ are answered by weir itself"}},
+        {{"/a...b", "/a/...", "/b/*", "/..", "/*"}, {NULL}},
+        {{"/env...", "img*", "/:name...", "/a/\u2026", "/.../"},
+            {"spin.toml:10:9: route \"/env...\" of component \"c0\" is no wildcard, and answers that one path; did you "
+             "mean \"/env/...\"?",
+                "spin.toml:11:9: route \"img*\" of component \"c1\" is no wildcard, and answers that one path; did you "
+                "mean \"/img/...\"?",
+                "spin.toml:12:9: route \"/:name...\" of component \"c2\" is no wildcard, and answers that one path; "
+                "did you mean \"/:name/...\"?",
+                "spin.toml:13:9: route \"/a/\u2026\" of component \"c3\" is no wildcard, and answers that one path; "
+                "did you mean \"/a/...\"?"}},
         {{"/a?b=c", "/a b", "/a\nb"},
             {"spin.toml:10:9: route \"/a?b=c\" of component \"c0\" is never reached: a path has neither \"?\" nor "
              "\"#\"",
@@ -739,6 +768,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exact_route_matches_its_path_alone),
+        cmocka_unit_test(dots_and_asterisks_without_a_slash_before_them_are_text),
         cmocka_unit_test(outer_slashes_do_not_count),
         cmocka_unit_test(the_root_is_the_root_alone),
         cmocka_unit_test(a_wildcard_takes_the_rest_with_its_slashes),
