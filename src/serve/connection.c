@@ -132,6 +132,7 @@ void *weir_connection_log_uri(void *context, const char *uri, struct MHD_Connect
     memcpy(connection->line, uri, size);
     connection->line_size = size;
     connection->stage = WEIR_STAGE_LINE;
+    atomic_fetch_add_explicit(&connection->loop->server->requests, 1, memory_order_relaxed);
     return connection;
 }
 
@@ -185,6 +186,7 @@ void weir_connection_completed(
     if (connection == NULL) {
         return;
     }
+    atomic_fetch_sub_explicit(&loop->server->requests, 1, memory_order_relaxed);
     if (loop->cutting) {
         atomic_fetch_add(&loop->server->cut, 1);
     }

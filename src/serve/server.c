@@ -194,6 +194,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->stopping, false);
     atomic_init(&server->listening, count);
+    atomic_init(&server->requests, 0);
     atomic_init(&server->cut, 0);
     server->info = describe_application(settings);
     if (server->info == NULL) {
@@ -238,6 +239,11 @@ bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation)
 unsigned weir_server_generations(weir_server_t *server)
 {
     return weir_keeper_count(&server->keeper);
+}
+
+unsigned weir_server_requests(const weir_server_t *server)
+{
+    return atomic_load_explicit(&server->requests, memory_order_relaxed);
 }
 
 /*

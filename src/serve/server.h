@@ -72,6 +72,9 @@ bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation);
  */
 unsigned weir_server_generations(weir_server_t *server);
 
+/* How many requests of clients have begun and are not over. Any thread. */
+unsigned weir_server_requests(const weir_server_t *server);
+
 /*
  * Stop: what has been accepted or waits in the listen queue is answered, new connections are refused, idle connections
  * are closed; after the drain time-out what is left is cut, and its number returned (0: nothing was lost). Joins the

@@ -41,8 +41,9 @@ struct weir_server {
     pthread_cond_t changed;
     unsigned prepared; /* loops whose threads can run guests, and those whose cannot; under the lock */
     unsigned unprepared;
-    atomic_bool hinted; /* at a route for what no other route matches */
-    atomic_uint cut;    /* requests that were not answered when the drain time was over */
+    atomic_bool hinted;   /* at a route for what no other route matches */
+    atomic_uint requests; /* that have begun and are not over */
+    atomic_uint cut;      /* requests that were not answered when the drain time was over */
 };
 
 /* Milliseconds of a clock that never runs backwards. */
