@@ -203,6 +203,11 @@ static int prepare_engine(up_t *up)
 
 /* ---- Serving ----------------------------------------------------------------------------------------------------- */
 
+static uint64_t drain_milliseconds(const up_t *up)
+{
+    return up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS;
+}
+
 static int start(up_t *up, uint64_t descriptors)
 {
     weir_adapt_settings_t adapting = {.application = &up->application,
@@ -217,7 +222,7 @@ static int start(up_t *up, uint64_t descriptors)
         .max_waiting = MAX_WAITING,
         .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
         .request_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds,
-        .drain_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS,
+        .drain_timeout_milliseconds = drain_milliseconds(up),
         .refused = up->adapt == NULL ? NULL : weir_adapt_refused,
         .context = up->adapt,
     };
@@ -272,6 +277,17 @@ static void announce(const up_t *up)
     }
 }
 
+/* Say for what it does not end yet; nothing when there is no such thing. */
+static void announce_end(const up_t *up)
+{
+    unsigned requests = weir_server_requests(up->server);
+    if (requests > 0) {
+        weir_log(WEIR_LOG_INFO,
+            "ending after %u %s in flight, in %" PRIu64 " s at the latest; a second Ctrl-C or SIGTERM ends it at once",
+            requests, requests == 1 ? "request" : "requests", (drain_milliseconds(up) + 999) / 1000);
+    }
+}
+
 /* ---- The steps --------------------------------------------------------------------------------------------------- */
 
 static int run(up_t *up)
@@ -309,6 +325,7 @@ static int run(up_t *up)
     }
     announce(up);
     weir_signals_wait();
+    announce_end(up);
     if (up->adapt != NULL) {
         weir_adapt_stop(up->adapt);
     }

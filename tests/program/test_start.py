@@ -120,6 +120,12 @@ def test_a_stop_answers_the_requests_in_flight_and_exits_0(weir_checked, applica
         for answer in answers:
             response = answer()
             assert (response.status, response.text) == (200, "waited\n")
+    told = [line for line in server.stderr.lines if "in flight" in line]
+    assert len(told) == 1, server.log
+    assert told[0].endswith(
+        f"ending after {len(targets)} requests in flight, in 60 s at the latest; "
+        "a second Ctrl-C or SIGTERM ends it at once"
+    )
 
 
 def test_a_second_signal_ends_it_at_once(weir, application, serve):
@@ -129,13 +135,7 @@ def test_a_second_signal_ends_it_at_once(weir, application, serve):
         server.stderr.wait_for("waiting")
         server.stopped = True
         server.send_signal(signal.SIGINT)
-        # The first has been taken when new connections are refused.
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                server.wire(1).close()
-            except OSError:
-                break
+        server.stderr.wait_for("ending after 1 request in flight, in 90 s at the latest;")
         before = time.monotonic()
         # One that comes within the moment of the first is taken for the same wish.
         while server.process.poll() is None and time.monotonic() - before < 5:
@@ -181,6 +181,7 @@ def test_a_stop_does_not_wait_for_idle_connections(weir_checked, hello, serve):
         assert time.monotonic() - before < 10
         silent.assert_closed()
         used.assert_closed()
+    assert "in flight" not in server.stderr.text, server.log
 
 
 def test_a_stopped_server_has_let_go_of_its_port(weir, hello, serve):
