@@ -98,6 +98,8 @@ static bool take(parser_t *parser, const weir_option_t *option, const char *name
         return weir_texts_add(place, value); /* else memory ran out, and there is no message */
     case WEIR_OPTION_TAKEN:
         return option->take(parser->options, name, value, parser->ret_message);
+    case WEIR_OPTION_OPERAND:
+        return parser->command->operand(parser->options, value, parser->ret_message);
     }
     return false;
 }

@@ -15,10 +15,11 @@ typedef struct weir_texts {
 
 /* Where the value of an option goes: what lies at its offset in the structure of options. */
 typedef enum weir_option_kind {
-    WEIR_OPTION_FLAG = 0,  /* bool: set. In the environment 1, true, yes, on or 0, false, no, off */
-    WEIR_OPTION_TEXT = 1,  /* const char *: the last one counts */
-    WEIR_OPTION_TEXTS = 2, /* weir_texts_t: each is added */
-    WEIR_OPTION_TAKEN = 3, /* handed to `take` */
+    WEIR_OPTION_FLAG = 0,    /* bool: set. In the environment 1, true, yes, on or 0, false, no, off */
+    WEIR_OPTION_TEXT = 1,    /* const char *: the last one counts */
+    WEIR_OPTION_TEXTS = 2,   /* weir_texts_t: each is added */
+    WEIR_OPTION_TAKEN = 3,   /* handed to `take` */
+    WEIR_OPTION_OPERAND = 4, /* handed to the command's `operand`, as if it stood without the option */
 } weir_option_kind_t;
 
 /* Why a value cannot be taken: false, with a one-line message as of vasprintf, NULL when memory ran out. */

@@ -55,21 +55,14 @@ static bool take_application(void *place, const char *value, char **ret_message)
     return true;
 }
 
-static bool take_from(void *options, const char *name, const char *value, char **ret_message)
-{
-    (void)name;
-    return take_application(options, value, ret_message);
-}
-
 static const weir_option_t build_options[] = {
     {.group = "Options",
         .name = "from",
         .letter = 'f',
         .value = "APP",
-        .kind = WEIR_OPTION_TAKEN,
-        .take = take_from,
+        .kind = WEIR_OPTION_OPERAND,
         .help = "the same as APP"},
-    {.name = "file", .value = "APP", .kind = WEIR_OPTION_TAKEN, .take = take_from},
+    {.name = "file", .value = "APP", .kind = WEIR_OPTION_OPERAND},
     {.name = "component-id",
         .letter = 'c',
         .value = "ID",
@@ -120,7 +113,7 @@ static void say(const char *before, const char *text, const char *after)
 /* Run a command and wait for it. Returns an errno, or 0 with its status as of waitpid(2). */
 static int run_shell(const char *command, const char *directory, int *ret_status)
 {
-    char *arguments[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)command, NULL};
+    char *arguments[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t)command, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;
     int error = posix_spawn_file_actions_init(&actions);
@@ -241,8 +234,8 @@ static int serve(const char *application, char **arguments, int count)
         return fail(EXIT_FAILED, NULL);
     }
     int filled = 0;
-    up[filled++] = (char *)(uintptr_t)"up";
-    up[filled++] = (char *)(uintptr_t)"--from";
+    up[filled++] = (char *)(uintptr_t) "up";
+    up[filled++] = (char *)(uintptr_t) "--from";
     up[filled++] = (char *)(uintptr_t)application;
     for (int i = 0; i < count; i++) {
         up[filled++] = arguments[i];

@@ -30,12 +30,6 @@ static bool take_application(void *place, const char *value, char **ret_message)
     return true;
 }
 
-static bool take_from(void *options, const char *name, const char *value, char **ret_message)
-{
-    (void)name;
-    return take_application(options, value, ret_message);
-}
-
 /* Spin: src/commands/up.rs, parse_env_var. */
 static bool take_environment(void *options, const char *name, const char *value, char **ret_message)
 {
@@ -93,11 +87,10 @@ static const weir_option_t up_options[] = {
         .name = "from",
         .letter = 'f',
         .value = "APP",
-        .kind = WEIR_OPTION_TAKEN,
-        .take = take_from,
+        .kind = WEIR_OPTION_OPERAND,
         .help = "the same as APP"},
-    {.name = "from-file", .value = "APP", .kind = WEIR_OPTION_TAKEN, .take = take_from},
-    {.name = "file", .value = "APP", .kind = WEIR_OPTION_TAKEN, .take = take_from},
+    {.name = "from-file", .value = "APP", .kind = WEIR_OPTION_OPERAND},
+    {.name = "file", .value = "APP", .kind = WEIR_OPTION_OPERAND},
     {.name = "component-id",
         .letter = 'c',
         .value = "ID",
