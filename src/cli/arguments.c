@@ -129,28 +129,69 @@ static const weir_option_t *find_letter(const weir_command_t *command, char lett
 /* Say what is wrong with an option that is not in the table; `name` has its dashes. */
 static bool refuse_unknown(const parser_t *parser, const char *name)
 {
-    const weir_command_t *command = parser->command;
-    for (size_t i = 0; i < command->foreign_count; i++) {
-        if (strcmp(name, command->foreign[i].name) == 0) {
-            return weir_arguments_refuse(parser->ret_message, "%s is an option of Spin that weir does not have: %s",
-                name, command->foreign[i].remedy);
-        }
-    }
     weir_near_t near = weir_near_start(name + strspn(name, "-"));
     bool is_long = strncmp(name, "--", 2) == 0;
-    for (size_t i = 0; is_long && i < command->option_count; i++) {
-        if (command->options[i].help != NULL) {
-            weir_near_offer(&near, command->options[i].name);
+    for (const weir_command_t *command = parser->command; command != NULL; command = command->next) {
+        for (size_t i = 0; i < command->foreign_count; i++) {
+            if (strcmp(name, command->foreign[i].name) == 0) {
+                return weir_arguments_refuse(parser->ret_message, "%s is an option of Spin that weir does not have: %s",
+                    name, command->foreign[i].remedy);
+            }
+        }
+        for (size_t i = 0; is_long && i < command->option_count; i++) {
+            if (command->options[i].help != NULL) {
+                weir_near_offer(&near, command->options[i].name);
+            }
+        }
+        for (size_t i = 0; is_long && i < command->foreign_count; i++) {
+            weir_near_offer(&near, command->foreign[i].name + strspn(command->foreign[i].name, "-"));
         }
     }
-    for (size_t i = 0; is_long && i < command->foreign_count; i++) {
-        weir_near_offer(&near, command->foreign[i].name + strspn(command->foreign[i].name, "-"));
+    if (!is_long && parser->command->next != NULL && find_letter(parser->command->next, name[1]) != NULL) {
+        return weir_arguments_refuse(parser->ret_message, "%s is an option of 'weir %s'; give it apart from the others",
+            name, parser->command->next->name);
     }
     if (near.best != NULL) {
         return weir_arguments_refuse(parser->ret_message, "unknown option '%s'; did you mean --%s?", name, near.best);
     }
-    return weir_arguments_refuse(
-        parser->ret_message, "unknown option '%s'; 'weir %s --help' lists those that there are", name, command->name);
+    return weir_arguments_refuse(parser->ret_message,
+        "unknown option '%s'; 'weir %s --help' lists those that there are", name, parser->command->name);
+}
+
+/*
+ * Collect an argument for the next command, if it is an option there, with the value that follows it, if it needs one.
+ * False: it is none there.
+ */
+static bool collect(parser_t *parser, char **arguments, int count, int *at, bool *ret_collected)
+{
+    const weir_command_t *next = parser->command->next;
+    const char *argument = arguments[*at];
+    const weir_option_t *option = NULL;
+    bool attached = false;
+    if (next == NULL) {
+        return false;
+    }
+    if (argument[1] == '-') {
+        size_t size = strcspn(argument, "=");
+        option = find_name(next, argument + 2, size - 2);
+        attached = argument[size] == '=';
+    } else {
+        const char *letter = argument + 1;
+        do {
+            option = find_letter(parser->command, *letter) == NULL ? find_letter(next, *letter) : NULL;
+            letter++;
+        } while (option != NULL && option->value == NULL && *letter != '\0');
+        attached = *letter != '\0';
+    }
+    if (option == NULL) {
+        return false;
+    }
+    weir_texts_t *texts = (weir_texts_t *)((char *)parser->options + parser->command->next_offset);
+    *ret_collected = weir_texts_add(texts, argument);
+    if (*ret_collected && option->value != NULL && !attached && *at + 1 < count) {
+        *ret_collected = weir_texts_add(texts, arguments[++*at]);
+    }
+    return true;
 }
 
 /* Take an option; `attached` is the value that came in the same argument, or NULL. */
@@ -180,8 +221,9 @@ static bool take_long(parser_t *parser, char **arguments, int count, int *at)
     char name[NAME_MAX_BYTES];
     snprintf(name, sizeof(name), "%.*s", (int)size, argument);
     const weir_option_t *option = find_name(parser->command, argument + 2, size - 2);
+    bool collected;
     if (option == NULL) {
-        return refuse_unknown(parser, name);
+        return collect(parser, arguments, count, at, &collected) ? collected : refuse_unknown(parser, name);
     }
     return take_option(parser, option, name, argument[size] == '=' ? argument + size + 1 : NULL, arguments, count, at);
 }
@@ -192,6 +234,10 @@ static bool take_letters(parser_t *parser, char **arguments, int count, int *at)
     for (const char *letter = arguments[*at] + 1; *letter != '\0'; letter++) {
         const char name[] = {'-', *letter, '\0'};
         const weir_option_t *option = find_letter(parser->command, *letter);
+        bool collected;
+        if (option == NULL && letter == arguments[*at] + 1 && collect(parser, arguments, count, at, &collected)) {
+            return collected;
+        }
         if (option == NULL) {
             return refuse_unknown(parser, name);
         }

@@ -46,7 +46,8 @@ typedef struct weir_foreign_option {
     const char *remedy;
 } weir_foreign_option_t;
 
-typedef struct weir_command {
+typedef struct weir_command weir_command_t;
+struct weir_command {
     const char *name; /* "up": for messages */
     const weir_option_t *options;
     size_t option_count;
@@ -55,7 +56,11 @@ typedef struct weir_command {
     /* Take what is no option, as it comes. */
     bool (*operand)(void *options, const char *value, char **ret_message);
     bool operands_end_options; /* what follows the first operand is handed to `operand`, too */
-} weir_command_t;
+    /* A command whose options may be given too, or NULL; they are collected, with their values, in the weir_texts_t at
+     * this offset. */
+    const weir_command_t *next;
+    size_t next_offset;
+};
 
 /*
  * Parse the arguments that follow a command's name; `arguments[0]` is not looked at. "--name VALUE", "--name=VALUE",

@@ -5,6 +5,7 @@
 
 #include "app/text.h"
 #include "cli/help.h"
+#include "cli/options.h"
 #include "cli/overrides.h"
 #include "cli/up.h"
 #include "observe/log.h"
@@ -22,7 +23,8 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2 };
 static const char begin_help[] =
     "Build the components of an application: run the command of each [component.ID.build] in its manifest.\n"
     "\n"
-    "Usage: weir build [APP] [OPTION...] [-- UP-OPTION...]\n"
+    "Usage: weir build [APP] [OPTION...]\n"
+    "       weir build --up [APP] [OPTION...] [UP-OPTION...]\n"
     "\n"
     "  APP is a spin.toml or the directory that holds one; the current directory when not given.\n"
     "  A command is run by 'sh -c' in the directory of the manifest, or in its workdir below that.\n"
@@ -34,11 +36,12 @@ static const char end_help[] =
     "\n"
     "Examples:\n"
     "  weir build\n"
-    "  weir build -c api --up -- --listen localhost:8080\n";
+    "  weir build -c api --up --listen localhost:8080\n";
 
 typedef struct build_options {
     const char *application;
     weir_texts_t components;
+    weir_texts_t up_arguments; /* options of `weir up`, in their order */
     bool up;
     bool help;
 } build_options_t;
@@ -47,9 +50,8 @@ static bool take_application(void *place, const char *value, char **ret_message)
 {
     build_options_t *options = place;
     if (options->application != NULL) {
-        return weir_arguments_refuse(ret_message,
-            "one application at a time: '%s' and '%s' were given; options for 'weir up' stand after --",
-            options->application, value);
+        return weir_arguments_refuse(
+            ret_message, "one application at a time: '%s' and '%s' were given", options->application, value);
     }
     options->application = value;
     return true;
@@ -73,7 +75,8 @@ static const weir_option_t build_options[] = {
         .letter = 'u',
         .kind = WEIR_OPTION_FLAG,
         .offset = offsetof(build_options_t, up),
-        .help = "serve the application afterwards, with the options after --"},
+        .help = "serve the application afterwards; options of 'weir up' may be given as well,\n"
+                "here or after --"},
     {.name = "help",
         .letter = 'h',
         .kind = WEIR_OPTION_FLAG,
@@ -96,6 +99,8 @@ static const weir_command_t build_command = {
     .foreign = spin_options,
     .foreign_count = sizeof(spin_options) / sizeof(spin_options[0]),
     .operand = take_application,
+    .next = &weir_up_command, /* Spin: src/commands/build.rs, up_args */
+    .next_offset = offsetof(build_options_t, up_arguments),
 };
 
 /* ---- Commands ---------------------------------------------------------------------------------------------------- */
@@ -226,21 +231,44 @@ static int fail(int status, char *own_message)
     return status;
 }
 
-/* Become `weir up`, with the arguments that stood after "--". */
-static int serve(const char *application, char **arguments, int count)
+/* The command line of `weir up`: its options, and the arguments that stood after "--". NULL when memory ran out. */
+static char **make_up_arguments(const build_options_t *options, char **after, int after_count, int *ret_count)
 {
-    char **up = calloc((size_t)count + 4, sizeof(char *));
-    if (up == NULL) {
-        return fail(EXIT_FAILED, NULL);
-    }
+    const weir_texts_t *before = &options->up_arguments;
+    char **up = calloc(before->count + (size_t)after_count + 4, sizeof(char *));
     int filled = 0;
+    if (up == NULL) {
+        return NULL;
+    }
     up[filled++] = (char *)(uintptr_t) "up";
     up[filled++] = (char *)(uintptr_t) "--from";
-    up[filled++] = (char *)(uintptr_t)application;
-    for (int i = 0; i < count; i++) {
-        up[filled++] = arguments[i];
+    up[filled++] = (char *)(uintptr_t)options->application;
+    for (size_t i = 0; i < before->count; i++) {
+        up[filled++] = (char *)(uintptr_t)before->items[i];
     }
-    int status = weir_up_main(filled, up);
+    for (int i = 0; i < after_count; i++) {
+        up[filled++] = after[i];
+    }
+    *ret_count = filled;
+    return up;
+}
+
+/* Build, and become `weir up`. What is wrong with its options is said before anything is built. */
+static int build_and_serve(const build_options_t *options, char **after, int after_count)
+{
+    int count;
+    weir_up_options_t up_options;
+    char *message = NULL;
+    char **up = make_up_arguments(options, after, after_count, &count);
+    if (up == NULL || !weir_up_options_parse(count, up, environ, &up_options, &message)) {
+        free(up);
+        return fail(EXIT_INPUT, message);
+    }
+    weir_up_options_free(&up_options);
+    int status = weir_build_application(options->application, &options->components, false);
+    if (status == EXIT_FINE) {
+        status = weir_up_main(count, up);
+    }
     free(up);
     return status;
 }
@@ -279,18 +307,18 @@ int weir_build_main(int argc, char **argv)
         status = fail(EXIT_INPUT, message);
     } else if (options.help) {
         status = weir_help_print_options(begin_help, weir_arguments_help(&build_command), end_help);
-    } else if (rest < argc && !options.up) {
-        weir_log(WEIR_LOG_ERROR, "what stands after -- is for 'weir up'; add --up, or leave it out");
+    } else if (!options.up && (rest < argc || options.up_arguments.count > 0)) {
+        weir_log(WEIR_LOG_ERROR, "%s is for 'weir up'; add --up to serve after the build, or leave it out",
+            options.up_arguments.count > 0 ? options.up_arguments.items[0] : "what stands after --");
         status = EXIT_INPUT;
     } else {
         if (options.application == NULL) {
             options.application = ".";
         }
-        status = weir_build_application(options.application, &options.components, false);
-        if (status == EXIT_FINE && options.up) {
-            status = serve(options.application, argv + rest, argc - rest);
-        }
+        status = options.up ? build_and_serve(&options, argv + rest, argc - rest)
+                            : weir_build_application(options.application, &options.components, false);
     }
     weir_texts_free(&options.components);
+    weir_texts_free(&options.up_arguments);
     return status;
 }

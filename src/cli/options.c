@@ -271,7 +271,7 @@ static const weir_foreign_option_t spin_options[] = {
     {"-k", REGISTRY},
 };
 
-static const weir_command_t up_command = {
+const weir_command_t weir_up_command = {
     .name = "up",
     .options = up_options,
     .option_count = COUNT(up_options),
@@ -289,7 +289,7 @@ bool weir_up_options_parse(
         .listen = WEIR_DEFAULT_LISTEN,
         .request_timeout_milliseconds = WEIR_DEFAULT_REQUEST_TIMEOUT_MILLISECONDS,
     };
-    bool parsed = weir_arguments_parse(&up_command, count, arguments, environment, &options, ret_message);
+    bool parsed = weir_arguments_parse(&weir_up_command, count, arguments, environment, &options, ret_message);
     if (parsed && (options.tls_certificate == NULL) != (options.tls_key == NULL)) {
         bool has_key = options.tls_key != NULL;
         parsed = weir_arguments_refuse(ret_message, "%s was given without %s; HTTPS needs both",
@@ -317,5 +317,5 @@ void weir_up_options_free(weir_up_options_t *options)
 
 char *weir_up_options_help(void)
 {
-    return weir_arguments_help(&up_command);
+    return weir_arguments_help(&weir_up_command);
 }

@@ -63,6 +63,9 @@ bool weir_up_options_parse(
 /* Free what it owns, and zero it. */
 void weir_up_options_free(weir_up_options_t *options);
 
+/* The options themselves, for commands that hand them on. */
+extern const weir_command_t weir_up_command;
+
 /* The list of the options for --help, to be freed with free(3), or NULL when memory ran out. */
 char *weir_up_options_help(void);
 

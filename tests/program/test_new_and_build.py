@@ -233,7 +233,15 @@ def test_a_wasm_file_is_built_already(weir, guest):
     assert done.status == 2 and "is built already" in done.stderr, done
 
 
-@pytest.mark.parametrize("way", ["build --up", "up --build", "SPIN_ALWAYS_BUILD"])
+# Spin takes options of `spin up` before and behind --up, and what stands after -- (src/commands/build.rs, up_args).
+BUILD_AND_UP = {
+    "build --up -- --listen": ["--up", "APP", "--", "--listen", "127.0.0.1:0"],
+    "build --up --listen": ["--up", "APP", "--listen", "127.0.0.1:0", "-e=A=B", "-q"],
+    "build --listen= --up": ["--listen=127.0.0.1:0", "-qe", "A=B", "--up", "--disable-cache", "-f", "APP"],
+}
+
+
+@pytest.mark.parametrize("way", [*BUILD_AND_UP, "up --build", "SPIN_ALWAYS_BUILD"])
 def test_an_application_is_built_and_then_served(weir, serve, guest, tmp_path, way):
     directory = tmp_path / "app"
     directory.mkdir()
@@ -241,8 +249,9 @@ def test_an_application_is_built_and_then_served(weir, serve, guest, tmp_path, w
         'spin_manifest_version = 2\n[application]\nname = "app"\n[[trigger.http]]\nroute = "/..."\ncomponent = "one"\n'
         f'[component.one]\nsource = "one.wasm"\nbuild.command = "cp {guest("http_echo")} one.wasm"\n'
     )
-    if way == "build --up":
-        command = weir.command("build", "--up", directory, "--", "--listen", "127.0.0.1:0")
+    if way in BUILD_AND_UP:
+        words = [directory if word == "APP" else word for word in BUILD_AND_UP[way]]
+        command = weir.command("build", *words)
         process = subprocess.Popen(
             command, env=weir.full_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -271,6 +280,25 @@ def test_a_build_that_fails_is_not_served(weir_checked, application):
     assert "Serving" not in done.stdout
 
 
-def test_options_for_up_need_up(weir):
-    done = weir.run("build", "--", "--listen", "x")
-    assert done.status == 2 and "--up" in done.stderr, done
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--", "--listen", "x"], "what stands after -- is for 'weir up'; add --up"),
+        (["--listen", "x"], "--listen is for 'weir up'; add --up"),
+        (["-q"], "-q is for 'weir up'; add --up"),
+        (["-uq"], "-q is an option of 'weir up'; give it apart"),
+        (["--up", "--lisen", "x"], "'--lisen'; did you mean --listen?"),
+        (["--up", "--sqlite", "x"], "--sqlite is an option of Spin that weir does not have"),
+    ],
+)
+def test_options_for_up_need_up_and_are_known(weir, words, complaint):
+    done = weir.run("build", *words)
+    assert done.status == 2 and complaint in done.stderr, done
+
+
+@pytest.mark.parametrize("words", [["--listen"], ["--request-timeout", "soon"], ["--", "--tls-key", "x"]])
+def test_options_for_up_are_checked_before_anything_is_built(weir_checked, application, words):
+    directory = application()
+    done = weir_checked.run("build", "--up", directory, *words)
+    assert done.status == 2 and any(word in done.stderr for word in words[-2:]), done
+    assert "Building" not in done.stdout and not (directory / "order").exists()
