@@ -1,5 +1,5 @@
 # What `cmake --install` lays out: the program, libweir as a static and as a shared library, its headers, the files by
-# which pkg-config and CMake find it, manual pages, an example and the licence. Components: program, library (the shared
+# which pkg-config and CMake find it, manual pages and documents, an example and the licence. Components: program, library (the shared
 # library alone), development.
 
 include(GNUInstallDirs)
@@ -124,7 +124,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/weirConfigVersion.cmake COM
 install(FILES ${CMAKE_BINARY_DIR}/weirConfig.cmake ${CMAKE_BINARY_DIR}/weirConfigVersion.cmake
     DESTINATION ${weir_package_directory} COMPONENT development)
 
-# ---- The program, manual pages, the example, the licence -------------------------------------------------------------
+# ---- The program, manual pages, what they refer to, the example, the licence -----------------------------------------
 
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(FILES ${CMAKE_SOURCE_DIR}/docs/man/weir.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
@@ -136,6 +136,10 @@ foreach(function IN LISTS weir_public_functions)
     install(FILES ${CMAKE_BINARY_DIR}/man3/${function}.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
 endforeach()
 
+set(weir_program_documents bench-allocator.md doctor-json.md doctor.schema.json facts.md spin-compatibility.md)
+list(TRANSFORM weir_program_documents PREPEND ${CMAKE_SOURCE_DIR}/docs/)
+install(FILES ${weir_program_documents} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(FILES ${CMAKE_SOURCE_DIR}/docs/facts.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
 install(FILES ${CMAKE_SOURCE_DIR}/examples/embed.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT development)
 foreach(component program library development)
     install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})

@@ -525,10 +525,24 @@ def test_components_can_be_installed_by_themselves(install, tmp_path):
         return {path.name for path in some.prefix.rglob("*") if not path.is_dir() and "templates" not in path.parts}
 
     program, library, development = names("program"), names("library"), names("development")
-    assert {"weir", "weir.1", "LICENSE"} == program
+    documents = {"bench-allocator.md", "doctor-json.md", "doctor.schema.json", "facts.md", "spin-compatibility.md"}
+    assert {"weir", "weir.1", "LICENSE", *documents} == program
     assert all(name.startswith("libweir.so.") for name in library - {"LICENSE"}) and len(library) == 3
     assert {"libweir.so", "libweir.a", "libweir_bridge.a", "allocator.h", "weir.pc", "libweir.3"} <= development
-    assert development & (program | library) == {"LICENSE"}
+    assert development & (program | library) == {"LICENSE", "facts.md"}
+
+
+@pytest.mark.parametrize("page", ["man1/weir.1", "man3/libweir.3"])
+def test_the_documents_that_a_manual_page_names_are_installed(installed, page):
+    text = (installed.prefix / "share" / "man" / page).read_text().replace("\\-", "-")
+    documents = installed.prefix / "share" / "doc" / "weir"
+    named = set(re.findall(r"[\w./-]+\.(?:md|schema\.json)\b", text))
+    assert named or page != "man1/weir.1"
+    for name in named:
+        assert (documents / name).is_file(), name
+    for document in documents.glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (documents / target).is_file(), f"{document.name} refers to {target}"
 
 
 PAGES = ["man1/weir.1", "man3/libweir.3"]
