@@ -29,14 +29,17 @@ typedef struct compilation {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     uint64_t bytes_most; /* of wasm at once */
+    size_t count;        /* components to compile */
+    size_t taken;        /* of them */
     size_t next;         /* the first component that nobody has looked at */
     size_t bytes_under_way;
     bool failed;
     char *message; /* of the first that failed */
 } compilation_t;
 
-bool weir_application_compile_one(
-    const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message)
+/* It is component `number` of `count`. */
+static bool compile_component(const weir_application_t *application, size_t component, size_t number, size_t count,
+    const wasm_engine_t *engine, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
     const weir_component_t *its_component = &manifest->components[component];
@@ -49,12 +52,23 @@ bool weir_application_compile_one(
         }
         file = &again;
     }
-    weir_progress_t *progress = weir_progress_begin(its_component->id, file->size, application->standard_error);
+    weir_progress_work_t work = {.component = its_component->id,
+        .size = file->size,
+        .number = number,
+        .count = count,
+        .is_kept = application->cache != NULL};
+    weir_progress_t *progress = weir_progress_begin(&work, application->standard_error);
     bool compiled =
         weir_guest_code_compile(application->codes[component], engine, manifest, its_component, file, ret_message);
     weir_progress_end(progress);
     weir_guest_file_free(&again);
     return compiled;
+}
+
+bool weir_application_compile_one(
+    const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message)
+{
+    return compile_component(application, component, 1, 1, engine, ret_message);
 }
 
 static bool is_wanted(const weir_application_t *application, size_t component)
@@ -91,9 +105,10 @@ static void *compile(void *context)
     size_t component;
     while ((component = take_next(compilation)) != SIZE_MAX) {
         char *message = NULL;
+        size_t number = ++compilation->taken;
         pthread_mutex_unlock(&compilation->mutex);
-        bool compiled =
-            weir_application_compile_one(compilation->application, component, compilation->engine, &message);
+        bool compiled = compile_component(
+            compilation->application, component, number, compilation->count, compilation->engine, &message);
         pthread_mutex_lock(&compilation->mutex);
         compilation->bytes_under_way -= compilation->application->files[component].size;
         if (!compiled && !compilation->failed) {
@@ -139,13 +154,18 @@ static uint64_t count_wasm_bytes(void)
     return bytes < wasm_bytes_most ? bytes : wasm_bytes_most;
 }
 
-/* How many components are worth being compiled at once. */
-static size_t count_threads(const weir_application_t *application)
+static size_t count_wanted(const weir_application_t *application)
 {
     size_t wanted = 0;
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         wanted += is_wanted(application, i) ? 1 : 0;
     }
+    return wanted;
+}
+
+/* How many of `wanted` components are worth being compiled at once. */
+static size_t count_threads(size_t wanted)
+{
     cpu_set_t set;
     CPU_ZERO(&set);
     size_t processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
@@ -155,7 +175,10 @@ static size_t count_threads(const weir_application_t *application)
 
 bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message)
 {
-    compilation_t compilation = {.application = application, .engine = engine, .bytes_most = count_wasm_bytes()};
+    compilation_t compilation = {.application = application,
+        .engine = engine,
+        .bytes_most = count_wasm_bytes(),
+        .count = count_wanted(application)};
     pthread_t threads[THREADS_MOST];
     size_t started = 0;
     pthread_attr_t attributes;
@@ -164,7 +187,7 @@ bool weir_application_compile(const weir_application_t *application, const wasm_
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     /* This thread is one of them; the others are as many as can be had. */
-    for (size_t wanted = count_threads(application); started + 1 < wanted; started++) {
+    for (size_t wanted = count_threads(compilation.count); started + 1 < wanted; started++) {
         if (pthread_create(&threads[started], &attributes, compile, &compilation) != 0) {
             break;
         }

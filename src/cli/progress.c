@@ -24,8 +24,7 @@ enum {
 };
 
 struct weir_progress {
-    const char *component;
-    size_t size;
+    weir_progress_work_t work;
     int standard_error;
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -85,10 +84,15 @@ static void *tell(void *context)
     pthread_mutex_lock(&progress->mutex);
     if (wait_until(progress, FIRST_SECONDS)) {
         progress->said = true;
-        say(progress, "compiling component %.100s (%.1f MiB); a large one takes a while", progress->component,
-            (double)progress->size / (1 << 20));
+        const weir_progress_work_t *work = &progress->work;
+        char place[64] = "";
+        if (work->count > 1) {
+            snprintf(place, sizeof(place), ", %zu of %zu", work->number, work->count);
+        }
+        say(progress, "compiling component %.100s (%.1f MiB)%s; a large one takes a while%s", work->component,
+            (double)work->size / (1 << 20), place, work->is_kept ? ", but only once on this machine" : "");
         for (time_t next = SECOND_SECONDS; wait_until(progress, next); next *= 2) {
-            say(progress, "still compiling component %.100s, for %ld s", progress->component, (long)next);
+            say(progress, "still compiling component %.100s, for %ld s", progress->work.component, (long)next);
         }
     }
     pthread_mutex_unlock(&progress->mutex);
@@ -102,14 +106,13 @@ static void free_progress(weir_progress_t *progress)
     free(progress);
 }
 
-weir_progress_t *weir_progress_begin(const char *component, size_t size, int standard_error)
+weir_progress_t *weir_progress_begin(const weir_progress_work_t *work, int standard_error)
 {
     weir_progress_t *progress = calloc(1, sizeof(*progress));
     if (progress == NULL) {
         return NULL;
     }
-    progress->component = component;
-    progress->size = size;
+    progress->work = *work;
     progress->standard_error = standard_error;
     clock_gettime(CLOCK_MONOTONIC, &progress->began);
     pthread_condattr_t attributes;
@@ -143,7 +146,8 @@ void weir_progress_end(weir_progress_t *own_progress)
     pthread_mutex_unlock(&own_progress->mutex);
     pthread_join(own_progress->thread, NULL);
     if (own_progress->said) {
-        say(own_progress, "component %.100s took %.1f s", own_progress->component, seconds_since(&own_progress->began));
+        say(own_progress, "component %.100s took %.1f s", own_progress->work.component,
+            seconds_since(&own_progress->began));
     }
     free_progress(own_progress);
 }

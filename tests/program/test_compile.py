@@ -13,7 +13,7 @@ import pytest
 from conftest import prlimit_address_space
 from harness import Component, hello_body, write_application
 
-COMPILING = r"^weir: compiling component slow\b"
+COMPILING = r"^weir: compiling component slow \(\d+\.\d MiB\); a large one takes a while, but only once on this machine$"
 
 
 def unsigned(number):
@@ -72,8 +72,8 @@ def compilers(process):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_a_signal_while_it_compiles_ends_it_and_the_compiler_at_once(weir, serve, slow, number):
-    server = serve(weir, slow, serving=False)
+def test_a_signal_while_it_compiles_ends_it_and_the_compiler_at_once(weir, serve, slow, tmp_path, number):
+    server = serve(weir, slow, serving=False, environment={"XDG_CACHE_HOME": tmp_path / "cache"})
     server.stderr.wait_for(COMPILING, 60)
     found = compilers(server.process.pid)
     assert found, "it compiles in its own process"
@@ -87,6 +87,7 @@ def test_a_signal_while_it_compiles_ends_it_and_the_compiler_at_once(weir, serve
         assert select.select([watch], [], [], 20)[0], "a compiler outlived its server"
         os.close(watch)
     assert not server.stdout.lines, "something was printed before it was ready"
+    assert not list((tmp_path / "cache" / "weir" / "code").iterdir()), "code was kept that is not complete"
 
 
 def memory_left():
@@ -103,7 +104,7 @@ def test_components_are_compiled_at_once_and_a_signal_ends_that(weir, serve, tmp
     components = [Component(name, f"/{name}", tmp_path / f"{name}.wasm", wagi=True) for name in ("one", "two")]
     server = serve(weir, write_application(tmp_path / "application", components), serving=False)
     for name in ("one", "two"):
-        server.stderr.wait_for(rf"^weir: compiling component {name}\b", 60)
+        server.stderr.wait_for(rf"^weir: compiling component {name} \(\d+\.\d MiB\), [12] of 2; ", 60)
     assert not re.search(r"^weir: component \w+ took", server.log, re.M), "one was compiled after the other"
     server.stopped = True
     before = time.monotonic()
