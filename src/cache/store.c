@@ -9,6 +9,7 @@
  */
 #include "cache/store.h"
 
+#include "cache/bytes.h"
 #include "cache/store_internal.h"
 
 #include <errno.h>
@@ -128,21 +129,6 @@ void weir_store_free(weir_store_t *own_store)
 
 /* ---- Checking ---------------------------------------------------------------------------------------------------- */
 
-static bool read_exactly(int descriptor, void *bytes, size_t size, off_t at)
-{
-    for (size_t have = 0; have < size;) {
-        ssize_t count = pread(descriptor, (char *)bytes + have, size - have, at + (off_t)have);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return false;
-        }
-        have += (size_t)count;
-    }
-    return true;
-}
-
 /* The hash that belongs into a trailer. Read, not mapped: a disk that fails is then an error, and no signal. */
 static bool hash_file(int descriptor, const trailer_t *trailer, XXH3_state_t *state, XXH128_canonical_t *ret_hash)
 {
@@ -150,7 +136,7 @@ static bool hash_file(int descriptor, const trailer_t *trailer, XXH3_state_t *st
     bool good = chunk != NULL;
     for (uint64_t at = 0; good && at < trailer->size;) {
         size_t size = trailer->size - at < CHUNK_BYTES ? (size_t)(trailer->size - at) : CHUNK_BYTES;
-        good = read_exactly(descriptor, chunk, size, (off_t)at);
+        good = weir_cache_read(descriptor, chunk, size, (off_t)at);
         if (good) {
             XXH3_128bits_update(state, chunk, size);
         }
@@ -172,7 +158,7 @@ static bool is_sound(int descriptor, char kind, const weir_store_key_t *key, siz
         return false;
     }
     off_t size = status.st_size - (off_t)sizeof(trailer);
-    if (!read_exactly(descriptor, &trailer, sizeof(trailer), size) ||
+    if (!weir_cache_read(descriptor, &trailer, sizeof(trailer), size) ||
         memcmp(trailer.magic, magic, sizeof(magic)) != 0 || trailer.format != FORMAT ||
         trailer.kind != (unsigned char)kind || trailer.size != (uint64_t)size ||
         memcmp(&trailer.key, key, sizeof(*key)) != 0 || memcmp(trailer.end, zeros, sizeof(zeros)) != 0) {
@@ -242,21 +228,6 @@ bool weir_store_find(const weir_store_t *store, char kind, const weir_store_key_
 
 /* ---- Putting ----------------------------------------------------------------------------------------------------- */
 
-static bool write_exactly(int descriptor, const void *bytes, size_t size)
-{
-    for (size_t written = 0; written < size;) {
-        ssize_t count = write(descriptor, (const char *)bytes + written, size - written);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return false;
-        }
-        written += (size_t)count;
-    }
-    return true;
-}
-
 /* A file of a name that nobody else uses, however many processes and threads are at it. */
 static int open_temporary(int folder, char name[WEIR_STORE_NAME_BYTES])
 {
@@ -298,9 +269,8 @@ static const char *put_file(
     if (file < 0) {
         return words_for(errno);
     }
-    errno = 0;
-    bool good =
-        write_exactly(file, content, size) && (trailer == NULL || write_exactly(file, trailer, sizeof(*trailer)));
+    bool good = weir_cache_write(file, content, size, 0) &&
+                (trailer == NULL || weir_cache_write(file, trailer, sizeof(*trailer), (off_t)size));
     int error = errno;
     /* Without fsync(2): what a crash leaves of it is found by its hash. */
     if (close(file) != 0 && good) {

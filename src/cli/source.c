@@ -6,12 +6,12 @@
  */
 #include "cli/source.h"
 
+#include "cache/bytes.h"
 #include "cache/store.h"
 #include "guest/message.h"
 #include "observe/log.h"
 #include "weir_bridge.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,21 +45,6 @@ static weir_shown_bytes_t shown_url(const weir_component_t *component)
 
 /* ---- What is there ----------------------------------------------------------------------------------------------- */
 
-static bool read_all(int descriptor, char *bytes, size_t size)
-{
-    for (size_t have = 0; have < size;) {
-        ssize_t count = pread(descriptor, bytes + have, size - have, (off_t)have);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return false;
-        }
-        have += (size_t)count;
-    }
-    return true;
-}
-
 /* Whether a file of this name is kept, and is what its name says. */
 static bool is_kept(const weir_store_t *store, const char *digest)
 {
@@ -71,7 +56,8 @@ static bool is_kept(const weir_store_t *store, const char *digest)
     bool kept = fstat(file, &status) == 0 && status.st_size > 0 && status.st_size <= (off_t)most_bytes;
     size_t size = kept ? (size_t)status.st_size : 0;
     char *bytes = malloc(size + 1);
-    kept = kept && bytes != NULL && read_all(file, bytes, size) && strcmp(digest_of(bytes, size).text, digest) == 0;
+    kept = kept && bytes != NULL && weir_cache_read(file, bytes, size, 0) &&
+           strcmp(digest_of(bytes, size).text, digest) == 0;
     free(bytes);
     close(file);
     return kept;
@@ -84,18 +70,7 @@ static char *keep_in_memory(const char *bytes, size_t size)
 {
     char *path = NULL;
     int memory = memfd_create("weir-source", MFD_CLOEXEC);
-    size_t written = 0;
-    while (memory >= 0 && written < size) {
-        ssize_t count = write(memory, bytes + written, size - written);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            break;
-        }
-        written += (size_t)count;
-    }
-    if (memory >= 0 && (written < size || asprintf(&path, "/proc/self/fd/%d", memory) < 0)) {
+    if (memory >= 0 && (!weir_cache_write(memory, bytes, size, 0) || asprintf(&path, "/proc/self/fd/%d", memory) < 0)) {
         close(memory);
         path = NULL;
     }

@@ -9,6 +9,8 @@
  * leaves a memfd that is not sealed, and so is not loaded.
  */
 #include "guest/guest.h"
+
+#include "cache/bytes.h"
 #include "guest/guest_internal.h"
 #include "guest/message.h"
 
@@ -96,20 +98,6 @@ void weir_guest_code_take_file(weir_guest_code_t *code, int own_descriptor, size
     code->size = size;
 }
 
-static bool write_all(int descriptor, const char *bytes, size_t size)
-{
-    for (size_t written = 0; written < size;) {
-        /* At its place: the offset is shared with whoever has the same descriptor. */
-        ssize_t count = pwrite(descriptor, bytes + written, size - written, (off_t)written);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            return false;
-        written += (size_t)count;
-    }
-    return true;
-}
-
 /* Keep serialized code: sealed, or in this process alone where that cannot be. */
 static bool keep(weir_guest_code_t *code, const wasm_byte_vec_t *serialized)
 {
@@ -120,7 +108,7 @@ static bool keep(weir_guest_code_t *code, const wasm_byte_vec_t *serialized)
         close_memory(code);
         code->descriptor = open_memory();
     }
-    if (code->descriptor >= 0 && write_all(code->descriptor, serialized->data, serialized->size) &&
+    if (code->descriptor >= 0 && weir_cache_write(code->descriptor, serialized->data, serialized->size, 0) &&
         fcntl(code->descriptor, F_ADD_SEALS, SEALS) == 0)
         return true;
     close_memory(code);

@@ -3,6 +3,8 @@
  * exists.
  */
 #include "guest/guest.h"
+
+#include "cache/bytes.h"
 #include "guest/message.h"
 
 #include <errno.h>
@@ -38,22 +40,6 @@ static bool refuse(const inquiry_t *inquiry, const char *what, const char *detai
 
 /* ---- Reading ---- */
 
-static bool read_all(int descriptor, char *bytes, size_t size)
-{
-    size_t have = 0;
-    while (have < size) {
-        ssize_t count = read(descriptor, bytes + have, size - have);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0) {
-            errno = count == 0 ? ENODATA : errno;
-            return false;
-        }
-        have += (size_t)count;
-    }
-    return true;
-}
-
 static bool read_open_file(const inquiry_t *inquiry, int descriptor, char **ret_bytes, size_t *ret_size)
 {
     struct stat facts;
@@ -69,7 +55,7 @@ static bool read_open_file(const inquiry_t *inquiry, int descriptor, char **ret_
     char *bytes = malloc(size);
     if (bytes == NULL)
         return refuse(inquiry, "does not fit into memory", NULL, "free some memory");
-    if (!read_all(descriptor, bytes, size)) {
+    if (!weir_cache_read(descriptor, bytes, size, 0)) {
         int error = errno;
         free(bytes);
         return refuse(
