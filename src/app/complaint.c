@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-bool weir_complain(char **ret_message, const char *path, weir_place_t place, const char *format, ...)
+bool weir_complain_list(char **ret_message, const char *path, weir_place_t place, const char *format, va_list arguments)
 {
     int error = errno; /* for %m */
     weir_text_t text = {0};
@@ -19,10 +19,16 @@ bool weir_complain(char **ret_message, const char *path, weir_place_t place, con
     if (path != NULL)
         weir_text_format(&text, ": ");
     errno = error;
+    weir_text_format_list(&text, format, arguments);
+    *ret_message = weir_text_take(&text);
+    return false;
+}
+
+bool weir_complain(char **ret_message, const char *path, weir_place_t place, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    weir_text_format_list(&text, format, arguments);
+    weir_complain_list(ret_message, path, place, format, arguments);
     va_end(arguments);
-    *ret_message = weir_text_take(&text);
     return false;
 }

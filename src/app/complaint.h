@@ -6,6 +6,8 @@
 
 #include "app/manifest.h"
 
+#include <stdarg.h>
+
 /*
  * Store "path:line:column: " and the formatted text in `*ret_message`, to be freed with free(3); NULL when memory ran
  * out. `path` is escaped, what is formatted is not (%m is errno); a place with line 0 is left out, and so is a `path`
@@ -13,5 +15,9 @@
  */
 __attribute__((format(printf, 4, 5))) bool weir_complain(
     char **ret_message, const char *path, weir_place_t place, const char *format, ...);
+
+/* The same for arguments that are in a list. */
+__attribute__((format(printf, 4, 0))) bool weir_complain_list(
+    char **ret_message, const char *path, weir_place_t place, const char *format, va_list arguments);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * manifest_load.c: finds the file that a path names, a manifest or a lone wasm file, and reads it.
  */
+#include "app/complaint.h"
 #include "app/manifest.h"
 #include "app/manifest_reader.h"
+#include "app/read_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,59 +16,27 @@
 
 #define MANIFEST_NAME "spin.toml"
 
-/* A message about `path` as a whole. Always false. */
-static bool fail(char **ret_message, const char *path, const char *what)
-{
-    weir_text_t text = {0};
-    weir_text_add_escaped(&text, path, strlen(path));
-    weir_text_format(&text, ": %s", what);
-    *ret_message = weir_text_take(&text);
-    return false;
-}
-
-/* The same for a system call that was refused: `what`, and errno in words. */
-static bool fail_errno(char **ret_message, const char *path, const char *what)
-{
-    char reason[160];
-    snprintf(reason, sizeof reason, "%s: %m", what);
-    return fail(ret_message, path, reason);
-}
-
-/* Read at most `limit` bytes; false with errno set when reading failed. */
-static bool read_up_to(int descriptor, char *bytes, size_t limit, size_t *ret_size)
-{
-    size_t size = 0;
-    while (size < limit) {
-        ssize_t count = read(descriptor, bytes + size, limit - size);
-        if (count == 0)
-            break;
-        if (count > 0)
-            size += (size_t)count;
-        else if (errno != EINTR)
-            return false;
-    }
-    *ret_size = size;
-    return true;
-}
+static const weir_place_t NOWHERE = {0, 0};
 
 static bool load_manifest(const char *path, weir_manifest_t *ret_manifest, char **ret_message)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (descriptor < 0)
-        return fail_errno(ret_message, path, "cannot be opened");
+        return weir_complain(ret_message, path, NOWHERE, "cannot be opened: %m");
     struct stat facts;
     if (fstat(descriptor, &facts) == 0 && S_ISDIR(facts.st_mode)) {
         close(descriptor);
-        return fail(ret_message, path, "is a directory, where a manifest was looked for");
+        return weir_complain(ret_message, path, NOWHERE, "is a directory, where a manifest was looked for");
     }
-    size_t limit = (size_t)WEIR_MANIFEST_BYTES_MAX + 1, size = 0;
+    size_t limit = (size_t)WEIR_MANIFEST_BYTES_MAX + 1;
     char *text = malloc(limit);
     bool success = text != NULL;
-    if (success && !read_up_to(descriptor, text, limit, &size))
-        success = fail_errno(ret_message, path, "cannot be read");
+    ssize_t size = success ? weir_read_up_to(descriptor, text, limit) : 0;
+    if (size < 0)
+        success = weir_complain(ret_message, path, NOWHERE, "cannot be read: %m");
     close(descriptor);
     if (success)
-        success = weir_manifest_parse(path, text, size, ret_manifest, ret_message);
+        success = weir_manifest_parse(path, text, (size_t)size, ret_manifest, ret_message);
     free(text);
     return success;
 }
@@ -175,9 +144,9 @@ bool weir_manifest_load(const char *path, weir_manifest_t *ret_manifest, char **
     struct stat facts;
     if (stat(path, &facts) != 0) {
         if (errno == ENOENT)
-            return fail(ret_message, path[0] != '\0' ? path : "\"\"",
+            return weir_complain(ret_message, path[0] != '\0' ? path : "\"\"", NOWHERE,
                 "no such file or directory; give a manifest, a directory that holds one, or a .wasm file");
-        return fail_errno(ret_message, path, "cannot be opened");
+        return weir_complain(ret_message, path, NOWHERE, "cannot be opened: %m");
     }
     if (S_ISDIR(facts.st_mode))
         return load_from_directory(path, ret_manifest, ret_message);

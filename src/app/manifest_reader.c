@@ -3,27 +3,18 @@
  */
 #include "app/manifest_reader.h"
 
+#include "app/complaint.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-__attribute__((format(printf, 3, 0))) static char *message_at(
-    const weir_reader_t *reader, weir_place_t place, const char *format, va_list arguments)
-{
-    weir_text_t text = {0};
-    weir_text_format(&text, "%s:", reader->path);
-    if (place.line > 0)
-        weir_text_format(&text, "%u:%u:", (unsigned)place.line, (unsigned)place.column);
-    weir_text_add(&text, " ", 1);
-    weir_text_format_list(&text, format, arguments);
-    return weir_text_take(&text);
-}
 
 bool weir_reader_fail(weir_reader_t *reader, weir_place_t place, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *message = message_at(reader, place, format, arguments);
+    char *message;
+    weir_complain_list(&message, reader->path, place, format, arguments);
     va_end(arguments);
     free(reader->message);
     reader->message = message;
@@ -43,7 +34,8 @@ bool weir_reader_warn(weir_reader_t *reader, weir_place_t place, const char *for
     }
     va_list arguments;
     va_start(arguments, format);
-    char *message = message_at(reader, place, format, arguments);
+    char *message;
+    weir_complain_list(&message, reader->path, place, format, arguments);
     va_end(arguments);
     if (message == NULL)
         return false;

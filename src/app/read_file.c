@@ -13,12 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Read up to `capacity` bytes; -1 with errno when reading fails. */
-static ssize_t read_all(int descriptor, char *bytes, size_t capacity)
+ssize_t weir_read_up_to(int descriptor, char *ret_bytes, size_t capacity)
 {
     size_t size = 0;
     while (size < capacity) {
-        ssize_t count = read(descriptor, bytes + size, capacity - size);
+        ssize_t count = read(descriptor, ret_bytes + size, capacity - size);
         if (count == 0)
             break;
         if (count > 0)
@@ -48,7 +47,7 @@ weir_read_result_t weir_read_file(const char *path, size_t limit, char **ret_tex
     if (fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
         weir_complain(ret_message, path, NOWHERE, "is a directory, where a file was looked for");
     } else if ((text = malloc(limit + 1)) != NULL) {
-        size = read_all(descriptor, text, limit + 1);
+        size = weir_read_up_to(descriptor, text, limit + 1);
         if (size < 0)
             weir_complain(ret_message, path, NOWHERE, "cannot be read: %m");
         else if ((size_t)size > limit)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 typedef enum weir_read_result {
     WEIR_READ_OK = 0,
@@ -19,5 +20,8 @@ typedef enum weir_read_result {
  */
 weir_read_result_t weir_read_file(
     const char *path, size_t limit, char **ret_text, size_t *ret_size, char **ret_message);
+
+/* Read from a descriptor until its end, `capacity` bytes at most. Returns how many, or -1 with errno set. */
+ssize_t weir_read_up_to(int descriptor, char *ret_bytes, size_t capacity);
 
 #endif

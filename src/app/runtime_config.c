@@ -37,23 +37,11 @@ typedef struct key {
     bool refused;
 } known_key_t;
 
-__attribute__((format(printf, 3, 0))) static char *say(
-    const reader_t *reader, weir_place_t place, const char *format, va_list arguments)
-{
-    weir_text_t text = {0};
-    weir_text_format(&text, "%s", reader->path);
-    if (place.line > 0)
-        weir_text_format(&text, ":%u:%u", (unsigned)place.line, (unsigned)place.column);
-    weir_text_format(&text, ": ");
-    weir_text_format_list(&text, format, arguments);
-    return weir_text_take(&text);
-}
-
 __attribute__((format(printf, 3, 4))) static bool fail(reader_t *reader, weir_place_t place, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    reader->message = say(reader, place, format, arguments);
+    weir_complain_list(&reader->message, reader->path, place, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -67,7 +55,7 @@ __attribute__((format(printf, 3, 4))) static bool warn(reader_t *reader, weir_pl
     config->warnings = warnings;
     va_list arguments;
     va_start(arguments, format);
-    warnings[config->warning_count] = say(reader, place, format, arguments);
+    weir_complain_list(&warnings[config->warning_count], reader->path, place, format, arguments);
     va_end(arguments);
     return warnings[config->warning_count] != NULL && ++config->warning_count > 0;
 }

@@ -3,6 +3,7 @@
  */
 #include "app/toml.h"
 
+#include "app/complaint.h"
 #include "app/text.h"
 #include "app/toml_json.h"
 #include "observe/escape.h"
@@ -21,13 +22,7 @@ typedef struct builder {
 
 static bool fail(builder_t *builder, weir_place_t place, const char *what)
 {
-    weir_text_t text = {0};
-    weir_text_format(&text, "%s:", builder->path);
-    if (place.line > 0)
-        weir_text_format(&text, "%u:%u:", (unsigned)place.line, (unsigned)place.column);
-    weir_text_format(&text, " %s", what);
-    builder->message = weir_text_take(&text);
-    return false;
+    return weir_complain(&builder->message, builder->path, place, "%s", what);
 }
 
 static void append_token(weir_text_t *pointer, const char *token, size_t size)
