@@ -90,6 +90,9 @@ const char *weir_application_keep_code(weir_application_t *application);
  */
 bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
 
+/* Whether that would compile a component. */
+bool weir_application_lacks_code(const weir_application_t *application, size_t component);
+
 /* Compile the code of one component, whatever there is. As above. */
 bool weir_application_compile_one(
     const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message);

@@ -71,7 +71,7 @@ bool weir_application_compile_one(
     return compile_component(application, component, 1, 1, engine, ret_message);
 }
 
-static bool is_wanted(const weir_application_t *application, size_t component)
+bool weir_application_lacks_code(const weir_application_t *application, size_t component)
 {
     const weir_guest_code_t *code = application->codes[component];
     return code != NULL && !application->apart[component] && !weir_guest_code_is_there(code);
@@ -83,7 +83,7 @@ static size_t take_next(compilation_t *compilation)
     const weir_application_t *application = compilation->application;
     for (;;) {
         size_t count = application->manifest.component_count;
-        while (compilation->next < count && !is_wanted(application, compilation->next)) {
+        while (compilation->next < count && !weir_application_lacks_code(application, compilation->next)) {
             compilation->next++;
         }
         if (compilation->failed || compilation->next == count) {
@@ -158,7 +158,7 @@ static size_t count_wanted(const weir_application_t *application)
 {
     size_t wanted = 0;
     for (size_t i = 0; i < application->manifest.component_count; i++) {
-        wanted += is_wanted(application, i) ? 1 : 0;
+        wanted += weir_application_lacks_code(application, i) ? 1 : 0;
     }
     return wanted;
 }

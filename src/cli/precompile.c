@@ -32,8 +32,7 @@ typedef struct precompilation {
 static size_t find_missing(const weir_application_t *application)
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {
-        const weir_guest_code_t *code = application->codes[i];
-        if (code != NULL && !application->apart[i] && !weir_guest_code_is_there(code)) {
+        if (weir_application_lacks_code(application, i)) {
             return i;
         }
     }
