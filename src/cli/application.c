@@ -7,9 +7,11 @@
 #include "cli/source.h"
 #include "serve/chain.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A guest is called in one way. */
 static bool has_one_executor(const weir_manifest_t *manifest, const weir_http_trigger_t *trigger,
@@ -200,6 +202,19 @@ const char *weir_application_keep_code(weir_application_t *application)
         }
     }
     return why;
+}
+
+void weir_application_keep_standard_error(weir_application_t *application)
+{
+    application->standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+void weir_application_drop_standard_error(weir_application_t *application)
+{
+    if (application->standard_error >= 0) {
+        close(application->standard_error);
+        application->standard_error = -1;
+    }
 }
 
 /* Which of a component's triggers it is does not matter: they have the same executor. */

@@ -84,6 +84,13 @@ bool weir_application_find_code(
 const char *weir_application_keep_code(weir_application_t *application);
 
 /*
+ * Keep standard error, in `standard_error`, for a child process that gets another one, and let go of it again. Where no
+ * descriptor is to be had nothing is kept.
+ */
+void weir_application_keep_standard_error(weir_application_t *application);
+void weir_application_drop_standard_error(weir_application_t *application);
+
+/*
  * Compile the code that is not there yet, for engines like this one, but for guests that are placed apart: several
  * components at once. Of each that takes longer than a second it says so on standard error. On failure returns false
  * and stores a message, as weir_application_load does. It uses threads (compile.c).

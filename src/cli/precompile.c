@@ -9,7 +9,6 @@
 #include "guest/message.h"
 #include "weir/engine.h"
 
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,12 +109,9 @@ bool weir_application_precompile(weir_application_t *application, const weir_cho
     precompilation_t precompilation = {application, choice};
     report_t report;
     weir_child_result_t result;
-    application->standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    weir_application_keep_standard_error(application);
     weir_child_run(run, &precompilation, DEADLINE_MILLISECONDS, &report, sizeof(report), &result);
-    if (application->standard_error >= 0) {
-        close(application->standard_error);
-        application->standard_error = -1;
-    }
+    weir_application_drop_standard_error(application);
     if (result.end == WEIR_CHILD_REPORTED) {
         report.message[sizeof(report.message) - 1] = '\0';
         *ret_message = report.message[0] != '\0' ? strdup(report.message) : NULL;

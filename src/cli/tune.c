@@ -11,12 +11,10 @@
 #include "guest/trial.h"
 #include "serve/ticker.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     THREADS_MAX = 256,                          /* that the ticker tells apart */
@@ -288,14 +286,11 @@ weir_status_t weir_application_tune(weir_application_t *application, weir_choice
     if (work == NULL) {
         return WEIR_ERROR_MEMORY;
     }
-    application->standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    weir_application_keep_standard_error(application);
     const weir_workload_t workload = weir_application_workload(work);
     weir_status_t status = weir_choice_tune(choice, &workload, deadline(application));
     weir_choice_prepare_process(choice); /* the setting may be another than it was */
-    if (application->standard_error >= 0) {
-        close(application->standard_error);
-        application->standard_error = -1;
-    }
+    weir_application_drop_standard_error(application);
     free(work);
     return status;
 }
