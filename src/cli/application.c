@@ -21,9 +21,8 @@ static bool has_one_executor(const weir_manifest_t *manifest, const weir_http_tr
         return true;
     }
     if (asprintf(ret_message,
-            "%s:%u:%u: component \"%s\" is used with the executor \"http\" and with \"wagi\"; define it twice, once "
-            "for "
-            "each",
+            "%s:%u:%u: component \"%s\" is used with the executor \"http\" and with \"wagi\"; define it twice, "
+            "once for each",
             manifest->path, trigger->route_place.line, trigger->route_place.column,
             manifest->components[trigger->component].id) < 0) {
         *ret_message = NULL;
@@ -239,17 +238,15 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
         .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index),
         .executor = executor_of(manifest, index),
         .relinked = application->linked[index]};
-    if (index < provisions->component_count) {
+    bool are_prepared = provisions->component_count > 0;
+    if (are_prepared) {
         settings.variables = provisions->variables.components[index].variables;
         settings.variable_count = provisions->variables.components[index].count;
     }
     /* Trials are made where there are no files and no network. */
-    bool serves = output == WEIR_GUEST_OUTPUT_LOGGED;
-    if (index < provisions->files.component_count && serves) {
+    if (are_prepared && output == WEIR_GUEST_OUTPUT_LOGGED) {
         settings.mounts = provisions->mounts[index];
         settings.mount_count = provisions->files.components[index].mount_count;
-    }
-    if (index < provisions->component_count && serves) {
         settings.outbound = (weir_outbound_settings_t){
             .hosts = &provisions->hosts[index],
             .block_networks = &provisions->block_networks,
