@@ -30,6 +30,22 @@ static bool has_one_executor(const weir_manifest_t *manifest, const weir_http_tr
     return false;
 }
 
+/* Which of a component's triggers it is does not matter: they have the same executor. */
+static weir_executor_t executor_of(const weir_manifest_t *manifest, size_t component)
+{
+    for (size_t i = 0; i < manifest->trigger_count; i++) {
+        if (manifest->triggers[i].component == component) {
+            return manifest->triggers[i].executor;
+        }
+    }
+    return WEIR_EXECUTOR_HTTP;
+}
+
+weir_executor_t weir_application_executor(const weir_application_t *application, size_t component)
+{
+    return application->manifest.is_wasm ? 0 : executor_of(&application->manifest, component);
+}
+
 static bool load_files(weir_application_t *application, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
@@ -40,8 +56,7 @@ static bool load_files(weir_application_t *application, char **ret_message)
         }
         weir_guest_file_t *file = &application->files[trigger->component];
         weir_guest_file_t loaded;
-        /* Once for each trigger: two that want a component in different ways cannot both be right. An application that
-         * is a wasm file alone says nothing of how it wants to be called: its kind does. */
+        /* Once for each trigger: two that want a component in different ways cannot both be right. */
         weir_executor_t executor = manifest->is_wasm ? 0 : trigger->executor;
         if (!weir_code_cache_load_file(application->cache, manifest, &manifest->components[trigger->component],
                 executor, &loaded, &application->digests[trigger->component], ret_message)) {
@@ -51,7 +66,6 @@ static bool load_files(weir_application_t *application, char **ret_message)
             weir_guest_file_free(&loaded);
             return false;
         }
-        application->executors[trigger->component] = executor;
         if (manifest->is_wasm) {
             trigger->executor = weir_guest_file_executor(&loaded);
         }
@@ -70,15 +84,14 @@ static bool make_room(weir_application_t *application)
     size_t count = application->manifest.component_count + 1;
     application->files = calloc(count, sizeof(*application->files));
     application->digests = calloc(count, sizeof(*application->digests));
-    application->executors = calloc(count, sizeof(*application->executors));
     application->codes = calloc(count, sizeof(weir_guest_code_t *));
     application->keys = calloc(count, sizeof(*application->keys));
     application->kept = calloc(count, sizeof(*application->kept));
     application->apart = calloc(count, sizeof(*application->apart));
     application->linked = calloc(count, sizeof(*application->linked));
-    return application->files != NULL && application->digests != NULL && application->executors != NULL &&
-           application->codes != NULL && application->keys != NULL && application->kept != NULL &&
-           application->apart != NULL && application->linked != NULL;
+    return application->files != NULL && application->digests != NULL && application->codes != NULL &&
+           application->keys != NULL && application->kept != NULL && application->apart != NULL &&
+           application->linked != NULL;
 }
 
 bool weir_application_load(const char *path, weir_application_t *ret_application, char **ret_message)
@@ -216,17 +229,6 @@ void weir_application_drop_standard_error(weir_application_t *application)
     }
 }
 
-/* Which of a component's triggers it is does not matter: they have the same executor. */
-static weir_executor_t executor_of(const weir_manifest_t *manifest, size_t index)
-{
-    for (size_t i = 0; i < manifest->trigger_count; i++) {
-        if (manifest->triggers[i].component == index) {
-            return manifest->triggers[i].executor;
-        }
-    }
-    return WEIR_EXECUTOR_HTTP;
-}
-
 static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
     weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
@@ -307,7 +309,6 @@ void weir_application_free(weir_application_t *application)
     }
     free(application->codes);
     free(application->digests);
-    free(application->executors);
     free(application->keys);
     free(application->kept);
     free(application->apart);

@@ -20,7 +20,6 @@ typedef struct weir_application {
     /* Each has one a component; empty or NULL for those that no trigger uses. */
     weir_guest_file_t *files;    /* without bytes where the cache knew the file, and once they were let go of */
     weir_wasm_digest_t *digests; /* of the files */
-    weir_executor_t *executors;  /* that the files were loaded for */
     weir_guest_code_t **codes;
     weir_store_key_t *keys;       /* of the code in the cache, once weir_application_find_code was called */
     bool *kept;                   /* the cache has the code */
@@ -97,7 +96,13 @@ void weir_application_drop_standard_error(weir_application_t *application);
  */
 bool weir_application_compile(const weir_application_t *application, const wasm_engine_t *engine, char **ret_message);
 
-/* Whether that would compile a component. */
+/*
+ * The executor that a component's file is loaded for. 0: whichever suits, for an application that is a wasm file alone
+ * says nothing of how it wants to be called.
+ */
+weir_executor_t weir_application_executor(const weir_application_t *application, size_t component);
+
+/* Whether weir_application_compile would compile a component. */
 bool weir_application_lacks_code(const weir_application_t *application, size_t component);
 
 /* Compile the code of one component, whatever there is. As above. */

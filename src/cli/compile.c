@@ -46,7 +46,7 @@ static bool compile_component(const weir_application_t *application, size_t comp
     const weir_guest_file_t *file = &application->files[component];
     weir_guest_file_t again = {.bytes = NULL};
     if (file->bytes == NULL) {
-        if (!weir_code_cache_read_file(manifest, its_component, application->executors[component],
+        if (!weir_code_cache_read_file(manifest, its_component, weir_application_executor(application, component),
                 &application->digests[component], &again, ret_message)) {
             return false;
         }
