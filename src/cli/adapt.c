@@ -8,6 +8,7 @@
 #include "cli/pressure_policy.h"
 #include "cli/serving.h"
 #include "observe/log.h"
+#include "observe/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -353,13 +354,7 @@ static void *adapt_main(void *argument)
 bool weir_adapt_start(weir_adapt_t *adapt, weir_server_t *server)
 {
     adapt->server = server;
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        error = pthread_create(&adapt->thread, &attributes, adapt_main, adapt);
-        pthread_attr_destroy(&attributes);
-    }
+    int error = weir_thread_start(&adapt->thread, STACK_BYTES, adapt_main, adapt);
     adapt->started = error == 0;
     errno = error;
     return adapt->started;

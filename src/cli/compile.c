@@ -7,6 +7,7 @@
 #include "cli/application.h"
 #include "cli/memory_reading.h"
 #include "cli/progress.h"
+#include "observe/thread.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -181,18 +182,14 @@ bool weir_application_compile(const weir_application_t *application, const wasm_
         .count = count_wanted(application)};
     pthread_t threads[THREADS_MOST];
     size_t started = 0;
-    pthread_attr_t attributes;
     pthread_mutex_init(&compilation.mutex, NULL); /* none of these fails on Linux */
     pthread_cond_init(&compilation.changed, NULL);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     /* This thread is one of them; the others are as many as can be had. */
     for (size_t wanted = count_threads(compilation.count); started + 1 < wanted; started++) {
-        if (pthread_create(&threads[started], &attributes, compile, &compilation) != 0) {
+        if (weir_thread_start(&threads[started], STACK_BYTES, compile, &compilation) != 0) {
             break;
         }
     }
-    pthread_attr_destroy(&attributes);
     compile(&compilation);
     for (size_t i = 0; i < started; i++) {
         pthread_join(threads[i], NULL);

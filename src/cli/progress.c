@@ -6,6 +6,7 @@
 
 #include "cli/status_line.h"
 #include "observe/log.h"
+#include "observe/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,14 +122,7 @@ weir_progress_t *weir_progress_begin(const weir_progress_work_t *work, int stand
     pthread_cond_init(&progress->ended_early, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&progress->mutex, NULL);
-    pthread_attr_t thread_attributes;
-    int error = pthread_attr_init(&thread_attributes);
-    if (error == 0) {
-        pthread_attr_setstacksize(&thread_attributes, STACK_BYTES);
-        error = pthread_create(&progress->thread, &thread_attributes, tell, progress);
-        pthread_attr_destroy(&thread_attributes);
-    }
-    if (error != 0) {
+    if (weir_thread_start(&progress->thread, STACK_BYTES, tell, progress) != 0) {
         free_progress(progress);
         return NULL;
     }

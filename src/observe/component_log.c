@@ -5,6 +5,7 @@
 #include "observe/component_log.h"
 
 #include "observe/log.h"
+#include "observe/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -310,13 +311,7 @@ bool weir_component_logs_start(weir_component_logs_t *logs)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        error = pthread_create(&logs->thread, &attributes, write_files, logs);
-        pthread_attr_destroy(&attributes);
-    }
+    int error = weir_thread_start(&logs->thread, STACK_BYTES, write_files, logs);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     logs->has_thread = error == 0;
     if (error != 0) { /* nobody would empty the buffers */

@@ -1,0 +1,18 @@
+/*
+ * thread.c: pthread_create(3) with a size of the stack.
+ */
+#include "observe/thread.h"
+
+int weir_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *context), void *context)
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error != 0) {
+        return error;
+    }
+    pthread_attr_setstacksize(
+        &attributes, stack_bytes); /* refused if it is below the minimum: the usual size will do */
+    error = pthread_create(ret_thread, &attributes, run, context);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
