@@ -118,7 +118,7 @@ static void say(const char *before, const char *text, const char *after)
 /* Run a command and wait for it. Returns an errno, or 0 with its status as of waitpid(2). */
 static int run_shell(const char *command, const char *directory, int *ret_status)
 {
-    char *arguments[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t)command, NULL};
+    char *arguments[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)command, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;
     int error = posix_spawn_file_actions_init(&actions);
@@ -240,8 +240,8 @@ static char **make_up_arguments(const build_options_t *options, char **after, in
     if (up == NULL) {
         return NULL;
     }
-    up[filled++] = (char *)(uintptr_t) "up";
-    up[filled++] = (char *)(uintptr_t) "--from";
+    up[filled++] = (char *)(uintptr_t)"up";
+    up[filled++] = (char *)(uintptr_t)"--from";
     up[filled++] = (char *)(uintptr_t)options->application;
     for (size_t i = 0; i < before->count; i++) {
         up[filled++] = (char *)(uintptr_t)before->items[i];

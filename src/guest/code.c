@@ -8,9 +8,8 @@
  * have written (cache/store.h). The seal is also what says that the code is complete: a child that dies while it writes
  * leaves a memfd that is not sealed, and so is not loaded.
  */
-#include "guest/guest.h"
-
 #include "cache/bytes.h"
+#include "guest/guest.h"
 #include "guest/guest_internal.h"
 #include "guest/message.h"
 

@@ -2,9 +2,8 @@
  * guest_file.c: reads a component's wasm file and finds out whether it can answer HTTP at all, before any engine
  * exists.
  */
-#include "guest/guest.h"
-
 #include "cache/bytes.h"
+#include "guest/guest.h"
 #include "guest/message.h"
 
 #include <errno.h>
