@@ -328,6 +328,7 @@ typedef struct weir_choose_options {
      */
     const char *cache_directory;
     struct weir_trial_server *server; /* borrowed: where trials fork; NULL: from this process. See below. */
+    uint64_t decide_anew;             /* other than 0: forget what is remembered of this choice, and make it anew */
 } weir_choose_options_t;
 
 /* The rung in use, how it was decided, and everything that was tried. Opaque; see the functions below. */

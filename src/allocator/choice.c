@@ -332,7 +332,10 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     weir_facts_read(machine, &choice->facts, NULL);
     choice->memory_directory = weir_memory_directory(options->cache_directory);
     choice->memory_key = weir_memory_key(&choice->facts, options);
-    if (!remember(&making)) {
+    if (options->decide_anew != 0 && choice->memory_directory != NULL) {
+        weir_memory_forget(choice->memory_directory, choice->memory_key);
+    }
+    if (options->decide_anew != 0 || !remember(&making)) {
         if (!decide(&making)) {
             weir_choice_free(choice);
             return WEIR_ERROR_MEMORY;

@@ -208,8 +208,8 @@ static bool read_file(int file, uint64_t key, weir_decision_t *decision, void **
     return good;
 }
 
-bool weir_memory_load(
-    const char *directory, uint64_t key, weir_decision_t *ret_decision, void **ret_code, size_t *ret_code_size)
+static bool load(const char *directory, uint64_t key, weir_decision_t *ret_decision, void **ret_code,
+    size_t *ret_code_size, time_t *ret_since)
 {
     char name[NAME_BYTES];
     int folder = open_directory(directory);
@@ -223,14 +223,32 @@ bool weir_memory_load(
     if (file < 0) {
         return false;
     }
+    struct stat status;
     weir_decision_t *decision = malloc(sizeof *decision);
-    bool good =
-        decision != NULL && is_private(file, S_IFREG) && read_file(file, key, decision, ret_code, ret_code_size);
+    bool good = decision != NULL && fstat(file, &status) == 0 && is_private(file, S_IFREG) &&
+                read_file(file, key, decision, ret_code, ret_code_size);
     close(file);
     if (good) {
         *ret_decision = *decision;
+        *ret_since = status.st_mtim.tv_sec;
     }
     free(decision);
+    return good;
+}
+
+bool weir_memory_load(
+    const char *directory, uint64_t key, weir_decision_t *ret_decision, void **ret_code, size_t *ret_code_size)
+{
+    time_t since;
+    return load(directory, key, ret_decision, ret_code, ret_code_size, &since);
+}
+
+bool weir_memory_look(const char *directory, uint64_t key, weir_decision_t *ret_decision, time_t *ret_since)
+{
+    void *code = NULL;
+    size_t size;
+    bool good = load(directory, key, ret_decision, &code, &size, ret_since);
+    free(code);
     return good;
 }
 
@@ -301,6 +319,17 @@ static bool write_file(int folder, uint64_t key, const weir_decision_t *decision
         unlinkat(folder, temporary, 0);
     }
     return good;
+}
+
+void weir_memory_forget(const char *directory, uint64_t key)
+{
+    char name[NAME_BYTES];
+    int folder = open_directory(directory);
+    if (folder >= 0) {
+        name_of(key, name);
+        unlinkat(folder, name, 0);
+        close(folder);
+    }
 }
 
 const char *weir_memory_save(

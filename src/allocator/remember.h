@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * The directory that an option names: NULL stands for $XDG_CACHE_HOME/weir or ~/.cache/weir. Returns a string to be
@@ -27,6 +28,12 @@ uint64_t weir_memory_key(const weir_facts_t *facts, const weir_choose_options_t 
  */
 bool weir_memory_load(
     const char *directory, uint64_t key, weir_decision_t *ret_decision, void **ret_code, size_t *ret_code_size);
+
+/* The same without its code, and when it was written. Returns false likewise. */
+bool weir_memory_look(const char *directory, uint64_t key, weir_decision_t *ret_decision, time_t *ret_since);
+
+/* Remove the decision for a key, if there is one in a directory that may be trusted. */
+void weir_memory_forget(const char *directory, uint64_t key);
 
 /*
  * Write a decision, in place of what is there, whole or not at all; the directory is made when it is missing. Returns

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 /*
  * The choice against the best that the hardware could give: what was wanted, or where limits allow too few slots for
@@ -24,11 +25,21 @@ typedef struct weir_comparison {
     double choice_microseconds;
 } weir_comparison_t;
 
+/* What `weir up` would take for the same application, from an earlier start, instead of deciding. */
+typedef struct weir_remembered {
+    bool found;
+    bool same_size; /* as what was chosen now, but perhaps for the knobs */
+    bool same;      /* with the knobs */
+    weir_rung_t rung;
+    time_t since;
+} weir_remembered_t;
+
 typedef struct weir_diagnosis {
     weir_strategy_t strategy; /* that was asked for */
     weir_choice_t *choice;
     weir_comparison_t comparison;
     char *memory_directory; /* where `weir up` remembers its decisions; NULL: nowhere */
+    weir_remembered_t remembered;
     bool has_application;
     weir_application_t application;
     size_t guest_count;   /* of the application */

@@ -284,6 +284,34 @@ static void compare(weir_diagnosis_t *diagnosis)
     diagnosis->comparison = comparison;
 }
 
+static void compare_remembered(const weir_rung_t *chosen, weir_remembered_t *remembered)
+{
+    const weir_rung_t *rung = &remembered->rung;
+    weir_knobs_t knobs = weir_rung_knobs(rung);
+    weir_knobs_t chosen_knobs = weir_rung_knobs(chosen);
+    remembered->same_size = rung->tier == chosen->tier && rung->slots == chosen->slots &&
+                            rung->slot_bytes == chosen->slot_bytes && rung->pulley == chosen->pulley;
+    remembered->same = remembered->same_size && weir_knobs_are_equal(&knobs, &chosen_knobs);
+}
+
+/* What an earlier `weir up` with the same options decided, in the same environment. */
+static void recall(weir_diagnosis_t *diagnosis)
+{
+    weir_remembered_t *remembered = &diagnosis->remembered;
+    const weir_rung_t *chosen = weir_choice_rung(diagnosis->choice);
+    weir_decision_t *decision = malloc(sizeof *decision);
+    diagnosis->memory_directory = weir_memory_directory(NULL);
+    if (decision != NULL && diagnosis->memory_directory != NULL && diagnosis->has_application &&
+        weir_memory_look(diagnosis->memory_directory, diagnosis->choice->memory_key, decision, &remembered->since)) {
+        remembered->found = true;
+        remembered->rung = decision->pool.ladder[decision->pool.index].rung;
+        if (chosen != NULL) {
+            compare_remembered(chosen, remembered);
+        }
+    }
+    free(decision);
+}
+
 static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
 {
     weir_choose_options_t choose_options;
@@ -319,7 +347,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
         }
     }
     weir_status_clear();
-    diagnosis->memory_directory = weir_memory_directory(NULL);
+    recall(diagnosis);
     return true;
 }
 

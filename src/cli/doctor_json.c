@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Raised when a member changes its meaning or goes; new members may come at any time. */
 enum { SCHEMA_VERSION = 1 };
@@ -322,6 +323,25 @@ static json_t *json_apart(const weir_diagnosis_t *diagnosis)
     return object;
 }
 
+static json_t *json_remembered(const weir_remembered_t *remembered)
+{
+    char since[32] = "";
+    struct tm utc;
+    if (!remembered->found) {
+        return json_null();
+    }
+    if (gmtime_r(&remembered->since, &utc) != NULL) {
+        strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    }
+    const weir_rung_t *rung = &remembered->rung;
+    weir_knobs_t knobs = weir_rung_knobs(rung);
+    json_t *object = json_pack("{s:s, s:b, s:s, s:I, s:o, s:b}", "since", since, "same", (int)remembered->same, "tier",
+        weir_tier_name(rung->tier), "slots", (json_int_t)rung->slots, "slot_bytes", weir_json_number(rung->slot_bytes),
+        "pulley", (int)rung->pulley);
+    set_knobs(object, &knobs);
+    return object;
+}
+
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 
 static json_t *make_document(const weir_diagnosis_t *diagnosis)
@@ -344,7 +364,8 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
     set(document, "components", json_components(diagnosis));
     set(document, "apart", json_apart(diagnosis));
     set(document, "memory",
-        json_pack("{s:o, s:s}", "directory", json_path(diagnosis->memory_directory), "note", choice->memory_note));
+        json_pack("{s:o, s:s, s:o}", "directory", json_path(diagnosis->memory_directory), "note", choice->memory_note,
+            "remembered", json_remembered(&diagnosis->remembered)));
     set(document, "advice", json_string(weir_choice_advice(choice)));
     set(document, "summary", json_string(weir_choice_summary(choice)));
     set(document, "notice", json_string(weir_choice_notice(choice)));

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     TEXT_MAX = 1024,
@@ -308,20 +309,64 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
     }
 }
 
+/* ---- What is remembered ------------------------------------------------------------------------------------------ */
+
+static void print_one_remembered(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    const weir_remembered_t *remembered = &diagnosis->remembered;
+    char text[TEXT_MAX] = "";
+    char phrase[WEIR_PHRASE_MAX];
+    char since[32] = "";
+    struct tm local;
+    if (localtime_r(&remembered->since, &local) != NULL) {
+        strftime(since, sizeof since, "%Y-%m-%d %H:%M", &local);
+    }
+    weir_text_append(text, sizeof text, weir_translate("For this application 'weir up' remembers since %s: %s"), since,
+        weir_phrase_rung(&remembered->rung, phrase, sizeof phrase));
+    if (remembered->rung.tier != WEIR_TIER_ONDEMAND) {
+        weir_knobs_t knobs = weir_rung_knobs(&remembered->rung);
+        weir_text_append(
+            text, sizeof text, weir_translate("; it %s"), weir_phrase_knobs(&knobs, phrase, sizeof phrase));
+    }
+    weir_text_append(text, sizeof text, "%s",
+        remembered->same ? weir_translate(". That is what was chosen above.")
+        : remembered->same_size
+            ? weir_translate(". That is what was chosen above, with another setting.")
+            : weir_translate(". That is not what was chosen above, and is taken as long as it works."));
+    weir_page_text(page, INDENT, "  ", remembered->same_size ? WEIR_INK_PLAIN : WEIR_INK_WARNING, text);
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+        weir_translate("To forget it and decide anew: 'weir up --decide-anew' with this application."));
+}
+
+static void print_remembered(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
+{
+    char text[TEXT_MAX] = "";
+    weir_page_heading(page, weir_translate("What is remembered"));
+    if (diagnosis->memory_directory == NULL) {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate("'weir up' remembers nothing, since neither XDG_CACHE_HOME nor HOME names a directory: it "
+                           "decides anew at each start."));
+    } else if (diagnosis->remembered.found) {
+        print_one_remembered(page, diagnosis);
+        return;
+    } else if (diagnosis->has_application) {
+        weir_text_append(text, sizeof text,
+            weir_translate("Nothing in %s for this application in this environment: the next 'weir up' decides anew."),
+            diagnosis->memory_directory);
+    } else {
+        weir_text_append(text, sizeof text,
+            weir_translate("'weir up' remembers its decision for each application in %s, and proves it again at each "
+                           "start. 'weir doctor APP' shows it, 'weir up --decide-anew' makes it anew."),
+            diagnosis->memory_directory);
+    }
+    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
+}
+
 static void print_end(const weir_page_t *page, const weir_diagnosis_t *diagnosis, bool verbose)
 {
     char text[TEXT_MAX] = "";
-    weir_text_append(
-        text, sizeof text, weir_translate("Decided anew in %.0f ms."), weir_choice_milliseconds(diagnosis->choice));
-    if (diagnosis->memory_directory != NULL) {
-        weir_text_append(text, sizeof text,
-            weir_translate(" 'weir up' remembers its own decisions in %s, and proves them again at each start."),
-            diagnosis->memory_directory);
-    } else {
-        weir_text_append(text, sizeof text, "%s",
-            weir_translate(" 'weir up' remembers nothing, since neither XDG_CACHE_HOME nor HOME names a directory: it "
-                           "decides anew at each start."));
-    }
+    weir_text_append(text, sizeof text, weir_translate("Decided anew in %.0f ms, and not remembered."),
+        weir_choice_milliseconds(diagnosis->choice));
     if (!verbose) {
         weir_text_append(text, sizeof text, "%s",
             weir_translate(" '--verbose' shows all facts and all that was considered, '--json' everything."));
@@ -348,5 +393,6 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
     }
     print_apart(&page, diagnosis);
     print_remedy(&page, diagnosis);
+    print_remembered(&page, diagnosis);
     print_end(&page, diagnosis, verbose);
 }

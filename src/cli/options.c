@@ -226,6 +226,11 @@ static const weir_option_t up_options[] = {
         .offset = AT(no_trial_requests),
         .help = "do not run components on trial requests before serving; time their\n"
                 "instances alone"},
+    {.name = "decide-anew",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(decide_anew),
+        .help = "forget what earlier starts decided on the allocator for this application, and\n"
+                "decide by trial again"},
     {.name = "disable-cache",
         .kind = WEIR_OPTION_FLAG,
         .offset = AT(disable_cache),

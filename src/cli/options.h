@@ -47,6 +47,7 @@ typedef struct weir_up_options {
     uint64_t max_instance_memory_bytes; /* 0: as far as the allocator lets a memory grow */
     bool disable_pooling;
     bool no_trial_requests; /* the allocator is tuned with instances alone: no guest is run before it serves */
+    bool decide_anew;
     bool disable_cache;
     const char *cache; /* of compiled code */
 } weir_up_options_t;

@@ -120,6 +120,7 @@ static int choose(up_t *up)
     options.strategy = up->inputs.strategy;
     options.needs.concurrency = up->inputs.options.max_concurrency;
     options.needs.maximum_memory_bytes = up->inputs.options.max_instance_memory_bytes;
+    options.decide_anew = up->inputs.options.decide_anew ? 1 : 0;
     weir_needs_t *guests = weir_application_guest_needs(&up->application, &options.guest_count);
     options.guests = options.guest_count > 0 ? guests : NULL;
     weir_choice_free(up->choice);
@@ -260,6 +261,10 @@ static void announce(const up_t *up)
 {
     const weir_manifest_t *manifest = &up->application.manifest;
     weir_announce_choice(up->choice, &up->application, up->inputs.options.json);
+    if (up->inputs.options.decide_anew) {
+        weir_log(WEIR_LOG_INFO, "%s",
+            weir_translate("decided anew, as --decide-anew asks; what was remembered of this is forgotten"));
+    }
     weir_inputs_log_warnings(&up->inputs);
     for (size_t i = 0; i < manifest->warning_count; i++) {
         weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);

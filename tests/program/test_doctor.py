@@ -454,6 +454,53 @@ def test_what_up_remembers_is_said_and_doctor_decides_anew(weir, hello, serve, t
     assert str(cache) in "".join(weir.run("doctor").stdout.split())
 
 
+def remembered_line(text):
+    return sections(text)["What is remembered"]
+
+
+def test_doctor_shows_what_up_remembers_for_an_application_and_since_when(weir, hello, serve, tmp_path, schema):
+    environment = {"TZ": "UTC"}
+    assert diagnosis(schema, weir, "-f", hello)["memory"]["remembered"] is None
+    before = remembered_line(weir.run("doctor", hello, environment=environment).stdout)
+    assert before.startswith("Nothing in ") and "the next 'weir up' decides anew" in before, before
+    start_and_stop(weir, hello, serve)
+    (file,) = (tmp_path / "cache" / "weir").glob("allocator-*")
+    os.utime(file, (1700000000, 1700000000))
+    document = diagnosis(schema, weir, "-f", hello)
+    found = document["memory"]["remembered"]
+    assert found["since"] == "2023-11-14T22:13:20Z"
+    keys = ("tier", "slots", "slot_bytes", "pulley", "memory_keep_resident_bytes", "decommit_batch", "huge_pages_off")
+    assert found["same"] == all(found[key] == document["choice"][key] for key in keys), document
+    shown = remembered_line(weir.run("doctor", hello, environment=environment).stdout)
+    assert shown.startswith("For this application 'weir up' remembers since 2023-11-14 22:13: "), shown
+    assert "That is" in shown and "'weir up --decide-anew'" in shown, shown
+    for other in (["--max-concurrency", "3", hello], [hello]):  # another application, in effect, and another environment
+        limits = prlimit_address_space(weir, GIB) if other == [hello] else weir
+        assert diagnosis(schema, limits, *other)["memory"]["remembered"] is None
+
+
+def test_another_decision_that_is_remembered_is_told_apart(weir, hello, serve, schema):
+    start_and_stop(weir, hello, serve, environment={"SPIN_ALLOCATOR": "ondemand"})
+    forced = {"SPIN_ALLOCATOR": "ondemand"}
+    assert diagnosis(schema, weir, hello, environment=forced)["memory"]["remembered"]["tier"] == "ondemand"
+    assert "That is what was chosen above" in remembered_line(weir.run("doctor", hello, environment=forced).stdout)
+    assert diagnosis(schema, weir, hello)["memory"]["remembered"] is None, "nothing was decided without that"
+
+
+def test_up_decides_anew_when_that_is_asked_and_remembers_it(weir, hello, serve, tmp_path):
+    start_and_stop(weir, hello, serve)
+    (file,) = (tmp_path / "cache" / "weir").glob("allocator-*")
+    os.utime(file, (1700000000, 1700000000))
+    again = start_and_stop(weir, hello, serve)
+    assert "as decided before" in again.stdout.lines[0] and file.stat().st_mtime == 1700000000, again.log
+    arguments = ["--decide-anew"]
+    server = serve(weir, hello, *arguments)
+    server.stop()
+    assert "by trial in" in server.stdout.lines[0] and "as decided before" not in server.stdout.lines[0], server.log
+    assert any(line.startswith("weir: decided anew, as --decide-anew asks") for line in server.stderr.lines), server.log
+    assert not file.exists() or file.stat().st_mtime > 1700000000, "what was remembered is forgotten"
+
+
 def test_a_decision_that_cannot_be_kept_is_said_with_the_reason(weir, hello, serve, tmp_path):
     (tmp_path / "file").write_text("")
     server = start_and_stop(weir, hello, serve, environment={"XDG_CACHE_HOME": str(tmp_path / "file")})

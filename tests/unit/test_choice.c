@@ -599,6 +599,36 @@ static void code_is_shared_by_those_alone_that_need_the_same(void **state)
     weir_codes_free(&codes);
 }
 
+static void what_is_to_be_decided_anew_is_forgotten(void **state)
+{
+    static const rule_t accident[] = {{COMPACT, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
+    char directory[] = "/tmp/weir-choice-XXXXXX";
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    unsigned trials = 0;
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    weir_choose_options_init(&options);
+    options.cache_directory = directory;
+    static const struct {
+        bool anew;
+        const rule_t *rules;
+        bool remembered;
+    } starts[] = {{false, everything_passes, false}, {false, everything_passes, true}, {true, everything_passes, false},
+        {false, everything_passes, true}, /* the new one is kept in its place; */
+        {true, accident, false},          /* where the new one cannot be kept, the old one is gone all the same */
+        {false, everything_passes, false}, {false, everything_passes, true}};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        options.decide_anew = starts[i].anew ? 1 : 0;
+        weir_choice_t *choice = choose_for(&facts, &options, starts[i].rules, WEIR_OK, &trials);
+        if (weir_choice_is_remembered(choice) != starts[i].remembered || (trials == 1) != starts[i].remembered) {
+            fail_msg("start %zu: %u trials", i, trials);
+        }
+        weir_choice_free(choice);
+    }
+    assert_int_equal(temporary_remove(directory), 0);
+}
+
 static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **state)
 {
     char directory[] = "/tmp/weir-choice-XXXXXX";
@@ -1084,6 +1114,7 @@ int main(void)
         cmocka_unit_test(a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool),
         cmocka_unit_test(where_there_is_no_room_for_two_engines_all_guests_share_one),
         cmocka_unit_test(code_is_shared_by_those_alone_that_need_the_same),
+        cmocka_unit_test(what_is_to_be_decided_anew_is_forgotten),
         cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
         cmocka_unit_test(what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not),
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),

@@ -50,7 +50,8 @@ static void describe(const weir_up_options_t *options, char *text, size_t size)
         {"find-free-port", options->find_free_port}, {"json", options->json}, {"quiet", options->quiet},
         {"truncate-logs", options->truncate_logs}, {"allow-transient-write", options->allow_transient_write},
         {"direct-mounts", options->direct_mounts}, {"disable-pooling", options->disable_pooling},
-        {"no-trial-requests", options->no_trial_requests}, {"disable-cache", options->disable_cache}};
+        {"no-trial-requests", options->no_trial_requests}, {"decide-anew", options->decide_anew},
+        {"disable-cache", options->disable_cache}};
     const struct {
         const char *name;
         const char *value;
@@ -125,6 +126,7 @@ static const struct {
     {{NULL}, {"SPIN_MAX_INSTANCE_MEMORY=1MiB"}, "memory=1048576 "},
     {{"--max-instance-memory=64KiB"}, {"SPIN_MAX_INSTANCE_MEMORY=nonsense"}, "memory=65536 "},
     {{"--no-trial-requests"}, {NULL}, "no-trial-requests "},
+    {{"--decide-anew"}, {NULL}, "decide-anew "},
     {{"--help"}, {NULL}, "help "},
     {{"-h"}, {NULL}, "help "},
     {{"-c", "one", "--component-id=two", "-cthree"}, {NULL}, "components+=one components+=two components+=three "},

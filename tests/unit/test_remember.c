@@ -142,6 +142,30 @@ static void write_whole(const char *path, const char *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
+static void what_was_saved_can_be_looked_at_and_forgotten(void **state)
+{
+    (void)state;
+    const char *directory = within("forgetful");
+    weir_decision_t *seen = calloc(1, sizeof *seen);
+    time_t since = 0;
+    assert_non_null(seen);
+    weir_memory_forget(directory, KEY); /* there is not even a directory */
+    assert_false(weir_memory_look(directory, KEY, seen, &since));
+    assert_int_equal(since, 0);
+    assert_null(save(directory, KEY));
+    assert_null(save(directory, KEY + 1));
+    const struct timespec times[2] = {{1700000000, 0}, {1700000000, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, file_in(directory), times, 0), 0);
+    assert_true(weir_memory_look(directory, KEY, seen, &since));
+    assert_int_equal(since, 1700000000);
+    assert_int_equal(seen->pool.ladder[1].rung.slots, 7);
+    weir_memory_forget(directory, KEY);
+    assert_false(load(directory, KEY));
+    assert_false(weir_memory_look(directory, KEY, seen, &since));
+    assert_true(load(directory, KEY + 1));
+    free(seen);
+}
+
 static void damage_is_noticed_wherever_it_is(void **state)
 {
     (void)state;
@@ -358,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_saved_is_loaded),
+        cmocka_unit_test(what_was_saved_can_be_looked_at_and_forgotten),
         cmocka_unit_test(damage_is_noticed_wherever_it_is),
         cmocka_unit_test(what_others_may_write_is_not_believed),
         cmocka_unit_test(what_belongs_to_another_user_is_not_believed),
