@@ -454,6 +454,15 @@ def test_what_up_remembers_is_said_and_doctor_decides_anew(weir, hello, serve, t
     assert str(cache) in "".join(weir.run("doctor").stdout.split())
 
 
+def start_until_remembered(program, application, serve, cache, **options):
+    """Timings that contradict each other, as on a busy machine, are not remembered. Returns the file."""
+    for _ in range(5):
+        server = start_and_stop(program, application, serve, **options)
+        if files := list((cache / "weir").glob("allocator-*")):
+            return files[0]
+    raise AssertionError(f"nothing is remembered: {server.log}")
+
+
 def remembered_line(text):
     return sections(text)["What is remembered"]
 
@@ -463,8 +472,7 @@ def test_doctor_shows_what_up_remembers_for_an_application_and_since_when(weir, 
     assert diagnosis(schema, weir, "-f", hello)["memory"]["remembered"] is None
     before = remembered_line(weir.run("doctor", hello, environment=environment).stdout)
     assert before.startswith("Nothing in ") and "the next 'weir up' decides anew" in before, before
-    start_and_stop(weir, hello, serve)
-    (file,) = (tmp_path / "cache" / "weir").glob("allocator-*")
+    file = start_until_remembered(weir, hello, serve, tmp_path / "cache")
     os.utime(file, (1700000000, 1700000000))
     document = diagnosis(schema, weir, "-f", hello)
     found = document["memory"]["remembered"]
@@ -479,17 +487,17 @@ def test_doctor_shows_what_up_remembers_for_an_application_and_since_when(weir, 
         assert diagnosis(schema, limits, *other)["memory"]["remembered"] is None
 
 
-def test_another_decision_that_is_remembered_is_told_apart(weir, hello, serve, schema):
-    start_and_stop(weir, hello, serve, environment={"SPIN_ALLOCATOR": "ondemand"})
+def test_another_decision_that_is_remembered_is_told_apart(weir, hello, serve, schema, tmp_path):
     forced = {"SPIN_ALLOCATOR": "ondemand"}
+    start_until_remembered(weir, hello, serve, tmp_path / "cache", environment=forced)
     assert diagnosis(schema, weir, hello, environment=forced)["memory"]["remembered"]["tier"] == "ondemand"
-    assert "That is what was chosen above" in remembered_line(weir.run("doctor", hello, environment=forced).stdout)
+    shown = remembered_line(weir.run("doctor", hello, environment=forced).stdout)
+    assert re.search(r"remembers since \S+ \S+: on demand, \d+ instances", shown), shown
     assert diagnosis(schema, weir, hello)["memory"]["remembered"] is None, "nothing was decided without that"
 
 
 def test_up_decides_anew_when_that_is_asked_and_remembers_it(weir, hello, serve, tmp_path):
-    start_and_stop(weir, hello, serve)
-    (file,) = (tmp_path / "cache" / "weir").glob("allocator-*")
+    file = start_until_remembered(weir, hello, serve, tmp_path / "cache")
     os.utime(file, (1700000000, 1700000000))
     again = start_and_stop(weir, hello, serve)
     assert "as decided before" in again.stdout.lines[0] and file.stat().st_mtime == 1700000000, again.log
