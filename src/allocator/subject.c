@@ -74,6 +74,7 @@ bool weir_subject_make(weir_subject_t *subject, const weir_rung_t *rung, weir_tr
     }
     wasmtime_config_epoch_interruption_set(config, true);
     wasmtime_config_wasm_component_model_set(config, true);
+    wasmtime_config_concurrency_support_set(config, false);  /* the module has nothing async */
     wasmtime_config_parallel_compilation_set(config, false); /* the module is small: threads would cost more */
     weir_status_t status = weir_rung_configure(rung, config);
     if (status != WEIR_OK) {
