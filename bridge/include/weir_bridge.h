@@ -145,7 +145,8 @@ typedef struct weir_guest_facts {
     uint32_t minimum_table_elements; /* the largest minimum among the tables that it defines */
     uint32_t core_instances;         /* 1 for a module */
     bool has_component_type;         /* a module that wit-bindgen made: weir_guest_componentize takes it */
-    bool has_async_functions;        /* a component that imports or exports functions of WASI 0.3's kind */
+    bool needs_concurrency;          /* a component with anything async: for engines with concurrency support alone */
+    bool defines_async_functions;    /* and that are its own, or those of a component within it */
     char *imports;                   /* own: names, one a line, terminated; for a module "module.name" */
     char *exports;                   /* own: names, one a line, terminated */
 } weir_guest_facts_t;

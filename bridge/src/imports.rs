@@ -3,6 +3,7 @@
 
 use crate::ffi::weir_bytes_t;
 use std::ffi::c_void;
+use std::future::ready;
 use wasmtime_c_api::wasmtime::component::types::{ComponentExtern, ComponentItem};
 use wasmtime_c_api::wasmtime::component::{Component, InstancePre as ComponentPre, Linker as ComponentLinker};
 use wasmtime_c_api::wasmtime::component::{LinkerInstance, ResourceType};
@@ -114,9 +115,13 @@ fn add_item<T: 'static>(
     resources: &mut Vec<ResourceType>,
 ) -> Result<bool> {
     match item {
-        ComponentItem::ComponentFunc(_) => {
+        ComponentItem::ComponentFunc(function) => {
             let full_name = full_name.to_string();
-            let _ = linker.func_new(name, move |_, _, _, _| Err(trap(&full_name)));
+            let _ = if function.async_() {
+                linker.func_new_concurrent(name, move |_, _, _, _| Box::pin(ready(Err(trap(&full_name)))))
+            } else {
+                linker.func_new(name, move |_, _, _, _| Err(trap(&full_name)))
+            };
         }
         ComponentItem::ComponentInstance(instance) => {
             let mut inner = linker.instance(name)?;

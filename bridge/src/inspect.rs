@@ -3,8 +3,8 @@
 use crate::ffi::{guard_result, into_text, weir_bridge_text_free, weir_bytes_t};
 use std::ffi::{c_char, c_int};
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    Instance, InstanceTypeDeclaration, Parser, Payload, Validator, WasmFeatures,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
+    ComponentTypeRef, Instance, Parser, Payload, Validator, WasmFeatures,
 };
 use wasmtime_c_api::wasmtime::{Error, Result, format_err};
 use wasmtime_c_api::wasmtime_error_t;
@@ -21,7 +21,8 @@ pub struct weir_guest_facts_t {
     minimum_table_elements: u32,
     core_instances: u32,
     has_component_type: bool,
-    has_async_functions: bool,
+    needs_concurrency: bool,
+    defines_async_functions: bool,
     imports: *mut c_char,
     exports: *mut c_char,
 }
@@ -58,7 +59,7 @@ struct Facts {
     total: Definitions,
     largest: Definitions,
     has_component_type: bool,
-    has_async_functions: bool,
+    defines_async_functions: bool,
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -90,8 +91,11 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
         return Err(format_err!("not a WebAssembly binary: it does not begin with \\0asm"));
     }
     // What Wasmtime accepts by default is a subset of this; what it does not accept it says itself when it compiles.
-    let mut validator = Validator::new_with_features(WasmFeatures::all());
-    validator.validate_all(bytes).map_err(Error::new)?;
+    let validate = |features| Validator::new_with_features(features).validate_all(bytes).map(drop);
+    let needs_concurrency = validate(WasmFeatures::all() - WasmFeatures::CM_ASYNC).is_err();
+    if needs_concurrency {
+        validate(WasmFeatures::all()).map_err(Error::new)?;
+    }
     let component = Parser::is_component(bytes);
     let facts = read(bytes)?;
     Ok(weir_guest_facts_t {
@@ -102,7 +106,8 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
         minimum_table_elements: u32::try_from(facts.minimum_table_elements).unwrap_or(u32::MAX),
         core_instances: if component { facts.total.core_instances } else { 1 },
         has_component_type: facts.has_component_type,
-        has_async_functions: facts.has_async_functions,
+        needs_concurrency,
+        defines_async_functions: facts.defines_async_functions,
         imports: into_text(facts.imports.join("\n")),
         exports: into_text(facts.exports.join("\n")),
     })
@@ -111,8 +116,10 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
 fn read(bytes: &[u8]) -> Result<Facts> {
     let mut facts = Facts::default();
     let mut scopes: Vec<Scope> = Vec::new();
+    let mut types = Validator::new_with_features(WasmFeatures::all());
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(Error::new)?;
+        types.payload(&payload).map_err(Error::new)?;
         let depth = scopes.len();
         match payload {
             Payload::Version { encoding, .. } => scopes.push(Scope {
@@ -162,9 +169,12 @@ fn read(bytes: &[u8]) -> Result<Facts> {
             Payload::CustomSection(section) if depth == 1 => {
                 facts.has_component_type |= section.name().starts_with("component-type");
             }
-            Payload::ComponentTypeSection(section) => {
-                for kind in section {
-                    facts.has_async_functions |= has_async_functions(&kind.map_err(Error::new)?);
+            Payload::ComponentCanonicalSection(section) => {
+                for function in section {
+                    let CanonicalFunction::Lift { type_index, .. } = function.map_err(Error::new)? else { continue };
+                    let Some(types) = types.types(0) else { continue };
+                    let lifted = types.component_any_type_at(type_index).unwrap_func(); // or it would not be valid
+                    facts.defines_async_functions |= types[lifted].async_;
                 }
             }
             Payload::ComponentImportSection(section) => {
@@ -229,17 +239,6 @@ fn read(bytes: &[u8]) -> Result<Facts> {
         }
     }
     Ok(facts)
-}
-
-fn has_async_functions(kind: &ComponentType) -> bool {
-    match kind {
-        ComponentType::Func(function) => function.async_,
-        ComponentType::Instance(declarations) => declarations.iter().any(|declaration| match declaration {
-            InstanceTypeDeclaration::Type(kind) => has_async_functions(kind),
-            _ => false,
-        }),
-        _ => false,
-    }
 }
 
 fn count(scopes: &mut [Scope], which: impl Fn(&mut Definitions) -> &mut u32) {

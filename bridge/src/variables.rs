@@ -2,6 +2,7 @@
 //! in how it says that there is none (Spin: crates/factor-variables/src/host.rs).
 
 use crate::service::ComponentState;
+use std::future::ready;
 use std::sync::Arc;
 use wasmtime_c_api::wasmtime::component::{Linker, Val};
 use wasmtime_c_api::wasmtime::{Result, format_err};
@@ -71,30 +72,51 @@ fn from_store(got: std::result::Result<Val, Missing>) -> Val {
     some(Val::Option(got.ok().map(Box::new)))
 }
 
+type Contract = fn(std::result::Result<Val, Missing>) -> Val;
+
+/// Put what a contract answers to a name in the place of its result.
+fn answer(
+    interface: &str,
+    contract: Contract,
+    variables: &Variables,
+    parameters: &[Val],
+    results: &mut [Val],
+) -> Result<()> {
+    // A component says itself of what type its imports are; Wasmtime checks what results there are.
+    let (Some(name), [result]) = (parameters.first(), results) else {
+        return Err(format_err!("it imports {interface} as of another type"));
+    };
+    *result = contract(get(variables, name));
+    Ok(())
+}
+
 pub fn add_to_linker(linker: &mut Linker<ComponentState>, variables: &Variables) -> Result<()> {
-    type Answer = fn(std::result::Result<Val, Missing>) -> Val;
-    let contracts: [(&str, &str, Answer); 3] = [
+    const CONFIG_STORE: &str = "wasi:config/store@0.2.0-draft-2024-09-27";
+    let contracts: [(&str, &str, Contract); 3] = [
         ("fermyon:spin/variables@2.0.0", "get", from_spin),
         ("fermyon:spin/config", "get-config", from_config),
-        ("wasi:config/store@0.2.0-draft-2024-09-27", "get", from_store),
+        (CONFIG_STORE, "get", from_store),
     ];
-    for (interface, function, answer) in contracts {
+    for (interface, function, contract) in contracts {
         let variables = variables.clone();
         linker.instance(interface)?.func_new(function, move |_, _, parameters, results| {
-            // A component says itself of what type its imports are; Wasmtime checks what results there are.
-            let (Some(name), [result]) = (parameters.first(), results) else {
-                return Err(format_err!("it imports {interface}#{function} as of another type"));
-            };
-            *result = answer(get(&variables, name));
-            Ok(())
+            answer(interface, contract, &variables, parameters, results)
+        })?;
+    }
+    // Its function is async; engines for guests that have nothing async know no such functions.
+    if linker.engine().get_concurrency_support() {
+        const INTERFACE: &str = "spin:variables/variables@3.0.0";
+        let variables = variables.clone();
+        linker.instance(INTERFACE)?.func_new_concurrent("get", move |_, _, parameters, results| {
+            Box::pin(ready(answer(INTERFACE, from_spin, &variables, parameters, results)))
         })?;
     }
     let variables = variables.clone();
-    linker.instance(contracts[2].0)?.func_new("get-all", move |_, _, _, results| {
+    linker.instance(CONFIG_STORE)?.func_new("get-all", move |_, _, _, results| {
         let text = |text: &String| Val::String(text.clone());
         let pairs = variables.iter().map(|(name, value)| Val::Tuple(vec![text(name), text(value)]));
         let [result] = results else {
-            return Err(format_err!("it imports {}#get-all as of another type", contracts[2].0));
+            return Err(format_err!("it imports {CONFIG_STORE}#get-all as of another type"));
         };
         *result = some(Val::List(pairs.collect()));
         Ok(())

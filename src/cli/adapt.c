@@ -199,7 +199,7 @@ static bool serve_with(weir_adapt_t *adapt, const weir_choice_t *choice)
     weir_engines_t engines;
     weir_shown_bytes_t refusal;
     char *message = NULL;
-    if (!weir_engines_make(choice, &engines, &refusal)) {
+    if (!weir_engines_make(adapt->settings.application, choice, &engines, &refusal)) {
         weir_log(WEIR_LOG_DEBUG, "an engine with %s was refused: %s", choice_in_words(choice).text, refusal.text);
         return false;
     }

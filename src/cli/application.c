@@ -66,6 +66,7 @@ static bool load_files(weir_application_t *application, char **ret_message)
             weir_guest_file_free(&loaded);
             return false;
         }
+        application->needs_concurrency = application->needs_concurrency || loaded.facts.needs_concurrency;
         if (manifest->is_wasm) {
             trigger->executor = weir_guest_file_executor(&loaded);
         }
@@ -170,11 +171,12 @@ void weir_application_place(weir_application_t *application, const weir_choice_t
     }
 }
 
-wasm_config_t *weir_application_config_new(void)
+wasm_config_t *weir_application_config_new(const weir_application_t *application)
 {
     wasm_config_t *config = wasm_config_new();
     if (config != NULL) {
         wasmtime_config_epoch_interruption_set(config, true);
+        wasmtime_config_concurrency_support_set(config, application->needs_concurrency);
     }
     return config;
 }

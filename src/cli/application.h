@@ -28,6 +28,7 @@ typedef struct weir_application {
     bool *linked;                 /* a guest of it was made whose output is logged */
     uint64_t max_memory_bytes;    /* that a linear memory may grow to; 0: as far as the allocator lets it */
     weir_provisions_t provisions; /* what its guests are given, once that was prepared */
+    bool needs_concurrency;       /* a component has something async; supporting that costs every call something */
     bool trap_unknown_imports;    /* what nothing provides traps when it is called, in place of being refused */
     weir_component_logs_t *logs;  /* own: take what its guests write, one a component; NULL: the console does */
     int standard_error;           /* what standard error was before a trial's child was given another one, or -1 */
@@ -66,7 +67,7 @@ weir_needs_t *weir_application_guest_needs(const weir_application_t *application
 void weir_application_place(weir_application_t *application, const weir_choice_t *choice);
 
 /* A configuration for engines of its guests, complete but for the allocator's choice. NULL: memory ran out. */
-wasm_config_t *weir_application_config_new(void);
+wasm_config_t *weir_application_config_new(const weir_application_t *application);
 
 /*
  * Look for code that is not there in the cache, for engines like these; `apart` is for guests that are placed apart,

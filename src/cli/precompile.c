@@ -39,11 +39,11 @@ static size_t find_missing(const weir_application_t *application)
 }
 
 /* An engine for which code is compiled as for the choice's, but that has no pool. */
-static wasmtime_error_t *make_engine(const weir_choice_t *choice, wasm_engine_t **ret_engine)
+static wasmtime_error_t *make_engine(const precompilation_t *precompilation, wasm_engine_t **ret_engine)
 {
-    weir_rung_t rung = *weir_choice_rung(choice);
+    weir_rung_t rung = *weir_choice_rung(precompilation->choice);
     rung.tier = WEIR_TIER_ONDEMAND;
-    wasm_config_t *config = weir_application_config_new();
+    wasm_config_t *config = weir_application_config_new(precompilation->application);
     if (config == NULL || weir_rung_configure(&rung, config) != WEIR_OK) {
         if (config != NULL) {
             wasm_config_delete(config);
@@ -59,7 +59,7 @@ static int run(int report_descriptor, void *context)
     report_t report = {.message = ""};
     char *message = NULL;
     wasm_engine_t *engine = NULL;
-    wasmtime_error_t *error = make_engine(precompilation->choice, &engine);
+    wasmtime_error_t *error = make_engine(precompilation, &engine);
     if (error != NULL) {
         snprintf(report.message, sizeof(report.message), "the compiler could not be started: %s",
             weir_show_error(error).text);

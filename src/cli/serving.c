@@ -8,10 +8,10 @@
 
 typedef weir_status_t (*configure_t)(const weir_choice_t *choice, wasm_config_t *config);
 
-static bool make_engine(
-    const weir_choice_t *choice, configure_t configure, wasm_engine_t **ret_engine, weir_shown_bytes_t *ret_refusal)
+static bool make_engine(const weir_application_t *application, const weir_choice_t *choice, configure_t configure,
+    wasm_engine_t **ret_engine, weir_shown_bytes_t *ret_refusal)
 {
-    wasm_config_t *config = weir_application_config_new();
+    wasm_config_t *config = weir_application_config_new(application);
     if (config == NULL || configure(choice, config) != WEIR_OK) {
         if (config != NULL) {
             wasm_config_delete(config);
@@ -26,14 +26,15 @@ static bool make_engine(
     return error == NULL;
 }
 
-bool weir_engines_make(const weir_choice_t *choice, weir_engines_t *ret_engines, weir_shown_bytes_t *ret_refusal)
+bool weir_engines_make(const weir_application_t *application, const weir_choice_t *choice, weir_engines_t *ret_engines,
+    weir_shown_bytes_t *ret_refusal)
 {
     weir_engines_t engines = {NULL, NULL};
-    if (!make_engine(choice, weir_choice_configure, &engines.pool, ret_refusal)) {
+    if (!make_engine(application, choice, weir_choice_configure, &engines.pool, ret_refusal)) {
         return false;
     }
     if (weir_choice_rung_apart(choice) != NULL &&
-        !make_engine(choice, weir_choice_configure_apart, &engines.apart, ret_refusal)) {
+        !make_engine(application, choice, weir_choice_configure_apart, &engines.apart, ret_refusal)) {
         weir_engines_free(&engines);
         return false;
     }

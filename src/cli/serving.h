@@ -18,8 +18,12 @@ typedef struct weir_engines {
     wasm_engine_t *apart; /* own: of those that are placed apart, or NULL */
 } weir_engines_t;
 
-/* Make the engines. On failure returns false, leaves `*ret_engines` untouched and says what was refused. Any thread. */
-bool weir_engines_make(const weir_choice_t *choice, weir_engines_t *ret_engines, weir_shown_bytes_t *ret_refusal);
+/*
+ * Make the engines for guests of an application. On failure returns false, leaves `*ret_engines` untouched and says
+ * what was refused. Any thread.
+ */
+bool weir_engines_make(const weir_application_t *application, const weir_choice_t *choice, weir_engines_t *ret_engines,
+    weir_shown_bytes_t *ret_refusal);
 
 /* Delete them, and zero the structure. */
 void weir_engines_free(weir_engines_t *engines);

@@ -66,8 +66,8 @@ weir_application_work_t *weir_application_work_new(
 
 static wasm_config_t *new_config(void *context)
 {
-    (void)context;
-    return weir_application_config_new();
+    const weir_application_work_t *work = context;
+    return weir_application_config_new(work->application);
 }
 
 static void tick(void *context)

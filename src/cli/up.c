@@ -149,7 +149,7 @@ static bool is_warm(up_t *up)
 {
     weir_engines_t engines;
     weir_shown_bytes_t refusal;
-    if (up->application.cache == NULL || !weir_engines_make(up->choice, &engines, &refusal)) {
+    if (up->application.cache == NULL || !weir_engines_make(&up->application, up->choice, &engines, &refusal)) {
         return false;
     }
     if (weir_application_find_code(&up->application, engines.pool, engines.apart) &&
@@ -181,7 +181,7 @@ static int prepare_engine(up_t *up)
             return fail(EXIT_INPUT, message);
         }
         weir_shown_bytes_t refusal;
-        if (weir_engines_make(up->choice, &up->engines, &refusal)) {
+        if (weir_engines_make(&up->application, up->choice, &up->engines, &refusal)) {
             return EXIT_FINE;
         }
         bool last = attempt > 0 && (up->inputs.strategy != WEIR_STRATEGY_AUTO || attempt > 1 ||

@@ -260,10 +260,10 @@ static bool check_component(inquiry_t *inquiry, const weir_guest_facts_t *facts)
     if (inquiry->executor == 0)
         inquiry->executor = !handles && find_run(facts, &name) ? WEIR_EXECUTOR_WAGI : WEIR_EXECUTOR_HTTP;
     bool good = inquiry->executor == WEIR_EXECUTOR_WAGI ? check_command(inquiry, facts) : check_handler(inquiry, facts);
-    if (good && facts->has_async_functions)
-        return refuse(inquiry, "has async functions among its imports or exports, which weir does not serve", NULL,
-            "rebuild it for WASI 0.2 and without interfaces of Spin 4 (such as spin:variables@3.0.0; "
-            "fermyon:spin/variables@2.0.0 is served)");
+    /* Without them no task may block, so that an instance has one stack, which is how many a pool is made with. */
+    if (good && facts->defines_async_functions)
+        return refuse(inquiry, "defines async functions, of which weir serves imports alone", NULL,
+            "rebuild it for WASI 0.2, and what it is composed of");
     return good;
 }
 

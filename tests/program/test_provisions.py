@@ -38,6 +38,34 @@ def test_variables_are_expanded_from_every_source(weir_checked, serve, applicati
     assert server.get("/variables?variables&greeting").text == "ok bye, Bea\n"
 
 
+def test_variables_are_read_through_an_async_function(weir_checked, serve, guest, tmp_path):
+    """spin:variables@3.0.0, beside a component that has nothing async; the second start finds its code in the cache."""
+    components = [
+        Component("asks", "/async/...", guest("variables_async")),
+        Component("blocks", "/sync/...", guest("variables_sync")),
+        Component("contracts", "/plain", guest("contracts"), wagi=True, argv="guest ${ARGS}"),
+    ]
+    path = write_application(tmp_path / "app", components)
+    text = path.read_text()
+    for component in components:
+        text = text.replace(
+            f"[component.{component.id}]\n",
+            f'[component.{component.id}]\nvariables = {{ greeting = "{{{{ word }}}}, {{{{ name }}}}" }}\n',
+        )
+    path.write_text(text + '[variables]\nword = { default = "hello" }\nname = { required = true, secret = true }\n')
+    for _ in range(2):
+        server = serve(weir_checked, path, "--variable", "name=Ada")
+        assert server.get("/async/greeting").text == "ok hello, Ada\n"
+        assert server.get("/async/name").text.startswith("undefined ")
+        assert server.get("/async/Greeting").text.startswith("invalid-name ")
+        assert server.get("/plain?variables&greeting").text == "ok hello, Ada\n"
+        # A sync function, as wasi:http's of version 0.2, may not block (the component model's canon_lower).
+        assert server.get("/sync/greeting").status == 500
+        server.stderr.wait_for("component blocks: trapped: .*cannot block a synchronous task")
+        server.stop()
+        assert "Ada" not in server.stderr.text and "Ada" not in server.stdout.text
+
+
 def test_files_are_copies_that_can_only_be_read(weir_checked, serve, application, tmp_path):
     copies = tmp_path / "copies"
     copies.mkdir()

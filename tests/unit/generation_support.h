@@ -46,6 +46,7 @@ static inline wasm_engine_t *engine_of(rung_t rung)
 {
     wasm_config_t *config = wasm_config_new();
     wasmtime_config_epoch_interruption_set(config, true);
+    wasmtime_config_concurrency_support_set(config, false);
     wasmtime_config_memory_reservation_set(config, (uint64_t)64 << 20);
     wasmtime_config_memory_guard_size_set(config, 64 << 10);
     wasmtime_config_async_stack_size_set(config, 1 << 20);

@@ -134,20 +134,27 @@ static inline void *engine_tick(void *context)
     return NULL;
 }
 
-/* A cmocka group's set-up: an engine without a pool whose epoch goes on every 5 ms. */
-static inline int engine_setup(void **state)
+/* Make an engine whose epoch goes on every 5 ms. */
+static inline int engine_make(void **state, wasm_config_t *take_config)
 {
     engine_t *engine = calloc(1, sizeof *engine);
-    wasm_config_t *config = wasm_config_new();
-    wasmtime_config_epoch_interruption_set(config, true);
+    wasmtime_config_epoch_interruption_set(take_config, true);
     int refused;
-    wasmtime_error_t *error = weir_engine_new(config, &engine->engine, &refused);
+    wasmtime_error_t *error = weir_engine_new(take_config, &engine->engine, &refused);
     if (error != NULL)
         return -1;
     for (int i = 0; i < TRAP_SIGNALS; i++)
         sigaction(trap_signals[i], NULL, &engine->trap_actions[i]);
     *state = engine;
     return pthread_create(&engine->ticker, NULL, engine_tick, engine);
+}
+
+/* A cmocka group's set-up: an engine without a pool, for guests that have nothing async. */
+static inline int engine_setup(void **state)
+{
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_concurrency_support_set(config, false);
+    return engine_make(state, config);
 }
 
 static inline int engine_teardown(void **state)

@@ -165,6 +165,11 @@ static void test_wasm_cut_anywhere_is_refused(void **state)
 #define EXPORT(name) "(component (instance $i) (export \"" name "\" (instance $i)))"
 #define EXPORTS(a, b) "(component (instance $i) (export \"" a "\" (instance $i)) (export \"" b "\" (instance $i)))"
 
+/* Of a type that comes from elsewhere. */
+#define ASYNC_FUNCTION                                                                                                 \
+    "(type $t (func async)) (component (alias outer 1 $t (type $t)) (core module $m (func (export \"f\")))"            \
+    " (core instance $i (instantiate $m)) (func (type $t) (canon lift (core func $i \"f\"))))"
+
 typedef struct wat_case {
     const char *wat;
     weir_executor_t executor;
@@ -201,8 +206,11 @@ static const wat_case_t wat_cases[] = {
         "it exports wasi:cli/environment@0.2.0; check that it was built for the http trigger"},
     {"(component (import \"spin:variables/variables@3.0.0\" (instance (export \"get\" (func async (result u32)))))"
      " (instance $i) (export \"wasi:http/incoming-handler@0.2.0\" (instance $i)))",
-        WEIR_EXECUTOR_HTTP, "has async functions among its imports or exports",
-        "fermyon:spin/variables@2.0.0 is served"},
+        WEIR_EXECUTOR_HTTP, NULL, NULL},
+    {"(component " ASYNC_FUNCTION " (instance $i) (export \"wasi:http/incoming-handler@0.2.0\" (instance $i)))",
+        WEIR_EXECUTOR_HTTP, "defines async functions, of which weir serves imports alone", "rebuild it for WASI 0.2"},
+    {"(component (component " ASYNC_FUNCTION ") (instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i)))",
+        WEIR_EXECUTOR_WAGI, "defines async functions, of which weir serves imports alone", "rebuild it for WASI 0.2"},
     /* Spin: crates/componentize/src/lib.rs, EXPORT_INTERFACES */
     {"(module (func (export \"handle-http-request\")))", WEIR_EXECUTOR_HTTP, "fermyon:spin/inbound-http",
         "rebuild it with a current Spin SDK"},
@@ -360,10 +368,39 @@ static void test_nested_components_count_as_often_as_they_are_instantiated(void 
     wasm_byte_vec_delete(&wasm);
 }
 
+/* What is async, and what is not although it looks so, in a component whose export is in order. */
+static void test_what_needs_concurrency_is_told_from_what_does_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wat;
+        bool needs;
+    } cases[] = {
+        {"(component)", false},
+        {"(module (import \"async\" \"get\" (func)))", false},
+        {"(component (import \"a:b/async@1.0.0\" (instance (export \"get\" (func (result u32))))))", false},
+        {"(component (import \"a:b/c@1.0.0\" (instance (export \"get\" (func async (result u32))))))", true},
+        {"(component (component (import \"a:b/c@1.0.0\" (instance (export \"get\" (func async))))))", true},
+        {"(component (core func (canon waitable-set.new)))", true},
+        {"(component (type (stream u8)))", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        wasm_byte_vec_t wasm = wasm_of(cases[i].wat);
+        weir_guest_facts_t facts;
+        assert_null(weir_guest_inspect((weir_bytes_t){wasm.data, wasm.size}, &facts));
+        print_message("  %s\n", cases[i].wat);
+        assert_int_equal(facts.needs_concurrency, cases[i].needs);
+        assert_false(facts.defines_async_functions);
+        weir_guest_facts_free(&facts);
+        wasm_byte_vec_delete(&wasm);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested_components_count_as_often_as_they_are_instantiated),
+        cmocka_unit_test(test_what_needs_concurrency_is_told_from_what_does_not),
         cmocka_unit_test_setup_teardown(test_file_that_cannot_be_read_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_file_that_is_not_wasm_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_wasm_cut_anywhere_is_refused, folder_setup, folder_teardown),

@@ -318,7 +318,7 @@ static int link_for_another_kind(int descriptor, void *context)
 {
     weir_application_t *application = context;
     wasm_engine_t *engine;
-    wasm_config_t *config = weir_application_config_new();
+    wasm_config_t *config = weir_application_config_new(application);
     wasmtime_config_epoch_interruption_set(config, false);
     if (weir_engine_new(config, &engine, NULL) != NULL)
         return 1;
