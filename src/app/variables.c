@@ -9,12 +9,12 @@
 #include "app/read_file.h"
 #include "app/template.h"
 #include "app/text.h"
+#include "app/variables_warn.h"
 #include "observe/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ENVIRONMENT_PREFIX "SPIN_VARIABLE_"
 #define DOTENV_NAME ".env"
 
 enum { NAMES_SHOWN_MAX = 16 }; /* required variables in one message */
@@ -29,17 +29,6 @@ typedef struct resolver {
     weir_variables_t variables;
     char *message;
 } resolver_t;
-
-/* The name that a variable has in the environment; to be freed with free(3). */
-static char *environment_name(const char *name)
-{
-    weir_text_t text = {0};
-    weir_text_format(&text, ENVIRONMENT_PREFIX "%s", name);
-    for (size_t i = 0; i < text.size; i++)
-        if (text.bytes[i] >= 'a' && text.bytes[i] <= 'z')
-            text.bytes[i] = (char)(text.bytes[i] - 'a' + 'A');
-    return weir_text_take(&text);
-}
 
 /* Read .env, unless that has been done. A missing one has no variables. */
 static bool read_dotenv(resolver_t *resolver)
@@ -76,7 +65,7 @@ static bool find_value(resolver_t *resolver, const weir_application_variable_t *
     *ret_value = weir_variable_list_find(resolver->overrides, variable->name, strlen(variable->name));
     if (*ret_value != NULL)
         return true;
-    char *name = environment_name(variable->name);
+    char *name = weir_variable_environment_name(variable->name);
     if (name == NULL)
         return false;
     bool success = true;
@@ -98,7 +87,7 @@ static bool fail_missing(resolver_t *resolver, size_t first, size_t count)
 {
     const weir_manifest_t *manifest = resolver->manifest;
     const weir_application_variable_t *variable = &manifest->variables[first];
-    char *name = environment_name(variable->name);
+    char *name = weir_variable_environment_name(variable->name);
     weir_text_t names = {0};
     size_t shown = 0;
     for (size_t i = first; i < manifest->variable_count; i++) {
@@ -109,12 +98,20 @@ static bool fail_missing(resolver_t *resolver, size_t first, size_t count)
     }
     if (shown < count)
         weir_text_format(&names, " and %zu more", count - shown);
-    if (name != NULL && !names.failed)
+    weir_near_t near = weir_near_start(variable->name);
+    for (size_t i = 0; i < resolver->overrides->count; i++)
+        if (!weir_variable_is_declared(manifest, resolver->overrides->variables[i].name))
+            weir_near_offer(&near, resolver->overrides->variables[i].name);
+    weir_text_t meant = {0};
+    if (near.best != NULL)
+        weir_text_format(&meant, " (was it meant by --variable %s?)", weir_shown(near.best).text);
+    if (name != NULL && !names.failed && !meant.failed)
         weir_complain(&resolver->message, manifest->path, variable->place,
-            "the required variable%s %s %s no value; give %s with --variable %s=VALUE, or as %s in the environment or "
-            "in a file .env beside the manifest",
-            count == 1 ? "" : "s", names.bytes, count == 1 ? "has" : "have", count == 1 ? "it one" : "each one",
-            variable->name, name);
+            "the required variable%s %s %s no value%s; give %s with --variable %s=VALUE, or as %s in the environment "
+            "or in a file .env beside the manifest",
+            count == 1 ? "" : "s", names.bytes, count == 1 ? "has" : "have", near.best != NULL ? meant.bytes : "",
+            count == 1 ? "it one" : "each one", variable->name, name);
+    weir_text_free(&meant);
     weir_text_free(&names);
     free(name);
     return false;
@@ -266,6 +263,8 @@ bool weir_variables_resolve(const weir_manifest_t *manifest, const weir_variable
     resolver_t resolver = {
         .manifest = manifest, .overrides = overrides, .environment = environment, .variables = {.manifest = manifest}};
     bool success = resolve(&resolver);
+    if (success)
+        weir_variables_warn(&resolver.variables, overrides, environment, &resolver.dotenv);
     weir_variable_list_free(&resolver.dotenv);
     if (success) {
         *ret_variables = resolver.variables;
@@ -296,6 +295,9 @@ void weir_variables_free(weir_variables_t *variables)
         }
         free(component->variables);
     }
+    for (size_t i = 0; i < variables->warning_count; i++)
+        free(variables->warnings[i]);
+    free(variables->warnings);
     free(variables->values);
     free(variables->components);
     *variables = (weir_variables_t){0};

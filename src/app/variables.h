@@ -24,6 +24,9 @@ typedef struct weir_variables {
     char **values;                          /* own: of the application's variables */
     weir_component_variables_t *components; /* own: for each component */
     size_t bytes;
+    char *
+        *warnings; /* own: of names that were given a value and stand for no variable, without the value; at most 16 */
+    size_t warning_count;
 } weir_variables_t;
 
 /*

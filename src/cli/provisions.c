@@ -20,6 +20,9 @@ static bool resolve_variables(const weir_manifest_t *manifest, const weir_texts_
     }
     resolved = resolved && weir_variables_resolve(manifest, &list, environment, ret_variables, ret_message);
     weir_variable_list_free(&list);
+    for (size_t i = 0; resolved && i < ret_variables->warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", ret_variables->warnings[i]);
+    }
     return resolved;
 }
 

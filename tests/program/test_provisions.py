@@ -38,6 +38,17 @@ def test_variables_are_expanded_from_every_source(weir_checked, serve, applicati
     assert server.get("/variables?variables&greeting").text == "ok bye, Bea\n"
 
 
+def test_a_misspelt_variable_is_warned_of_once_and_serves(weir_checked, serve, application):
+    given = {"SPIN_VARIABLE_NAME": "Bea", "SPIN_VARIABLE_WROD": "s3cret"}
+    server = serve(weir_checked, application, "--variable", "wrod=s3cret", environment=given)
+    assert server.get("/variables?variables&greeting").text == "ok hello, Bea\n"
+    server.stop()
+    assert server.stderr.text.count('--variable gives "wrod" a value') == 1
+    assert server.stderr.text.count("SPIN_VARIABLE_WROD in the environment") == 1
+    assert 'did you mean "word"?' in server.stderr.text and "did you mean SPIN_VARIABLE_WORD?" in server.stderr.text
+    assert "s3cret" not in server.stderr.text
+
+
 def test_variables_are_read_through_an_async_function(weir_checked, serve, guest, tmp_path):
     """spin:variables@3.0.0, beside a component that has nothing async; the second start finds its code in the cache."""
     components = [

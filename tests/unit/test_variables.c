@@ -410,6 +410,78 @@ static void outbound_hosts_are_read_with_values(void **state)
     weir_variables_free(&variables);
 }
 
+/* Spin lets them pass in silence (crates/variables-static/src/lib.rs, crates/variables-env/src/lib.rs). */
+static void misspelt_names_are_warned_of_without_their_values(void **state)
+{
+    (void)state;
+    static char *environment[] = {"SPIN_VARIABLE_REQUIRED=x", "SPIN_VARIABLE_TOKEN=y", "SPIN_VARIABLE_DEFUALT=s3cret",
+        "SPIN_VARIABLE_default=s3cret", "SPIN_VARIABLE_UNRELATED=s3cret", "SPIN_VARIABLE_=s3cret",
+        "SPIN_VARIABLE_TO\nKEN=s3cret", "SPIN_VARIABLES=s3cret", "TOKN=s3cret", NULL};
+    static const char *const expected[] = {
+        "--variable gives \"unrelated\" a value, and the application has no such variable; leave it out, or add it to "
+        "[variables]",
+        "--variable gives \"defualt\" a value, and the application has no such variable; did you mean \"default\"?",
+        "--variable gives \"a\\nb\" a value, and the application has no such variable; leave it out, or add it to "
+        "[variables]",
+        "SPIN_VARIABLE_DEFUALT in the environment is for no variable of the application; did you mean "
+        "SPIN_VARIABLE_DEFAULT?",
+        "SPIN_VARIABLE_default in the environment is for no variable of the application; did you mean "
+        "SPIN_VARIABLE_DEFAULT?",
+        "SPIN_VARIABLE_TO\\nKEN in the environment is for no variable of the application; did you mean "
+        "SPIN_VARIABLE_TOKEN?",
+        "SPIN_VARIABLE_EMTPY in the file .env is for no variable of the application; did you mean SPIN_VARIABLE_EMPTY?",
+    };
+    static const char *const arguments[] = {
+        "defualt=s3cret", "unrelated=s3cret", "token=1", "defualt=s3cret", "a\nb=1"};
+    static const char dotenv[] = "SPIN_VARIABLE_EMTPY=s3cret\nSPIN_VARIABLE_DEFAULT=fine\nOTHER=s3cret\n";
+    application_t application;
+    weir_variable_list_t overrides = {0};
+    weir_variables_t variables;
+    char *message = NULL;
+    make(&application, "{{ default }}");
+    write_file(".env", dotenv, sizeof dotenv - 1);
+    for (size_t i = 0; i < COUNT(arguments); i++)
+        assert_true(weir_variable_list_add_argument(&overrides, arguments[i], &message));
+    assert_true(weir_variables_resolve(&application.manifest, &overrides, environment, &variables, &message));
+    assert_string_equal(variables.components[0].variables[0].value, "fine");
+    for (size_t i = 0; i < variables.warning_count; i++)
+        assert_string_equal(variables.warnings[i], i < COUNT(expected) ? expected[i] : "");
+    assert_int_equal(variables.warning_count, COUNT(expected));
+    weir_variables_free(&variables);
+    weir_variable_list_free(&overrides);
+    assert_int_equal(unlink(path_of(".env")), 0);
+
+    /* However many there are. */
+    for (int i = 0; i < 100; i++) {
+        char argument[32];
+        snprintf(argument, sizeof argument, "unrelated_%d=x", i);
+        assert_true(weir_variable_list_add_argument(&overrides, argument, &message));
+    }
+    assert_true(weir_variables_resolve(&application.manifest, &overrides, full_environment, &variables, &message));
+    assert_int_equal(variables.warning_count, 16);
+    weir_variables_free(&variables);
+    weir_variable_list_free(&overrides);
+}
+
+static void a_required_variable_may_be_what_was_misspelt(void **state)
+{
+    (void)state;
+    application_t application;
+    weir_variable_list_t overrides = {0};
+    weir_variables_t variables;
+    char *message = NULL;
+    make(&application, "x");
+    assert_true(weir_variable_list_add_argument(&overrides, "tokne=s3cret", &message));
+    assert_false(weir_variables_resolve(
+        &application.manifest, &overrides, (char *[]){"SPIN_VARIABLE_REQUIRED=x", NULL}, &variables, &message));
+    assert_string_equal(message,
+        "app/spin.toml:8:1: the required variable \"token\" has no value (was it meant by --variable tokne?); give it "
+        "one with --variable token=VALUE, or as SPIN_VARIABLE_TOKEN in the environment or in a file .env beside the "
+        "manifest");
+    free(message);
+    weir_variable_list_free(&overrides);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +492,8 @@ int main(void)
         cmocka_unit_test(required_variables_without_a_value_are_named_together),
         cmocka_unit_test(arguments_give_values_and_name_files),
         cmocka_unit_test(wrong_arguments_are_refused_without_their_values),
+        cmocka_unit_test(misspelt_names_are_warned_of_without_their_values),
+        cmocka_unit_test(a_required_variable_may_be_what_was_misspelt),
         cmocka_unit_test(bounds_are_held),
         cmocka_unit_test(outbound_hosts_are_read_with_values),
     };
