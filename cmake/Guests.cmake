@@ -8,11 +8,14 @@ set(weir_bindings ${CMAKE_BINARY_DIR}/bindings)
 set(weir_guest_compile ${WEIR_GUEST_CLANG} --target=wasm32-wasi -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror)
 
 # The bindings, once for all components. Generated code keeps its own style, so its warnings are off.
+set(weir_bindings_wit ${CMAKE_BINARY_DIR}/wit)
+configure_file(${CMAKE_SOURCE_DIR}/cmake/bindings.wit ${weir_bindings_wit}/bindings.wit COPYONLY)
+file(CREATE_LINK ${WEIR_BRIDGE}/wit/deps ${weir_bindings_wit}/deps SYMBOLIC)
 add_custom_command(
     OUTPUT ${weir_bindings}/bindings.h ${weir_bindings}/bindings.c ${weir_bindings}/bindings_component_type.o
-    COMMAND ${WEIR_GUEST_TOOLS}/bin/wit-bindgen c ${WEIR_BRIDGE}/wit --world bindings --out-dir ${weir_bindings}
-    DEPENDS ${WEIR_BRIDGE}/wit/world.wit ${WEIR_GUEST_TOOLS}/bin/wit-bindgen
-    COMMENT "Generating C bindings for wasi:http"
+    COMMAND ${WEIR_GUEST_TOOLS}/bin/wit-bindgen c ${weir_bindings_wit} --world bindings --out-dir ${weir_bindings}
+    DEPENDS ${weir_bindings_wit}/bindings.wit ${WEIR_BRIDGE}/wit/world.wit ${WEIR_GUEST_TOOLS}/bin/wit-bindgen
+    COMMENT "Generating C bindings for wasi:http and variables"
     VERBATIM
 )
 add_custom_command(
@@ -20,7 +23,7 @@ add_custom_command(
     COMMAND ${WEIR_GUEST_CLANG} --target=wasm32-wasi -O2 -w -ffunction-sections -c bindings.c -o bindings.o
     DEPENDS ${weir_bindings}/bindings.h ${weir_bindings}/bindings.c
     WORKING_DIRECTORY ${weir_bindings}
-    COMMENT "Compiling C bindings for wasi:http"
+    COMMENT "Compiling C bindings for wasi:http and variables"
     VERBATIM
 )
 

@@ -22,6 +22,17 @@ static char *target_of(request_t request)
     return strndup((const char *)target.ptr, target.len);
 }
 
+/*
+ * A variable's value, once spin.toml gives the component one:
+ *
+ *     bindings_string_t name, value;
+ *     fermyon_spin_variables_error_t error;
+ *     bindings_string_set(&name, "greeting");
+ *     if (!fermyon_spin_variables_get(&name, &value, &error))
+ *         abort();
+ *     printf("%.*s\n", (int)value.len, value.ptr);
+ */
+
 /* Start a response of plain text; returns the body to write. */
 static wasi_http_types_own_outgoing_body_t respond(response_outparam_t out, uint16_t status)
 {

@@ -170,6 +170,26 @@ def test_a_new_application_is_built_and_served(weir, serve, tmp_path, template, 
     assert server.get("/some/path").text == "Hello from greeter!\n" + answer
 
 
+def test_what_the_template_says_of_variables_works_when_it_is_no_comment(weir, serve, tmp_path):
+    assert weir.run("new", "greeter", directory=tmp_path).status == 0
+    directory = tmp_path / "greeter"
+    manifest, handler = directory / "spin.toml", directory / "handler.c"
+    lines = manifest.read_text().splitlines()
+    first = lines.index("# [variables]")
+    lines[first : first + 4] = [line.removeprefix("# ") for line in lines[first : first + 4]]
+    manifest.write_text("\n".join(lines) + "\n")
+    lines = handler.read_text().splitlines()
+    code = [line.removeprefix(" * ") for line in lines if line.startswith(" *     ")]
+    start = lines.index("    char *text = NULL;")
+    handler.write_text("\n".join(lines[:start] + code + lines[start:]) + "\n")
+    done = weir.run("build", directory=directory)
+    assert done.status == 0 and done.stderr == "", done
+    server = serve(weir, "--variable", "greeting=Good day", directory=directory)
+    assert server.get("/").text == "Hello from greeter!\n/\n"
+    server.stop()
+    assert "Good day" in (directory / ".spin" / "logs" / "greeter_stdout.txt").read_text()
+
+
 def test_commands_run_in_the_manifests_order_and_directory_with_their_output_shown(weir_checked, application, tmp_path):
     """Spin: crates/build/src/lib.rs."""
     directory = application(
