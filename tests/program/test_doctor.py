@@ -439,9 +439,18 @@ def start_and_stop(program, application, serve, **options):
     return server
 
 
+def start_until_remembered(program, application, serve, cache, **options):
+    """Timings that contradict each other, as on a busy machine, are not remembered. Returns the file."""
+    for _ in range(5):
+        server = start_and_stop(program, application, serve, **options)
+        assert "by trial in" in server.stdout.lines[0], server.log
+        if files := list((cache / "weir").glob("allocator-*")):
+            return files[0]
+    raise AssertionError(f"nothing is remembered: {server.log}")
+
+
 def test_what_up_remembers_is_said_and_doctor_decides_anew(weir, hello, serve, tmp_path, schema):
-    first = start_and_stop(weir, hello, serve)
-    assert "by trial in" in first.stdout.lines[0]
+    start_until_remembered(weir, hello, serve, tmp_path / "cache")
     second = start_and_stop(weir, hello, serve)
     assert re.search(r"as decided before, proved again in \d+ ms\)$", second.stdout.lines[0]), second.stdout.lines[0]
     cache = tmp_path / "cache" / "weir"
@@ -452,15 +461,6 @@ def test_what_up_remembers_is_said_and_doctor_decides_anew(weir, hello, serve, t
     assert document["choice"]["remembered"] is False
     assert sorted((path.name, path.stat().st_mtime_ns) for path in cache.glob("allocator-*")) == before
     assert str(cache) in "".join(weir.run("doctor").stdout.split())
-
-
-def start_until_remembered(program, application, serve, cache, **options):
-    """Timings that contradict each other, as on a busy machine, are not remembered. Returns the file."""
-    for _ in range(5):
-        server = start_and_stop(program, application, serve, **options)
-        if files := list((cache / "weir").glob("allocator-*")):
-            return files[0]
-    raise AssertionError(f"nothing is remembered: {server.log}")
 
 
 def remembered_line(text):
