@@ -288,7 +288,6 @@ typedef struct weir_verdict {
     weir_limit_t limit; /* what refused; also set where arithmetic ruled the rung out */
     double
         instance_microseconds;  /* create, touch, call, drop, per instance: the lower quartile of rounds; when passed */
-    double least_microseconds;  /* the same, of the quickest round: both are close where nothing disturbed the timing */
     double engine_milliseconds; /* to create the engine; when passed */
     int error_number;           /* errno of the call that refused, or 0 */
     int detail;                 /* signal number or exit status, by the outcome */
@@ -298,8 +297,10 @@ typedef struct weir_verdict {
     uint32_t variant;           /* the best of the settings of the knobs: the rung has it */
     uint32_t variant_count;     /* how many were timed */
     weir_variant_t variants[WEIR_VARIANTS_MAX];
-    char call[32];     /* the system call that refused, or "" */
-    char message[224]; /* one line for a person */
+    char call[32];             /* the system call that refused, or "" */
+    char message[224];         /* one line for a person */
+    double least_microseconds; /* instance_microseconds of the quickest round: close to it where nothing disturbed */
+    double processor_milliseconds; /* that the trial used, on all processors; 0 when that is not known */
 } weir_verdict_t;
 
 typedef struct weir_trial_result {

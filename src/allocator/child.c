@@ -30,6 +30,7 @@ typedef struct watch {
     unsigned refused; /* reads that were refused although there was something to read, one after another */
     int read_error;   /* why the report could not be read, or 0 */
     int poll_error;   /* why it could not be waited for, or 0 */
+    struct rusage usage;
     double deadline;
 } watch_t;
 
@@ -166,10 +167,10 @@ static bool listen_until_end(watch_t *watch)
 }
 
 /* 1: reaped; 0: not yet, at the deadline; -1: there is none to reap. */
-static int reap(const watch_t *watch, int *ret_status)
+static int reap(watch_t *watch, int *ret_status)
 {
     for (;;) {
-        pid_t got = waitpid(watch->child, ret_status, WNOHANG);
+        pid_t got = wait4(watch->child, ret_status, WNOHANG, &watch->usage);
         if (got == watch->child) {
             return 1;
         }
@@ -185,11 +186,11 @@ static int reap(const watch_t *watch, int *ret_status)
     }
 }
 
-static int kill_and_reap(const watch_t *watch, int *ret_status)
+static int kill_and_reap(watch_t *watch, int *ret_status)
 {
     kill(watch->child, SIGKILL);
     for (;;) {
-        pid_t got = waitpid(watch->child, ret_status, 0);
+        pid_t got = wait4(watch->child, ret_status, 0, &watch->usage);
         if (got == watch->child) {
             return 1;
         }
@@ -211,7 +212,7 @@ static void judge(const watch_t *watch, int reaped, bool late, int status, weir_
         /* Somebody ignores SIGCHLD or reaps for us: the status is lost, but a whole report speaks for itself. */
         result->end = watch->received == watch->size ? WEIR_CHILD_REPORTED : WEIR_CHILD_SYSTEM;
         result->error_number = result->end == WEIR_CHILD_SYSTEM ? ECHILD : 0;
-        result->call = "waitpid";
+        result->call = "wait4";
     } else if (watch->read_error != 0) {
         result->end = WEIR_CHILD_SYSTEM;
         result->error_number = watch->read_error;
@@ -228,6 +229,11 @@ static void judge(const watch_t *watch, int reaped, bool late, int status, weir_
     } else {
         result->end = WEIR_CHILD_REPORTED;
     }
+}
+
+static double in_milliseconds(struct timeval time)
+{
+    return (double)time.tv_sec * 1e3 + (double)time.tv_usec * 1e-3;
 }
 
 static bool make_pipe(int *ret_read, int *ret_write)
@@ -282,5 +288,6 @@ void weir_child_run(weir_child_function_t function, void *context, uint32_t mill
     close_if_open(&watch.report);
     close_if_open(&watch.complaints);
     result.milliseconds = weir_clock_milliseconds() - started;
+    result.processor_milliseconds = in_milliseconds(watch.usage.ru_utime) + in_milliseconds(watch.usage.ru_stime);
     *ret_result = result;
 }

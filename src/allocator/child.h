@@ -20,8 +20,9 @@ typedef struct weir_child_result {
     weir_child_end_t end;
     int detail;
     int error_number;
-    const char *call;    /* the call that `error_number` is from; constant */
-    double milliseconds; /* from fork to reaped */
+    const char *call;              /* the call that `error_number` is from; constant */
+    double milliseconds;           /* from fork to reaped */
+    double processor_milliseconds; /* that it used, on all processors; 0 when that is not known */
     char complaint[200]; /* how what it wrote to standard error begins, on one line: a panic's message, for instance */
 } weir_child_result_t;
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { THREADS_MOST = 64, STACK_BYTES = 1024 * 1024 };
+enum { STACK_BYTES = 1024 * 1024 };
 
 struct weir_gang {
     weir_gang_function_t function;
@@ -40,15 +40,15 @@ static void *run_member(void *argument)
 
 unsigned weir_gang_run(unsigned threads, weir_gang_function_t function, void *context)
 {
-    pthread_t handles[THREADS_MOST] = {0};
-    member_t members[THREADS_MOST];
+    pthread_t handles[WEIR_GANG_MOST] = {0};
+    member_t members[WEIR_GANG_MOST];
     weir_gang_t gang = {.function = function,
         .context = context,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
         .size = 1};
     pthread_attr_t attributes;
-    threads = threads > THREADS_MOST ? THREADS_MOST : threads;
+    threads = threads > WEIR_GANG_MOST ? WEIR_GANG_MOST : threads;
     if (threads > 1 && pthread_attr_init(&attributes) == 0) {
         pthread_attr_setstacksize(&attributes, STACK_BYTES);
         while (gang.size < threads) {

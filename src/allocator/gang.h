@@ -7,6 +7,8 @@
 
 typedef struct weir_gang weir_gang_t;
 
+enum { WEIR_GANG_MOST = 64 }; /* threads */
+
 /* What each thread does; they are numbered from 0, and number 0 is the caller's own. */
 typedef void (*weir_gang_function_t)(weir_gang_t *gang, unsigned thread, void *context);
 

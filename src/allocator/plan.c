@@ -53,9 +53,11 @@ static void shorten(const weir_facts_t *facts, const weir_budgets_t *budgets, we
         return;
     }
     weir_cost_t some = weir_rung_cost(rung, &plan->needs, page_size, QUICK_SLOTS);
-    uint64_t writable = budgets->commit.bounded ? all.commit - some.commit : 0;
+    /* Writable memory takes address space, too. */
+    uint64_t address = all.address - some.address;
+    uint64_t writable = budgets->commit.bounded ? least(all.commit - some.commit, address) : 0;
     plan->reserve_commit = weir_add(plan->reserve_commit, writable);
-    plan->reserve_address = weir_add(plan->reserve_address, all.address - some.address - writable);
+    plan->reserve_address = weir_add(plan->reserve_address, address - writable);
     rung->slots = QUICK_SLOTS;
 }
 

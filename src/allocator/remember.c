@@ -131,7 +131,8 @@ static bool is_verdict(const weir_verdict_t *verdict)
                  memchr(verdict->message, '\0', sizeof verdict->message) != NULL;
     if (!whole || verdict->outcome > WEIR_OUTCOME_SYSTEM || verdict->limit > WEIR_LIMIT_EMULATION ||
         verdict->variant_count > WEIR_VARIANTS_MAX || !is_cost(verdict->instance_microseconds) ||
-        !is_cost(verdict->least_microseconds) || !is_cost(verdict->engine_milliseconds)) {
+        !is_cost(verdict->least_microseconds) || !is_cost(verdict->processor_milliseconds) ||
+        !is_cost(verdict->engine_milliseconds)) {
         return false;
     }
     for (uint32_t i = 0; i < verdict->variant_count; i++) {

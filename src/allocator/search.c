@@ -19,6 +19,9 @@ static const double noise = 1.05;
 /* Where trials take long, a cost that is more than so many times another's is taken for no accident. */
 static const double doubtful = 3;
 
+/* But two costs that are further apart are never the same, however quick the dearer one's quickest round was. */
+static const double far = 1.5;
+
 /* Two timings of one rung that differ by more than this tell of the machine's other work rather than of the rung. */
 static const double unsteady = 1.3;
 
@@ -26,7 +29,7 @@ static const double unsteady = 1.3;
  * needless says so in words. */
 static const double enough_milliseconds = 200;
 static const double enough_milliseconds_slow = 4000;
-static const double enough_milliseconds_again = 400; /* to time once more what is about to be given up */
+static const double enough_milliseconds_again = 250; /* to time once more what is about to be given up */
 static const double enough_milliseconds_failing = 30000;
 static const double slow_trial_milliseconds = 400;
 
@@ -39,10 +42,12 @@ typedef struct search {
     uint32_t deadline;
     double started;
     double longest;  /* trial so far, in milliseconds */
+    double most;     /* of that a processor worked, or all of it where that is not known */
     unsigned trials; /* rungs that were tried */
     bool works;      /* something does */
     bool pool_works; /* a pool does */
     bool steady;     /* what was timed twice took about as long each time */
+    bool spoiled;    /* something worked once, and not twice */
 } search_t;
 
 static void say(weir_step_t *step, const char *words)
@@ -60,9 +65,10 @@ static double cost_of(const weir_step_t *step)
     return step->result.verdict.instance_microseconds;
 }
 
+/* A machine that is merely busy is not slow. */
 static bool is_slow(const search_t *search)
 {
-    return weir_fact_is(search->facts->emulated, 1) || search->longest > slow_trial_milliseconds;
+    return weir_fact_is(search->facts->emulated, 1) || search->most > slow_trial_milliseconds;
 }
 
 static double elapsed(const search_t *search)
@@ -96,7 +102,10 @@ static void try_step(search_t *search, weir_rung_t *rung, weir_verdict_t *ret_ve
     double before = elapsed(search);
     search->tester->trial(search->tester->context, search->facts, &plan, ret_verdict);
     double took = elapsed(search) - before;
+    double worked = ret_verdict->processor_milliseconds;
+    worked = worked > 0 && worked < took ? worked : took;
     search->longest = took > search->longest ? took : search->longest;
+    search->most = worked > search->most ? worked : search->most;
     if (ret_verdict->outcome == WEIR_OUTCOME_PASSED && ret_verdict->variant < ret_verdict->variant_count) {
         weir_rung_set_knobs(rung, &ret_verdict->variants[ret_verdict->variant].knobs, budgets);
     }
@@ -162,7 +171,8 @@ static size_t select_step(const weir_ladder_t *ladder)
     }
     for (size_t i = 0; i < ladder->count; i++) {
         const weir_step_t *step = &ladder->steps[i];
-        if (outcome_of(step) == WEIR_OUTCOME_PASSED && step->result.verdict.least_microseconds <= least * noise) {
+        if (outcome_of(step) == WEIR_OUTCOME_PASSED && step->result.verdict.least_microseconds <= least * noise &&
+            cost_of(step) <= least * far) {
             return i;
         }
     }
@@ -179,7 +189,8 @@ static void try_again(search_t *search, size_t index)
     try_step(search, &rung, &verdict);
     double after = verdict.instance_microseconds;
     bool passed = verdict.outcome == WEIR_OUTCOME_PASSED;
-    search->steady = search->steady && passed && before <= unsteady * after && after <= unsteady * before;
+    search->spoiled = search->spoiled || !passed;
+    search->steady = search->steady && before <= unsteady * after && after <= unsteady * before;
     /* What works once and not twice does not work. */
     if (!passed || after < before) {
         step->result.verdict = verdict;
@@ -243,7 +254,7 @@ size_t weir_search_run(const weir_facts_t *facts, const weir_needs_t *needs, uin
         bool all = compare_again(&search, chosen);
         chosen = select_step(ladder);
         /* Where a trial takes seconds, to be sure would cost more than it is worth. */
-        sure = is_slow(&search) || (all && search.steady) || is_first_that_works(ladder, chosen);
+        sure = !search.spoiled && (is_slow(&search) || (all && search.steady) || is_first_that_works(ladder, chosen));
     }
     *ret_report = (weir_search_report_t){.trials = search.trials, .sure = sure};
     return chosen;

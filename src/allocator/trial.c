@@ -18,6 +18,9 @@ static const double microseconds_most = 60e6; /* more than any deadline: such a 
 /* Two settings whose costs are this close cost the same: they were timed against each other. */
 static const double noise = 1.03;
 
+/* But not where they are further apart than this, however quick one's quickest round was. */
+static const double far = 1.5;
+
 /* ---- Verdicts on refusals ---------------------------------------------------------------------------------------- */
 
 static const char *refused_name(weir_refused_t what, const char *stage)
@@ -165,7 +168,7 @@ static void judge_costs(const weir_plan_t *plan, const weir_probe_report_t *repo
     }
     for (uint32_t i = verdict->variant_count; i-- > 0;) {
         double cost = report->microseconds[i];
-        if (cost != 0 && report->least_microseconds[i] <= least * noise) {
+        if (cost != 0 && report->least_microseconds[i] <= least * noise && cost <= least * far) {
             verdict->variant = i;
             verdict->instance_microseconds = cost;
             verdict->least_microseconds = report->least_microseconds[i];
@@ -212,7 +215,10 @@ static weir_limit_t killer(const weir_facts_t *facts, int signal_number)
 void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const weir_child_result_t *result,
     const weir_probe_report_t *report, weir_verdict_t *ret_verdict)
 {
-    weir_verdict_t verdict = {.outcome = WEIR_OUTCOME_SYSTEM, .limit = WEIR_LIMIT_UNKNOWN, .detail = result->detail};
+    weir_verdict_t verdict = {.outcome = WEIR_OUTCOME_SYSTEM,
+        .limit = WEIR_LIMIT_UNKNOWN,
+        .detail = result->detail,
+        .processor_milliseconds = result->processor_milliseconds};
     char *text = verdict.message;
     size_t size = sizeof verdict.message;
     switch (result->end) {

@@ -630,16 +630,19 @@ static void to_prove_again_a_pool_may_be_short_as_long_as_all_of_it_is_asked_for
         const char *name;
         uint64_t mappings; /* that may be had */
         uint64_t address;  /* RLIMIT_AS; 0: none */
+        uint64_t commit;   /* that may be committed, in strict overcommit; 0: any */
         weir_tier_t tier;
         uint32_t slots;
         bool shortened;
     } cases[] = {
-        {"far within the limits", 65530, 0, WEIR_TIER_STANDARD, 1000, true},
-        {"few slots", 65530, 0, WEIR_TIER_STANDARD, SHORT, false},
-        {"most of the mappings", 4000, 0, WEIR_TIER_STANDARD, 1000, false},
-        {"most of the address space", 65530, 5000 * GIB, WEIR_TIER_STANDARD, 1000, false},
-        {"a part of the address space", 65530, 20000 * GIB, WEIR_TIER_STANDARD, 1000, true},
-        {"no pool", 65530, 0, WEIR_TIER_ONDEMAND, 1000, false},
+        {"far within the limits", 65530, 0, 0, WEIR_TIER_STANDARD, 1000, true},
+        {"few slots", 65530, 0, 0, WEIR_TIER_STANDARD, SHORT, false},
+        {"most of the mappings", 4000, 0, 0, WEIR_TIER_STANDARD, 1000, false},
+        {"most of the address space", 65530, 5000 * GIB, 0, WEIR_TIER_STANDARD, 1000, false},
+        {"a part of the address space", 65530, 20000 * GIB, 0, WEIR_TIER_STANDARD, 1000, true},
+        {"most of what may be committed", 65530, 0, 2 * GIB, WEIR_TIER_STANDARD, 1000, false},
+        {"a part of what may be committed", 65530, 0, 20 * GIB, WEIR_TIER_STANDARD, 1000, true},
+        {"no pool", 65530, 0, 0, WEIR_TIER_ONDEMAND, 1000, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -651,6 +654,11 @@ static void to_prove_again_a_pool_may_be_short_as_long_as_all_of_it_is_asked_for
         facts.mappings_limit = known(cases[i].mappings);
         if (cases[i].address != 0) {
             facts.address_space_limit = known(cases[i].address);
+        }
+        if (cases[i].commit != 0) {
+            facts.overcommit_mode = known(2);
+            facts.commit_limit = known(cases[i].commit);
+            facts.commit_used = known(0);
         }
         make(&facts, &(weir_needs_t){.concurrency = 1000}, WEIR_STRATEGY_AUTO, &needs, &ladder);
         const weir_rung_t rung = {.tier = cases[i].tier,
@@ -665,8 +673,13 @@ static void to_prove_again_a_pool_may_be_short_as_long_as_all_of_it_is_asked_for
         if ((quick.rung.slots < cases[i].slots) != cases[i].shortened) {
             fail_msg("%s: %u slots", cases[i].name, (unsigned)quick.rung.slots);
         }
-        uint64_t asked = weir_rung_cost(&quick.rung, &needs, 4096, quick.rung.slots).address + quick.reserve_address;
-        assert_true(asked == weir_rung_cost(&rung, &needs, 4096, rung.slots).address + full.reserve_address);
+        weir_cost_t all = weir_rung_cost(&rung, &needs, 4096, rung.slots);
+        weir_cost_t some = weir_rung_cost(&quick.rung, &needs, 4096, quick.rung.slots);
+        uint64_t reserved = quick.reserve_address + quick.reserve_commit;
+        assert_true(some.address + reserved == all.address + full.reserve_address + full.reserve_commit);
+        if (cases[i].commit != 0) {
+            assert_true(some.commit + quick.reserve_commit == all.commit + full.reserve_commit);
+        }
     }
 }
 
