@@ -333,7 +333,7 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     choice->memory_directory = weir_memory_directory(options->cache_directory);
     choice->memory_key = weir_memory_key(&choice->facts, options);
     if (options->decide_anew != 0 && choice->memory_directory != NULL) {
-        weir_memory_forget(choice->memory_directory, choice->memory_key);
+        choice->forgotten = weir_memory_forget(choice->memory_directory, choice->memory_key);
     }
     if (options->decide_anew != 0 || !remember(&making)) {
         if (!decide(&making)) {

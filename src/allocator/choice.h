@@ -44,6 +44,7 @@ struct weir_choice {
     bool remembered;        /* it was proved again, not decided anew */
     char *memory_directory; /* own: where it is remembered; NULL: nowhere */
     uint64_t memory_key;
+    int forgotten;         /* a weir_forgotten_t: what became of an earlier decision that was to be forgotten */
     char memory_note[160]; /* why it could not be remembered; "" when it could, or was not to be */
     weir_codes_t codes;    /* what the trials compiled, for what comes after */
     char summary[512];     /* in any language: a character may take three bytes */

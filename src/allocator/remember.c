@@ -322,15 +322,18 @@ static bool write_file(int folder, uint64_t key, const weir_decision_t *decision
     return good;
 }
 
-void weir_memory_forget(const char *directory, uint64_t key)
+weir_forgotten_t weir_memory_forget(const char *directory, uint64_t key)
 {
     char name[NAME_BYTES];
     int folder = open_directory(directory);
-    if (folder >= 0) {
-        name_of(key, name);
-        unlinkat(folder, name, 0);
-        close(folder);
+    if (folder < 0) {
+        return WEIR_FORGOTTEN_NOTHING; /* what is in such a directory is not believed either */
     }
+    name_of(key, name);
+    bool gone = unlinkat(folder, name, 0) == 0;
+    bool none = !gone && errno == ENOENT;
+    close(folder);
+    return gone ? WEIR_FORGOTTEN : none ? WEIR_FORGOTTEN_NOTHING : WEIR_FORGOTTEN_NOT;
 }
 
 const char *weir_memory_save(

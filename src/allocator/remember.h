@@ -32,8 +32,14 @@ bool weir_memory_load(
 /* The same without its code, and when it was written. Returns false likewise. */
 bool weir_memory_look(const char *directory, uint64_t key, weir_decision_t *ret_decision, time_t *ret_since);
 
+typedef enum weir_forgotten {
+    WEIR_FORGOTTEN_NOTHING = 0, /* nothing was remembered, or in a directory that may not be trusted */
+    WEIR_FORGOTTEN = 1,
+    WEIR_FORGOTTEN_NOT = 2, /* the system refused it */
+} weir_forgotten_t;
+
 /* Remove the decision for a key, if there is one in a directory that may be trusted. */
-void weir_memory_forget(const char *directory, uint64_t key);
+weir_forgotten_t weir_memory_forget(const char *directory, uint64_t key);
 
 /*
  * Write a decision, in place of what is there, whole or not at all; the directory is made when it is missing. Returns

@@ -5,6 +5,7 @@
 
 #include "allocator/choice.h"
 #include "allocator/phrases.h"
+#include "allocator/remember.h"
 #include "allocator/report.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
@@ -108,4 +109,24 @@ void weir_announce_refusal(const weir_choice_t *choice, const char *switch_name,
             switch_name, switch_value);
     }
     log_lines(WEIR_LOG_ERROR, weir_choice_notice(choice), "");
+}
+
+void weir_announce_anew(const weir_choice_t *choice)
+{
+    switch ((weir_forgotten_t)choice->forgotten) {
+    case WEIR_FORGOTTEN:
+        weir_log(WEIR_LOG_INFO, "%s",
+            weir_translate("decided anew, as --decide-anew asks; what was remembered of this is forgotten"));
+        break;
+    case WEIR_FORGOTTEN_NOT:
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate(
+                "decided anew, as --decide-anew asks; but what was remembered of this cannot be removed from "
+                "%s, and the next start without that option goes by it"),
+            choice->memory_directory);
+        break;
+    case WEIR_FORGOTTEN_NOTHING:
+        weir_log(WEIR_LOG_INFO, "%s", weir_translate("decided anew, as --decide-anew asks; nothing was remembered"));
+        break;
+    }
 }

@@ -339,9 +339,9 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
         weir_application_tune(&diagnosis->application, diagnosis->choice, !options->no_trial_requests);
         weir_status_show("%s", weir_translate("compiling the application's components"));
         char *message;
-        bool compiled = weir_application_precompile(&diagnosis->application, diagnosis->choice, &message);
+        weir_precompiled_t compiled = weir_application_precompile(&diagnosis->application, diagnosis->choice, &message);
         weir_status_clear();
-        if (!compiled) {
+        if (compiled != WEIR_PRECOMPILED) {
             weir_log(WEIR_LOG_WARNING, "%s", message != NULL ? message : "memory ran out");
             free(message);
         }

@@ -100,11 +100,12 @@ static char *explain(const weir_application_t *application, const weir_child_res
     return length < 0 ? NULL : message;
 }
 
-bool weir_application_precompile(weir_application_t *application, const weir_choice_t *choice, char **ret_message)
+weir_precompiled_t weir_application_precompile(
+    weir_application_t *application, const weir_choice_t *choice, char **ret_message)
 {
     *ret_message = NULL;
     if (find_missing(application) == SIZE_MAX) {
-        return true;
+        return WEIR_PRECOMPILED;
     }
     precompilation_t precompilation = {application, choice};
     report_t report;
@@ -115,11 +116,11 @@ bool weir_application_precompile(weir_application_t *application, const weir_cho
     if (result.end == WEIR_CHILD_REPORTED) {
         report.message[sizeof(report.message) - 1] = '\0';
         *ret_message = report.message[0] != '\0' ? strdup(report.message) : NULL;
-        return report.message[0] == '\0';
+        return report.message[0] == '\0' ? WEIR_PRECOMPILED : WEIR_PRECOMPILE_INVALID;
     }
     if (find_missing(application) == SIZE_MAX) {
-        return true; /* it was done, and lost its words */
+        return WEIR_PRECOMPILED; /* it was done, and lost its words */
     }
     *ret_message = explain(application, &result);
-    return false;
+    return WEIR_PRECOMPILE_REFUSED;
 }

@@ -177,8 +177,9 @@ static int prepare_engine(up_t *up)
         }
         weir_application_tune(&up->application, up->choice, !up->inputs.options.no_trial_requests);
         char *message;
-        if (!weir_application_precompile(&up->application, up->choice, &message)) {
-            return fail(EXIT_INPUT, message);
+        weir_precompiled_t compiled = weir_application_precompile(&up->application, up->choice, &message);
+        if (compiled != WEIR_PRECOMPILED) {
+            return fail(compiled == WEIR_PRECOMPILE_INVALID ? EXIT_INPUT : EXIT_FAILED, message);
         }
         weir_shown_bytes_t refusal;
         if (weir_engines_make(&up->application, up->choice, &up->engines, &refusal)) {
@@ -262,8 +263,7 @@ static void announce(const up_t *up)
     const weir_manifest_t *manifest = &up->application.manifest;
     weir_announce_choice(up->choice, &up->application, up->inputs.options.json);
     if (up->inputs.options.decide_anew) {
-        weir_log(WEIR_LOG_INFO, "%s",
-            weir_translate("decided anew, as --decide-anew asks; what was remembered of this is forgotten"));
+        weir_announce_anew(up->choice);
     }
     weir_inputs_log_warnings(&up->inputs);
     for (size_t i = 0; i < manifest->warning_count; i++) {

@@ -149,7 +149,7 @@ static void what_was_saved_can_be_looked_at_and_forgotten(void **state)
     weir_decision_t *seen = calloc(1, sizeof *seen);
     time_t since = 0;
     assert_non_null(seen);
-    weir_memory_forget(directory, KEY); /* there is not even a directory */
+    assert_int_equal(weir_memory_forget(directory, KEY), WEIR_FORGOTTEN_NOTHING); /* there is not even a directory */
     assert_false(weir_memory_look(directory, KEY, seen, &since));
     assert_int_equal(since, 0);
     assert_null(save(directory, KEY));
@@ -159,7 +159,8 @@ static void what_was_saved_can_be_looked_at_and_forgotten(void **state)
     assert_true(weir_memory_look(directory, KEY, seen, &since));
     assert_int_equal(since, 1700000000);
     assert_int_equal(seen->pool.ladder[1].rung.slots, 7);
-    weir_memory_forget(directory, KEY);
+    assert_int_equal(weir_memory_forget(directory, KEY), WEIR_FORGOTTEN);
+    assert_int_equal(weir_memory_forget(directory, KEY), WEIR_FORGOTTEN_NOTHING);
     assert_false(load(directory, KEY));
     assert_false(weir_memory_look(directory, KEY, seen, &since));
     assert_true(load(directory, KEY + 1));
