@@ -219,6 +219,14 @@ typedef struct weir_outbound_policy {
     void (*release)(void *context); /* may be NULL */
 } weir_outbound_policy_t;
 
+/*
+ * Bound what the guests of the process have open at once: connections over HTTP, those among them that are kept for a
+ * further request (0: none), and sockets. Where a bound is reached, a request waits as long as it may take to connect,
+ * and is then connection-limit-reached; a socket is new-socket-limit at once. Before the first service, once; returns
+ * false, and changes nothing, when it is too late. Without it they are 256, 64 and 256. Any thread.
+ */
+bool weir_outbound_bound(uint32_t http_connections, uint32_t idle_connections, uint32_t sockets);
+
 /* ---- Services --------------------------------------------------------------------------------------------------- */
 
 typedef enum weir_stream {

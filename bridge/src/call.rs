@@ -33,6 +33,9 @@ const PENDING: c_int = 0;
 const ENDED: c_int = 1;
 const FAILED: c_int = 2;
 
+/// What one instance may hold of the host at once: requests, sockets, streams, headers and the like, all together.
+const RESOURCES_MAX: usize = 16 * 1024;
+
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq)]
 pub enum FailureKind {
@@ -126,12 +129,14 @@ fn component_store(
     caller: *mut c_void,
 ) -> Store<ComponentState> {
     let reach = &service.settings.reach;
-    reach.configure(&mut wasi);
+    reach.configure(&mut wasi, None);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(RESOURCES_MAX);
     let state = ComponentState {
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
         hooks: reach.hooks(caller),
-        table: ResourceTable::new(),
+        table,
         limits: service.settings.limits(),
     };
     store(engine, state, |state| &mut state.limits)

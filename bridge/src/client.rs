@@ -1,6 +1,6 @@
 //! An HTTP/1.1 client: it resolves a name, leaves out the addresses that may not be reached, connects to one of those
-//! that are left, and keeps connections for the next request. Proxies that the environment names are not used: a
-//! request goes where its URL says, or nowhere.
+//! that are left, and keeps connections for the next request. What it takes of the process is bounded, for all
+//! components together. Proxies that the environment names are not used: a request goes where its URL says, or nowhere.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -11,12 +11,13 @@ use hyper::{Request, Response, Uri};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::io::TokioIo;
@@ -26,9 +27,35 @@ use wasmtime_wasi_http::{Error, WasiBody};
 const BUFFER_BYTES: usize = 64 * 1024;
 /// More headers than these are an error.
 const HEADERS_MAX: usize = 256;
-/// Connections that are kept at most, and for how long.
-const IDLE_MAX: usize = 64;
+/// How long a connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// So many threads look names up at most; files need the others.
+const LOOKUPS_MAX: usize = 8;
+
+/// What the guests of the process may have open at once.
+pub struct Bounds {
+    http: Arc<Semaphore>,
+    idle_max: usize,
+    pub sockets: Arc<Semaphore>,
+}
+
+static BOUNDS: OnceLock<Bounds> = OnceLock::new();
+
+pub fn bounds() -> &'static Bounds {
+    BOUNDS.get_or_init(|| Bounds::new(256, 64, 256))
+}
+
+impl Bounds {
+    fn new(http: u32, idle: u32, sockets: u32) -> Bounds {
+        let semaphore = |most| Arc::new(Semaphore::new(most as usize));
+        Bounds { http: semaphore(http), idle_max: idle as usize, sockets: semaphore(sockets) }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn weir_outbound_bound(http_connections: u32, idle_connections: u32, sockets: u32) -> bool {
+    BOUNDS.set(Bounds::new(http_connections, idle_connections, sockets)).is_ok()
+}
 
 /// How long each step may take.
 #[derive(Clone, Copy)]
@@ -75,73 +102,78 @@ impl Origin {
 
 struct Idle {
     origin: Origin,
+    address: SocketAddr,
     since: Instant,
     sender: SendRequest<WasiBody>,
 }
 
-/// A client and the connections that it keeps; they are closed when it is dropped.
-#[derive(Default)]
-pub struct Client(Arc<Mutex<Vec<Idle>>>);
+/// The connections that are kept, the oldest first.
+fn idle() -> MutexGuard<'static, Vec<Idle>> {
+    static IDLE: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
+    let mut idle = IDLE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < IDLE_TIME);
+    idle
+}
 
-impl Client {
-    /// Send a request, whose URI is absolute, and wait for the response's head. In a Tokio runtime.
-    pub async fn send(
-        &self,
-        mut request: Request<WasiBody>,
-        limits: TimeLimits,
-        check: &AddressCheck,
-    ) -> Result<Response<Limited<Incoming>>, Error> {
-        let origin = Origin::of(request.uri())?;
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        // What stands behind an authority is "" or begins with "/" or "?".
-        let target = if path.starts_with('/') { path.to_string() } else { format!("/{path}") };
-        *request.uri_mut() = Uri::try_from(target).map_err(|_| Error::HttpRequestUriInvalid)?;
-        loop {
-            let kept = self.take(&origin);
-            let is_kept = kept.is_some();
-            let spare = if is_kept { repeat(&request) } else { None };
-            let mut sender = match kept {
-                Some(sender) => sender,
-                None => connect(&origin, limits.connect, check).await?,
-            };
-            match timeout(limits.first_byte, sender.try_send_request(request)).await {
-                Err(_) => return Err(Error::ConnectionReadTimeout),
-                Ok(Ok(response)) => {
-                    self.keep_when_ready(origin, sender);
-                    return Ok(response.map(|incoming| Limited::new(incoming, limits.between_bytes)));
-                }
-                // The server had closed a connection that was kept: either nothing of the request has been sent, or
-                // it may be sent again (RFC 9110, section 9.2.2).
-                Ok(Err(mut failure)) => match failure.take_message().or(spare) {
-                    Some(again) if is_kept => request = again,
-                    _ => return Err(failure.into_error().into()),
-                },
-            }
+fn take_kept(origin: &Origin, check: &AddressCheck) -> Option<(SendRequest<WasiBody>, SocketAddr)> {
+    let mut idle = idle();
+    let index = idle.iter().rposition(|idle| idle.origin == *origin && check(&idle.address))?;
+    let Idle { sender, address, .. } = idle.remove(index);
+    Some((sender, address))
+}
+
+fn keep_when_ready(origin: Origin, address: SocketAddr, mut sender: SendRequest<WasiBody>) {
+    tokio::spawn(async move {
+        // When the response has been read to its end. It fails when it will not be. At the bound nothing is kept:
+        // somebody may wait for it.
+        let is_whole = sender.ready().await.is_ok();
+        if !is_whole || bounds().idle_max == 0 || bounds().http.available_permits() == 0 {
+            return;
         }
-    }
-
-    fn take(&self, origin: &Origin) -> Option<SendRequest<WasiBody>> {
-        let mut idle = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < IDLE_TIME);
-        let index = idle.iter().rposition(|idle| idle.origin == *origin)?;
-        Some(idle.remove(index).sender)
-    }
-
-    fn keep_when_ready(&self, origin: Origin, mut sender: SendRequest<WasiBody>) {
-        let idle: Weak<Mutex<Vec<Idle>>> = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
-            // When the response has been read to its end. It fails when it will not be.
-            if sender.ready().await.is_err() {
-                return;
+        {
+            let mut idle = idle();
+            if idle.len() >= bounds().idle_max {
+                idle.remove(0);
             }
-            if let Some(idle) = idle.upgrade() {
-                let mut idle = idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                if idle.len() >= IDLE_MAX {
-                    idle.remove(0);
-                }
-                idle.push(Idle { origin, since: Instant::now(), sender });
+            idle.push(Idle { origin, address, since: Instant::now(), sender });
+        }
+        sleep(IDLE_TIME).await;
+        drop(idle());
+    });
+}
+
+/// Send a request, whose URI is absolute, and wait for the response's head. In a Tokio runtime.
+pub async fn send(
+    mut request: Request<WasiBody>,
+    limits: TimeLimits,
+    check: &AddressCheck,
+) -> Result<Response<Limited<Incoming>>, Error> {
+    let origin = Origin::of(request.uri())?;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    // What stands behind an authority is "" or begins with "/" or "?".
+    let target = if path.starts_with('/') { path.to_string() } else { format!("/{path}") };
+    *request.uri_mut() = Uri::try_from(target).map_err(|_| Error::HttpRequestUriInvalid)?;
+    loop {
+        let kept = take_kept(&origin, check);
+        let is_kept = kept.is_some();
+        let spare = if is_kept { repeat(&request) } else { None };
+        let (mut sender, address) = match kept {
+            Some(kept) => kept,
+            None => connect(&origin, limits.connect, check).await?,
+        };
+        match timeout(limits.first_byte, sender.try_send_request(request)).await {
+            Err(_) => return Err(Error::ConnectionReadTimeout),
+            Ok(Ok(response)) => {
+                keep_when_ready(origin, address, sender);
+                return Ok(response.map(|incoming| Limited::new(incoming, limits.between_bytes)));
             }
-        });
+            // The server had closed a connection that was kept: either nothing of the request has been sent, or
+            // it may be sent again (RFC 9110, section 9.2.2).
+            Ok(Err(mut failure)) => match failure.take_message().or(spare) {
+                Some(again) if is_kept => request = again,
+                _ => return Err(failure.into_error().into()),
+            },
+        }
     }
 }
 
@@ -157,41 +189,75 @@ fn repeat(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
     Some(copy)
 }
 
-async fn resolve(origin: &Origin, check: &AddressCheck) -> Result<Vec<SocketAddr>, Error> {
-    let unknown = || Error::DnsError { rcode: Some("address not available".to_string()), info_code: Some(0) };
-    let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await.map_err(|_| unknown())?;
-    let mut addresses: Vec<SocketAddr> = found.collect();
-    if addresses.is_empty() {
-        return Err(unknown());
+/// As Tokio's own, but that only some of its threads wait for resolvers: each until that has answered, also when
+/// nobody is interested any more.
+async fn look_up(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Some(vec![(address, port).into()]);
     }
+    let turn = LOOKUPS.acquire().await.ok()?;
+    let host = host.to_string();
+    let look = move || {
+        let found = (host.as_str(), port).to_socket_addrs();
+        drop(turn);
+        Some(found.ok()?.collect())
+    };
+    tokio::task::spawn_blocking(look).await.ok()?
+}
+
+async fn resolve(origin: &Origin, check: &AddressCheck) -> Result<Vec<SocketAddr>, Error> {
+    let found = look_up(&origin.host, origin.port).await.filter(|found| !found.is_empty());
+    let unknown = || Error::DnsError { rcode: Some("address not available".to_string()), info_code: Some(0) };
+    let mut addresses = found.ok_or_else(unknown)?;
     addresses.retain(|address| check(address));
     if addresses.is_empty() { Err(Error::DestinationIpProhibited) } else { Ok(addresses) }
 }
 
-async fn connect(origin: &Origin, limit: Duration, check: &AddressCheck) -> Result<SendRequest<WasiBody>, Error> {
+/// The right to one more connection. Where all are taken, the oldest that is kept gives way.
+async fn permit() -> Result<OwnedSemaphorePermit, Error> {
+    let bound = &bounds().http;
+    if let Ok(permit) = bound.clone().try_acquire_owned() {
+        return Ok(permit);
+    }
+    let oldest = Some(idle()).filter(|idle| !idle.is_empty()).map(|mut idle| idle.remove(0));
+    drop(oldest);
+    bound.clone().acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)
+}
+
+async fn connect(
+    origin: &Origin,
+    limit: Duration,
+    check: &AddressCheck,
+) -> Result<(SendRequest<WasiBody>, SocketAddr), Error> {
     let until = Instant::now() + limit;
     let in_time = |_| Error::ConnectionTimeout;
+    let permit = timeout_at(until, permit()).await.map_err(|_| Error::ConnectionLimitReached)??;
     let addresses = timeout_at(until, resolve(origin, check)).await.map_err(|_| Error::DnsTimeout)??;
     let stream = timeout_at(until, TcpStream::connect(&*addresses)).await.map_err(in_time)?.map_err(Error::Connect)?;
+    let address = stream.peer_addr().map_err(Error::Connect)?;
     let _ = stream.set_nodelay(true); // only faster
     if !origin.tls {
-        return start(stream).await;
+        return Ok((start(stream, permit).await?, address));
     }
     let name = ServerName::try_from(origin.host.clone()).map_err(Error::from)?;
     let connector = TlsConnector::from(tls_settings().map_err(|why| Error::InternalError(Some(why)))?);
     let stream = timeout_at(until, connector.connect(name, stream)).await.map_err(in_time)?.map_err(Error::Tls)?;
-    start(stream).await
+    Ok((start(stream, permit).await?, address))
 }
 
-async fn start<T>(stream: T) -> Result<SendRequest<WasiBody>, Error>
+async fn start<T>(stream: T, permit: OwnedSemaphorePermit) -> Result<SendRequest<WasiBody>, Error>
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(BUFFER_BYTES).max_headers(HEADERS_MAX);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-    // What goes wrong with it comes back with the request, or with the response's body.
-    tokio::spawn(async move { drop(connection.await) });
+    tokio::spawn(async move {
+        // What goes wrong with it comes back with the request, or with the response's body.
+        drop(connection.await);
+        drop(permit);
+    });
     Ok(sender)
 }
 
@@ -281,6 +347,7 @@ pub fn explain(error: &Error) -> String {
     match error {
         Error::InternalError(Some(why)) => why.clone(),
         Error::DnsError { .. } => "the host's name could not be resolved".to_string(),
+        Error::ConnectionLimitReached => "all connections that guests may have are in use".to_string(),
         Error::DestinationIpProhibited => "every address of the host is in a network that is blocked".to_string(),
         _ => text,
     }

@@ -1,6 +1,6 @@
 //! Fetching a file that a manifest names by URL, before anything is served.
 
-use crate::client::{Client, Limited, TimeLimits, explain, no_body};
+use crate::client::{Limited, TimeLimits, explain, no_body, send};
 use crate::ffi::{guard, into_text, one_line};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -48,20 +48,19 @@ fn follow(base: &Uri, location: &HeaderValue) -> Result<Uri, String> {
     Ok(next)
 }
 
-async fn request(client: &Client, uri: &Uri) -> Result<Response<Limited<Incoming>>, String> {
+async fn request(uri: &Uri) -> Result<Response<Limited<Incoming>>, String> {
     let mut request = Request::new(no_body());
     *request.uri_mut() = uri.clone();
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
     request.headers_mut().insert(HOST, HeaderValue::from_str(authority).map_err(|error| error.to_string())?);
     request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("weir"));
-    client.send(request, LIMITS, &|_| true).await.map_err(|error| explain(&error))
+    send(request, LIMITS, &|_| true).await.map_err(|error| explain(&error))
 }
 
 async fn fetch(url: &str, max_bytes: usize) -> Result<Vec<u8>, String> {
-    let client = Client::default();
     let mut uri = parse(url)?;
     for _ in 0..=REDIRECTS_MAX {
-        let response = request(&client, &uri).await?;
+        let response = request(&uri).await?;
         let status = response.status();
         if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             let location = response.headers().get(LOCATION).ok_or("the server redirects to nowhere")?;

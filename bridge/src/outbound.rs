@@ -1,19 +1,27 @@
 //! What guests may reach: their requests over HTTP, to the network or to other components of the application, and
 //! their sockets. C decides (`weir_outbound_policy_t`); without a policy everything is denied.
 
-use crate::client::{Client, Limited, Origin, TimeLimits, explain};
+use crate::client::{self, Limited, Origin, TimeLimits, bounds, explain};
 use crate::ffi::one_line;
 use crate::outgoing::weir_outgoing_t;
+use crate::service::ComponentState;
+use crate::threads::lookups;
 use http_body_util::BodyExt;
 use hyper::{Method, Request, Response, Uri};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_c_api::wasmtime::component::{Linker, Resource};
 use wasmtime_c_api::wasmtime::{Result, StoreContextMut, format_err};
 use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::Host as _;
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as SocketErrorCode, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::sockets::tcp_create_socket::Host as _;
+use wasmtime_wasi::p2::bindings::sockets::udp_create_socket::Host as _;
+use wasmtime_wasi::p2::{Network, SocketResult};
+use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtx, WasiSocketsCtxView, WasiSocketsView};
 use wasmtime_wasi_http::p2::bindings::LinkOptions;
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode};
@@ -77,11 +85,10 @@ impl Policy {
     }
 }
 
-/// What a service's guests may reach, and the connections that they share.
+/// What a service's guests may reach.
 #[derive(Clone, Default)]
 pub struct Reach {
     policy: Option<Arc<Policy>>,
-    client: Arc<Client>,
 }
 
 impl Reach {
@@ -93,11 +100,11 @@ impl Reach {
         if unsafe { (*policy).size } != size_of::<weir_outbound_policy_t>() {
             return Err(format_err!("weir_outbound_policy_t has {} bytes here", size_of::<weir_outbound_policy_t>()));
         }
-        Ok(Reach { policy: Some(Arc::new(Policy(unsafe { *policy }))), client: Arc::default() })
+        Ok(Reach { policy: Some(Arc::new(Policy(unsafe { *policy }))) })
     }
 
-    /// The sockets of one instance.
-    pub fn configure(&self, wasi: &mut WasiCtxBuilder) {
+    /// The sockets of one instance, or the one socket that `permit` is for.
+    pub fn configure(&self, wasi: &mut WasiCtxBuilder, permit: Option<OwnedSemaphorePermit>) {
         let policy = self.policy.clone().filter(|policy| policy.0.may_connect);
         let may = policy.is_some();
         wasi.allow_tcp(may).allow_udp(may).allow_ip_name_lookup(may);
@@ -105,6 +112,7 @@ impl Reach {
             return;
         };
         wasi.socket_addr_check(move |address, usage| {
+            let _ = &permit; // each socket keeps this function
             let usage = match usage {
                 SocketAddrUse::TcpBind => 2,
                 SocketAddrUse::TcpListen => 3,
@@ -161,21 +169,18 @@ impl Outbound {
         }
         let (policy, way) = self.decide(request.uri())?;
         match (way, policy.0.begin) {
-            (NETWORK, _) => {
-                let client = self.reach.client.clone();
-                Ok(Box::new(async move {
-                    let uri = request.uri();
-                    let destination = format!(
-                        "{}://{}",
-                        uri.scheme_str().unwrap_or_default(),
-                        uri.authority().map_or("", |a| a.as_str())
-                    );
-                    let check = policy.clone();
-                    let sent = client.send(request, limits, &move |address| check.allows(address, ADDRESS_HTTP)).await;
-                    let response = sent.inspect_err(|error| policy.report(&destination, error))?;
-                    Ok((response.map(BodyExt::boxed_unsync), nothing()))
-                }))
-            }
+            (NETWORK, _) => Ok(Box::new(async move {
+                let uri = request.uri();
+                let destination = format!(
+                    "{}://{}",
+                    uri.scheme_str().unwrap_or_default(),
+                    uri.authority().map_or("", |a| a.as_str())
+                );
+                let check = policy.clone();
+                let sent = client::send(request, limits, &move |address| check.allows(address, ADDRESS_HTTP)).await;
+                let response = sent.inspect_err(|error| policy.report(&destination, error))?;
+                Ok((response.map(BodyExt::boxed_unsync), nothing()))
+            })),
             (IN_PROCESS, Some(begin)) => {
                 let (outgoing, answered) = weir_outgoing_t::new(request);
                 begin(policy.0.context, self.caller.0, Box::into_raw(Box::new(outgoing)));
@@ -214,8 +219,8 @@ impl WasiHttpHooks for Outbound {
 // ---- wasi:http, with requests that name no host
 
 /// A component's way out. Wasmtime takes no request without an authority, so one is put in.
-fn handle<T: WasiHttpView>(
-    mut store: StoreContextMut<'_, T>,
+fn handle(
+    mut store: StoreContextMut<'_, ComponentState>,
     (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
 ) -> Result<(std::result::Result<Resource<HostFutureIncomingResponse>, ErrorCode>,)> {
     let mut http = store.data_mut().http();
@@ -229,7 +234,60 @@ fn handle<T: WasiHttpView>(
     }
 }
 
-pub fn add_to_linker<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> Result<()> {
-    linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle::<T>)?;
-    types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), T::http)
+// ---- wasi:sockets, as many as may be, and names without the threads that files need
+
+type SocketAnswer<T> = Result<(std::result::Result<Resource<T>, SocketErrorCode>,)>;
+
+fn answer<T: 'static>(made: SocketResult<Resource<T>>) -> SocketAnswer<T> {
+    match made {
+        Ok(made) => Ok((Ok(made),)),
+        Err(error) => Ok((Err(error.downcast()?),)),
+    }
+}
+
+impl ComponentState {
+    /// What Wasmtime makes a socket from, which is then counted as long as there is that socket.
+    fn next_socket(&self) -> SocketResult<WasiSocketsCtx> {
+        let permit = bounds().sockets.clone().try_acquire_owned().map_err(|_| SocketErrorCode::NewSocketLimit)?;
+        let mut wasi = WasiCtxBuilder::new();
+        self.hooks.reach.configure(&mut wasi, Some(permit));
+        Ok(wasi.build().sockets().clone())
+    }
+}
+
+pub fn add_to_linker(linker: &mut Linker<ComponentState>) -> Result<()> {
+    linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle)?;
+    types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), ComponentState::http)?;
+    linker.allow_shadowing(true);
+    linker.instance("wasi:sockets/tcp-create-socket@0.2.12")?.func_wrap(
+        "create-tcp-socket",
+        |mut store: StoreContextMut<'_, ComponentState>, (family,): (IpAddressFamily,)| {
+            let state = store.data_mut();
+            answer(state.next_socket().and_then(|mut ctx| {
+                WasiSocketsCtxView { ctx: &mut ctx, table: &mut state.table }.create_tcp_socket(family)
+            }))
+        },
+    )?;
+    linker.instance("wasi:sockets/udp-create-socket@0.2.12")?.func_wrap_async(
+        "create-udp-socket",
+        |mut store: StoreContextMut<'_, ComponentState>, (family,): (IpAddressFamily,)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                let mut ctx = match state.next_socket() {
+                    Ok(ctx) => ctx,
+                    Err(error) => return answer(Err(error)),
+                };
+                answer(WasiSocketsCtxView { ctx: &mut ctx, table: &mut state.table }.create_udp_socket(family).await)
+            })
+        },
+    )?;
+    linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?.func_wrap(
+        "resolve-addresses",
+        |mut store: StoreContextMut<'_, ComponentState>, (network, name): (Resource<Network>, String)| {
+            let _entered = lookups()?.enter();
+            answer(store.data_mut().sockets().resolve_addresses(network, name))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }

@@ -41,21 +41,33 @@ fn start<T>(what: &str, body: impl FnOnce() -> std::result::Result<T, String>) -
 /// with the first service, so that a process that only makes engines keeps one thread.
 pub fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    made(&RUNTIME, "the thread for timers and sockets", "weir-timers", 16)
+}
+
+/// The one that looks names up for guests' sockets, so that a resolver that hangs holds up no file.
+pub fn lookups() -> Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    made(&RUNTIME, "the thread for looking names up", "weir-lookups", 8)
+}
+
+fn made(
+    cell: &'static OnceLock<Runtime>,
+    what: &str,
+    name: &'static str,
+    blocking_threads: usize,
+) -> Result<&'static Runtime> {
     static MAKING: Mutex<()> = Mutex::new(());
-    if let Some(runtime) = RUNTIME.get() {
+    let _making = if cell.get().is_none() { Some(MAKING.lock().unwrap_or_else(PoisonError::into_inner)) } else { None };
+    if let Some(runtime) = cell.get() {
         return Ok(runtime);
     }
-    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(runtime) = RUNTIME.get() {
-        return Ok(runtime);
-    }
-    let made = start("the thread for timers and sockets", || {
+    let made = start(what, || {
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(1).max_blocking_threads(16).enable_all();
-        builder.thread_name("weir-timers").thread_stack_size(512 * 1024);
+        builder.worker_threads(1).max_blocking_threads(blocking_threads).enable_all();
+        builder.thread_name(name).thread_stack_size(512 * 1024);
         builder.build().map_err(|error| error.to_string())
     })?;
-    Ok(RUNTIME.get_or_init(|| made))
+    Ok(cell.get_or_init(|| made))
 }
 
 /// Start the threads that compile, once; Wasmtime would do it itself, and panic. What is refused once stays refused:

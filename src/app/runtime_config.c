@@ -1,6 +1,6 @@
 /*
- * runtime_config.c: a table of the keys that Spin knows (crates/runtime-config, factor-outbound-networking), and what
- * weir does with each.
+ * runtime_config.c: a table of the keys that Spin knows (crates/runtime-config, factor-outbound-networking,
+ * factor-outbound-http), and what weir does with each.
  */
 #include "app/runtime_config.h"
 
@@ -19,6 +19,7 @@ enum { BYTES_MAX = 1024 * 1024 };
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const int64_t least_memory = 64 * 1024;
+static const int64_t most_connections = 1000000;
 static const int64_t most_memory = INT64_C(4) << 30;
 
 typedef struct reader {
@@ -111,6 +112,46 @@ static bool take_networks(reader_t *reader, const weir_toml_t *value)
     return config->block_networks != NULL;
 }
 
+static bool take_bound(reader_t *reader, const weir_toml_t *value, weir_optional_bound_t *bound)
+{
+    if (value->type != WEIR_TOML_INTEGER || value->integer < 0 || value->integer > most_connections)
+        return fail(
+            reader, value->place, "\"%s\" must be a number from 0 to %lld", value->key, (long long)most_connections);
+    *bound = (weir_optional_bound_t){true, (uint32_t)value->integer};
+    return true;
+}
+
+static bool take_max_connections(reader_t *reader, const weir_toml_t *value)
+{
+    if (reader->config.http_connections.is_set)
+        return fail(reader, value->key_place,
+            "\"max_connections\" and \"max_concurrent_requests\" say the same; leave the latter out");
+    return take_bound(reader, value, &reader->config.http_connections);
+}
+
+/* Spin's older name, which allows one more. */
+static bool take_max_requests(reader_t *reader, const weir_toml_t *value)
+{
+    if (!take_max_connections(reader, value))
+        return false;
+    reader->config.http_connections.most++;
+    return warn(reader, value->key_place, "\"max_concurrent_requests\" is old; write max_connections = %u",
+        (unsigned)reader->config.http_connections.most);
+}
+
+static bool take_max_sockets(reader_t *reader, const weir_toml_t *value)
+{
+    return take_bound(reader, value, &reader->config.sockets);
+}
+
+static bool take_pooling(reader_t *reader, const weir_toml_t *value)
+{
+    if (value->type != WEIR_TOML_BOOLEAN)
+        return fail(reader, value->place, "\"connection_pooling\" must be true or false");
+    reader->config.no_connection_pooling = !value->boolean;
+    return true;
+}
+
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
 
 static bool take_key(reader_t *reader, const weir_toml_t *value, const known_key_t *key)
@@ -148,11 +189,25 @@ static bool take_outbound_networking(reader_t *reader, const weir_toml_t *value)
 {
     static const known_key_t keys[] = {
         {"block_networks", take_networks, NULL, false},
-        {"max_socket_connections", NULL, "the number of connections is not bounded by it", false},
-        {"max_total_connections", NULL, "the number of connections is not bounded by it", false},
+        {"max_socket_connections", take_max_sockets, NULL, false},
+        {"max_total_connections", NULL,
+            "max_socket_connections bounds sockets, and max_connections in [outbound_http] the connections of requests",
+            false},
     };
     if (value->type != WEIR_TOML_TABLE)
         return fail(reader, value->place, "\"outbound_networking\" must be a table; write [outbound_networking]");
+    return take_table(reader, value, keys, COUNT(keys));
+}
+
+static bool take_outbound_http(reader_t *reader, const weir_toml_t *value)
+{
+    static const known_key_t keys[] = {
+        {"connection_pooling", take_pooling, NULL, false},
+        {"max_connections", take_max_connections, NULL, false},
+        {"max_concurrent_requests", take_max_requests, NULL, false},
+    };
+    if (value->type != WEIR_TOML_TABLE)
+        return fail(reader, value->place, "\"outbound_http\" must be a table; write [outbound_http]");
     return take_table(reader, value, keys, COUNT(keys));
 }
 
@@ -167,7 +222,7 @@ static const known_key_t keys[] = {
     {"log_dir", take_log_dir, NULL, false},
     {"max_instance_memory", take_memory, NULL, false},
     {"outbound_networking", take_outbound_networking, NULL, false},
-    {"outbound_http", NULL, "connections are used again, and their number is not bounded by it", false},
+    {"outbound_http", take_outbound_http, NULL, false},
     {"outbound_redis", NULL, NO_CLIENT, false},
     {"outbound_pg", NULL, NO_CLIENT, false},
     {"outbound_mysql", NULL, NO_CLIENT, false},

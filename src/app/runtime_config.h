@@ -7,6 +7,12 @@
 
 #include "app/manifest.h"
 
+/* A bound that may be left out; 0 allows nothing. */
+typedef struct weir_optional_bound {
+    bool is_set;
+    uint32_t most;
+} weir_optional_bound_t;
+
 /* All own; zeroed when there is no file. */
 typedef struct weir_runtime_config {
     char *path;                         /* of the file, as given */
@@ -15,7 +21,10 @@ typedef struct weir_runtime_config {
     uint64_t max_instance_memory;       /* bytes, from 65,536 to 4,294,967,296; 0: none */
     weir_placed_text_t *block_networks; /* as written: a network such as "10.0.0.0/8", or "private" */
     size_t block_network_count;
-    char **warnings; /* each "path:line:column: text", for settings that weir does not serve */
+    weir_optional_bound_t http_connections; /* of guests' requests, at once */
+    bool no_connection_pooling;             /* each of them has a connection of its own */
+    weir_optional_bound_t sockets;          /* of guests, at once */
+    char **warnings;                        /* each "path:line:column: text", for settings that weir does not serve */
     size_t warning_count;
 } weir_runtime_config_t;
 

@@ -8,6 +8,7 @@ enum {
     FEWEST_CONNECTIONS = 16,
     OTHER_DESCRIPTORS = 64,       /* epolls, standard streams, files that are open for a moment */
     CONNECTION_BYTES = 96 * 1024, /* a connection's memory in the server, and what belongs to it */
+    OUTBOUND_PART = 8,            /* of the descriptors, for requests of guests */
     CONNECTIONS_PART = 16,        /* of the address space, for connections */
     FEWEST_DESCRIPTORS = 16,      /* of the process: standard streams, the listener, timers, files that are read */
     LOOP_DESCRIPTORS = 4,         /* two epolls, an eventfd, a file that is opened for a moment */
@@ -20,10 +21,17 @@ static uint64_t least(uint64_t left, uint64_t right)
 
 uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space)
 {
-    /* A quarter is left for what guests open. */
+    /* A quarter is left for what guests open: weir_bounds_outbound. */
     uint64_t by_descriptors = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 * 3 : 0;
     uint64_t by_space = address_space / CONNECTIONS_PART / CONNECTION_BYTES;
     uint64_t connections = least(least(by_descriptors, by_space), MOST_CONNECTIONS);
+    return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
+}
+
+uint32_t weir_bounds_outbound(uint64_t descriptors)
+{
+    /* Half of that quarter; the other is for sockets and files. */
+    uint64_t connections = least(descriptors / OUTBOUND_PART, MOST_CONNECTIONS);
     return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
 }
 

@@ -13,6 +13,12 @@
 uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space);
 
 /*
+ * How many connections the requests of guests may have at once, where nobody says otherwise, from the number of
+ * descriptors that may be open: an eighth of it. At least 16, at most 4,096.
+ */
+uint32_t weir_bounds_outbound(uint64_t descriptors);
+
+/*
  * The fewest descriptors that a server with so many loops can do with. With fewer it might start, and then find none
  * for a connection or for an instance's memory.
  */

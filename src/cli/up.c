@@ -38,6 +38,7 @@ enum {
     EXIT_INPUT = 2,
     PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
     MAX_WAITING = 1024,            /* requests that wait for an instance */
+    MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
     MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
@@ -211,8 +212,21 @@ static uint64_t drain_milliseconds(const up_t *up)
     return up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS;
 }
 
+/* What the guests may have open: what the runtime configuration says, or a part of what the process may. */
+static void bound_guests(const weir_runtime_config_t *config, uint64_t descriptors)
+{
+    uint32_t connections = weir_bounds_outbound(descriptors);
+    uint32_t http = config->http_connections.is_set ? config->http_connections.most : connections;
+    weir_outbound_bound(http,
+        config->no_connection_pooling ? 0
+        : http < MAX_IDLE             ? http
+                                      : MAX_IDLE,
+        config->sockets.is_set ? config->sockets.most : connections / 2);
+}
+
 static int start(up_t *up, uint64_t descriptors)
 {
+    bound_guests(&up->inputs.config, descriptors);
     weir_adapt_settings_t adapting = {.application = &up->application,
         .choice = up->choice,
         .trial_server = up->trial_server,

@@ -1,9 +1,9 @@
 /*
  * Makes the request that its own request's headers describe, with the same body, and answers with what comes back, both
  * bodies as they come: x-to is "SCHEME AUTHORITY TARGET" ("-" for none of them), x-method, x-add the name of a header
- * to be added, x-first and x-between time limits in milliseconds. /chain/N requests /chain/N-1 of x-to's authority, and
- * so on until 0. Answers 502 "error N" when there is no response, N being wasi:http's error code, and 409 "refused"
- * when the header is. /drop makes the request and gives it up at once.
+ * to be added, x-connect, x-first and x-between time limits in milliseconds. /chain/N requests /chain/N-1 of x-to's
+ * authority, and so on until 0. Answers 502 "error N" when there is no response, N being wasi:http's error code, and
+ * 409 "refused" when the header is. /drop makes the request and gives it up at once.
  */
 #include "http_guest.h"
 
@@ -130,8 +130,11 @@ static bool begin(http_request_t request, http_outparam_t out, exchange_t *excha
     exchange->sending = has_body;
     wasi_http_types_own_request_options_t options = wasi_http_types_constructor_request_options();
     wasi_http_types_borrow_request_options_t borrowed = wasi_http_types_borrow_request_options(options);
+    uint64_t connect = number_in(request, "x-connect") * 1000000;
     uint64_t first = number_in(request, "x-first") * 1000000;
     uint64_t between = number_in(request, "x-between") * 1000000;
+    if (connect > 0)
+        http_require(wasi_http_types_method_request_options_set_connect_timeout(borrowed, &connect));
     if (first > 0)
         http_require(wasi_http_types_method_request_options_set_first_byte_timeout(borrowed, &first));
     if (between > 0)

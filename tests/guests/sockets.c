@@ -1,11 +1,13 @@
 /*
  * Uses a TCP socket as the query says: "connect&A.B.C.D&PORT" answers "got TEXT" with the first that comes from there;
- * "bind&A.B.C.D&PORT" answers "bound". Else "STEP: error N", with the number of WASI's error code.
+ * "bind&A.B.C.D&PORT" answers "bound"; "resolve&NAME" looks a name up, and answers "found". Else "STEP: error N", with
+ * the number of WASI's error code.
  */
 #include "sockets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef wasi_sockets_tcp_borrow_tcp_socket_t socket_t;
 typedef wasi_sockets_network_error_code_t error_t;
@@ -42,13 +44,37 @@ static bool connect_to(
     return true;
 }
 
+static void resolve(char *name)
+{
+    error_t error;
+    wasi_sockets_ip_name_lookup_own_resolve_address_stream_t own;
+    wasi_sockets_ip_name_lookup_option_ip_address_t address;
+    sockets_string_t text = {(uint8_t *)name, strlen(name)};
+    wasi_sockets_tcp_borrow_network_t network =
+        wasi_sockets_network_borrow_network(wasi_sockets_instance_network_instance_network());
+    if (!wasi_sockets_ip_name_lookup_resolve_addresses(network, &text, &own, &error)) {
+        fail("resolve-addresses", error);
+        return;
+    }
+    wasi_sockets_ip_name_lookup_borrow_resolve_address_stream_t stream =
+        wasi_sockets_ip_name_lookup_borrow_resolve_address_stream(own);
+    wasi_io_poll_own_pollable_t pollable = wasi_sockets_ip_name_lookup_method_resolve_address_stream_subscribe(stream);
+    wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable(pollable));
+    if (wasi_sockets_ip_name_lookup_method_resolve_address_stream_resolve_next_address(stream, &address, &error))
+        printf("found\n");
+    else
+        fail("resolve-next-address", error);
+}
+
 bool exports_wasi_cli_run_run(void)
 {
     unsigned address[4], port;
     char what[8];
+    char *query = getenv("QUERY_STRING");
     printf("content-type: text/plain\n\n");
-    if (sscanf(getenv("QUERY_STRING"), "%7[a-z]&%u.%u.%u.%u&%u", what, &address[0], &address[1], &address[2],
-            &address[3], &port) == 6) {
+    if (strncmp(query, "resolve&", 8) == 0)
+        resolve(query + 8);
+    if (sscanf(query, "%7[a-z]&%u.%u.%u.%u&%u", what, &address[0], &address[1], &address[2], &address[3], &port) == 6) {
         wasi_sockets_network_ip_socket_address_t to = {.tag = WASI_SOCKETS_NETWORK_IP_ADDRESS_FAMILY_IPV4,
             .val.ipv4 = {.port = (uint16_t)port,
                 .address = {(uint8_t)address[0], (uint8_t)address[1], (uint8_t)address[2], (uint8_t)address[3]}}};

@@ -9,14 +9,17 @@ import concurrent.futures
 import contextlib
 import hashlib
 import http.server
+import os
 import re
 import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
+from environments_here import compile_helper
 from harness import Component, in_background, write_application
 
 # wasi:http's error codes, by their place in the variant (wasi:http/types@0.2.x).
@@ -47,6 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             server.peers.add(self.client_address)
         if self.path == "/silent":
             server.released.wait(60)
+            self.close_connection = True
             return
         if self.path == "/stalls":
             self.send_response(200)
@@ -571,6 +575,110 @@ def test_a_name_cannot_be_rebound_past_blocked_networks(serve, weir, application
     assert ask(server, "http echo.spin.internal /", body=b"x").body == b"x", "what stays in the process is no network"
 
 
+# ---- Bounds of what guests have open (crates/factor-outbound-http/src/runtime_config/spin.rs)
+
+
+@pytest.fixture
+def runtime_config(tmp_path):
+    def write(text):
+        path = tmp_path / "bounds.toml"
+        path.write_text(text)
+        return "--runtime-config-file", path
+
+    return write
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_guests_requests_are_bounded_for_the_whole_process(serve, weir, application, remote, runtime_config):
+    server = serve(
+        weir, "-f", application("http://127.0.0.1:*"), *runtime_config("[outbound_http]\nmax_connections = 2\n")
+    )
+    to = f"http 127.0.0.1:{remote.server_port}"
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        held = [pool.submit(ask, server, f"{to} /silent") for _ in range(2)]
+        wait_until(lambda: len(remote.peers) == 2)
+        # It may wait as long as it may take to connect, as in Spin (crates/factor-outbound-http/src/wasi.rs).
+        assert_error(ask(server, f"{to} /", x_connect=100), CONNECTION_LIMIT_REACHED)
+        server.stderr.wait_for("a request to http://127.0.0.1:.* all connections that guests may have are in use")
+        waiting = [pool.submit(ask, server, f"{to} /", body=b"x") for _ in range(3)]
+        remote.released.set()
+        assert [result.result().body for result in waiting] == [b"x"] * 3
+        assert [result.result().status for result in held] == [502] * 2
+
+
+def test_a_process_with_few_descriptors_bounds_guests_requests_by_itself(serve, weir, application, remote):
+    server = serve(weir.wrapped("prlimit", "--nofile=160"), "-f", application("http://127.0.0.1:*"))
+    to = f"http 127.0.0.1:{remote.server_port} /silent"
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        held = [pool.submit(ask, server, to) for _ in range(20)]
+        wait_until(lambda: len(remote.peers) == 20)  # an eighth of 160
+        assert_error(ask(server, to, x_connect=100), CONNECTION_LIMIT_REACHED)
+        assert len(remote.peers) == 20
+        remote.released.set()
+        assert [result.result().status for result in held] == [502] * 20
+    assert ask(server, f"http 127.0.0.1:{remote.server_port} /").status == 200
+
+
+def test_a_connection_that_is_kept_makes_room_for_another(serve, weir, application, remote, runtime_config):
+    hosts = application("http://127.0.0.1:*", "http://localhost:*")
+    server = serve(weir, "-f", hosts, *runtime_config("[outbound_http]\nmax_connections = 2\n"))
+    with running(Remote()) as silent, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert ask(server, f"http 127.0.0.1:{remote.server_port} /").status == 200
+        held = pool.submit(ask, server, f"http 127.0.0.1:{silent.server_port} /silent")
+        wait_until(lambda: silent.peers)
+        assert ask(server, f"http localhost:{remote.server_port} /").status == 200
+        silent.released.set()
+        assert held.result().status == 502
+
+
+def test_without_pooling_each_request_has_a_connection(serve, weir, application, remote, runtime_config):
+    config = runtime_config("[outbound_http]\nconnection_pooling = false\n")
+    server = serve(weir, "-f", application("http://127.0.0.1:*"), *config)
+    for _ in range(3):
+        assert ask(server, f"http 127.0.0.1:{remote.server_port} /").status == 200
+    assert len(remote.peers) == 3
+
+
+def test_a_resolver_that_hangs_holds_up_no_files_and_no_other_requests(serve, weir, guest, remote, tmp_path):
+    components = [
+        Component("out", "/out/...", guest("http_outgoing")),
+        Component("sockets", "/sockets", guest("sockets"), wagi=True),
+        Component("files", "/files", guest("wagi_files"), wagi=True, argv="guest ${ARGS}"),
+    ]
+    path = write_application(tmp_path / "app", components)
+    (tmp_path / "app" / "some.txt").write_text("some text")
+    text = path.read_text()
+    for line in ("[component.out]\n", "[component.sockets]\n"):
+        text = text.replace(line, line + 'allowed_outbound_hosts = ["*://*:*"]\n')
+    path.write_text(text.replace("[component.files]\n", '[component.files]\nfiles = ["some.txt"]\n'))
+    library = compile_helper("hang_resolver", tmp_path, "-shared", "-fPIC")
+    gate, begun = tmp_path / "gate", tmp_path / "begun"
+    os.mkfifo(gate)
+    begun.touch()
+    environment = {"LD_PRELOAD": str(library), "WEIR_RESOLVER_GATE": str(gate), "WEIR_RESOLVER_COUNT": str(begun)}
+    server = serve(weir, "-f", path, environment=environment)
+    count = 20  # of each kind: more than there are threads
+    with concurrent.futures.ThreadPoolExecutor(2 * count) as pool:
+        looking = [pool.submit(ask, server, "http a.hang.test /") for _ in range(count)]
+        looking += [pool.submit(server.get, "/sockets?resolve&a.hang.test") for _ in range(count)]
+        wait_until(lambda: begun.stat().st_size >= 16)
+        assert "some text" in server.get("/files?read&/some.txt").text
+        assert ask(server, f"http 127.0.0.1:{remote.server_port} /").status == 200
+        while not all(result.done() for result in looking):
+            with contextlib.suppress(OSError):
+                os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+            time.sleep(0.01)
+        for result in looking[:count]:
+            assert_error(result.result(), DNS_ERROR)
+        assert {result.result().text for result in looking[count:]} == {"resolve-next-address: error 18\n"}
+
+
 # ---- Sockets of WASI, which keep to the same entries (crates/factor-outbound-networking/src/lib.rs)
 
 
@@ -610,3 +718,24 @@ def test_a_socket_connects_where_it_may_and_nowhere_else(serve, weir_checked, gu
     path.write_text(manifest)
     denied = serve(weir_checked, path)
     assert denied.get(f"/?connect&127.0.0.1&{greeting}").text.endswith(ACCESS_DENIED)
+
+
+NEW_SOCKET_LIMIT = "create-tcp-socket: error 10\n"  # crates/factor-outbound-networking/tests/factor_test.rs
+
+
+def test_sockets_are_bounded_for_the_whole_process(serve, weir_checked, guest, runtime_config, tmp_path):
+    path = write_application(tmp_path / "app", [Component("sockets", "/", guest("sockets"), wagi=True)])
+    path.write_text(path.read_text() + 'allowed_outbound_hosts = ["tcp://127.0.0.1:*"]\n')
+    config = runtime_config("[outbound_networking]\nmax_socket_connections = 1\n")
+    server = serve(weir_checked, path, *config)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        target = f"/?connect&127.0.0.1&{silent.getsockname()[1]}"
+        with in_background(lambda: server.get(target)) as first:
+            peer, _ = silent.accept()
+            with peer:
+                assert server.get(target).text == NEW_SOCKET_LIMIT
+                peer.sendall(b"hello")
+            assert first().text == "got hello\n"
+    # What the instance had is given back with it.
+    wait_until(lambda: server.get(target).text != NEW_SOCKET_LIMIT)

@@ -407,6 +407,13 @@ static void test_connections_fit_descriptors_and_address_space(void **state)
     assert_int_equal(weir_bounds_connections(1024, UINT64_MAX), 720);
     assert_int_equal(weir_bounds_connections(64, UINT64_MAX), 16);
     assert_int_equal(weir_bounds_connections(0, 0), 16);
+    /* With those of guests they are fewer than there may be descriptors. */
+    assert_int_equal(weir_bounds_outbound(UINT64_MAX), 4096);
+    assert_int_equal(weir_bounds_outbound(1024), 128);
+    assert_int_equal(weir_bounds_outbound(0), 16);
+    for (uint64_t descriptors = 256; descriptors <= 65536; descriptors++)
+        assert_true(
+            weir_bounds_connections(descriptors, UINT64_MAX) + weir_bounds_outbound(descriptors) * 3 / 2 < descriptors);
     /* In 400 MiB they take a sixteenth at most. */
     uint32_t connections = weir_bounds_connections(65536, 400 * mebibyte);
     assert_in_range(connections, 200, 400);

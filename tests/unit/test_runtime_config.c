@@ -52,6 +52,30 @@ static void test_what_is_served_is_read(void **state)
     weir_runtime_config_free(&config);
 }
 
+/* Spin's crates/factor-outbound-http/src/runtime_config/spin.rs: the older key allows one more than it says. */
+static void test_bounds_of_connections_are_read(void **state)
+{
+    (void)state;
+    weir_runtime_config_t config;
+    char *message = NULL;
+    assert_true(parse("[outbound_http]\nmax_connections = 0\nconnection_pooling = false\n"
+                      "[outbound_networking]\nmax_socket_connections = 7\n",
+        &config, &message));
+    assert_true(config.http_connections.is_set);
+    assert_int_equal(config.http_connections.most, 0);
+    assert_true(config.no_connection_pooling);
+    assert_true(config.sockets.is_set);
+    assert_int_equal(config.sockets.most, 7);
+    assert_int_equal(config.warning_count, 0);
+    weir_runtime_config_free(&config);
+    assert_true(parse("[outbound_http]\nmax_concurrent_requests = 0\n", &config, &message));
+    assert_true(config.http_connections.is_set);
+    assert_int_equal(config.http_connections.most, 1);
+    assert_false(config.no_connection_pooling);
+    assert_false(config.sockets.is_set);
+    weir_runtime_config_free(&config);
+}
+
 static void test_what_spin_knows_and_weir_does_not_serve_is_named(void **state)
 {
     (void)state;
@@ -62,13 +86,12 @@ static void test_what_spin_knows_and_weir_does_not_serve_is_named(void **state)
         {"[key_value_store.default]\ntype = \"spin\"\n", "run.toml:1:2: \"key_value_store\" is not served"},
         {"[sqlite_database.default]\ntype = \"spin\"\n", "\"sqlite_database\" is not served"},
         {"[llm_compute]\ntype = \"spin\"\n", "\"llm_compute\" is not served"},
-        {"[outbound_http]\nmax_connections = 5\n", "\"outbound_http\" is not served"},
+        {"[outbound_http]\nmax_concurrent_requests = 5\n", "run.toml:2:1: \"max_concurrent_requests\" is old"},
         {"[outbound_redis]\nmax_connections = 5\n", "\"outbound_redis\" is not served"},
         {"[outbound_pg]\nmax_connections = 5\n", "\"outbound_pg\" is not served"},
         {"[outbound_mysql]\nmax_connections = 5\n", "\"outbound_mysql\" is not served"},
         {"[outbound_mqtt]\nmax_connections = 5\n", "\"outbound_mqtt\" is not served"},
         {"[outbound_networking]\nmax_total_connections = 5\n", "run.toml:2:1: \"max_total_connections\" is not served"},
-        {"[outbound_networking]\nmax_socket_connections = 5\n", "\"max_socket_connections\" is not served"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         weir_runtime_config_t config;
@@ -104,6 +127,14 @@ static void test_what_is_wrong_is_named_with_its_place(void **state)
         {"outbound_networking = 1\n", {"[outbound_networking]", NULL}},
         {"[outbound_networking]\nblock_networks = \"private\"\n", {"run.toml:2:18:", "[\"private\"]"}},
         {"[outbound_networking]\nblock_networks = [\"private\", 1]\n", {"run.toml:2:30:", "an integer"}},
+        {"outbound_http = 1\n", {"[outbound_http]", NULL}},
+        {"[outbound_http]\nmax_connection = 1\n", {"run.toml:2:1:", "did you mean \"max_connections\"?"}},
+        {"[outbound_http]\nmax_connections = -1\n", {"run.toml:2:19:", "from 0 to"}},
+        {"[outbound_http]\nmax_connections = \"many\"\n", {"run.toml:2:19:", "from 0 to"}},
+        {"[outbound_http]\nconnection_pooling = 1\n", {"run.toml:2:22:", "true or false"}},
+        {"[outbound_http]\nmax_connections = 1\nmax_concurrent_requests = 1\n",
+            {"run.toml:3:1:", "leave the latter out"}},
+        {"[outbound_networking]\nmax_socket_connections = 1.5\n", {"run.toml:2:26:", "from 0 to"}},
         {"log_dir = \n", {"run.toml:1:", NULL}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -200,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_served_is_read),
+        cmocka_unit_test(test_bounds_of_connections_are_read),
         cmocka_unit_test(test_what_spin_knows_and_weir_does_not_serve_is_named),
         cmocka_unit_test(test_what_is_wrong_is_named_with_its_place),
         cmocka_unit_test(test_no_line_of_it_is_shown),
