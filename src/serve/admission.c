@@ -39,8 +39,20 @@ static void enter(weir_loop_t *loop)
     weir_list_append(&loop->stakes, &loop->stake->link);
 }
 
+/* Nobody waits here any more: what a gate would keep for this loop is for others. */
+static void stop_asking(const weir_loop_t *loop, weir_stake_t *stake)
+{
+    for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
+        if (stake->lanes[i].asked) {
+            weir_gate_decline(&stake->generation->gates[i], loop->index);
+            stake->lanes[i].asked = false;
+        }
+    }
+}
+
 static void drop(weir_loop_t *loop, weir_stake_t *stake)
 {
+    stop_asking(loop, stake);
     weir_link_remove(&stake->link);
     weir_keeper_leave(&loop->server->keeper, stake->generation);
 }
@@ -95,12 +107,7 @@ void weir_admission_refresh(weir_loop_t *loop)
             weir_connection_answered(connection);
         }
     }
-    for (size_t i = 0; i < before->generation->parts.engine_count; i++) {
-        if (before->lanes[i].asked) {
-            weir_gate_decline(&before->generation->gates[i], loop->index);
-            before->lanes[i].asked = false;
-        }
-    }
+    stop_asking(loop, before); /* what its own calls wait for asks again */
     if (before->calls == 0) {
         drop(loop, before);
     }

@@ -3,7 +3,10 @@
  * no request fails, each generation is freed, refused instances are had later, bounds and order are kept.
  */
 #include "generation_support.h"
+#include "serve/admission.h"
+#include "serve/chain.h"
 #include "serve/gate.h"
+#include "serve/shared.h"
 
 enum { POOL_BYTES = 16 << 20, CLIENTS = 5, SWAPS = 200, NAP_MILLISECONDS = 2 };
 
@@ -425,6 +428,57 @@ static void test_gate_gives_to_loops_in_the_order_in_which_they_asked(void **sta
     weir_gate_destroy(&gate);
 }
 
+/*
+ * Two loops with calls of an earlier generation, of which one waits for a call that another loop gives back. The other
+ * wanted one as well, before it, but its last call has ended meanwhile.
+ */
+static void test_loop_that_leaves_a_generation_does_not_keep_what_others_wait_for(void **state)
+{
+    (void)state;
+    world_t world;
+    world_start(&world, 1, 60000, eight_slots); /* for its guests' code */
+    unsigned woken = 0;
+    weir_server_t *server = calloc(1, sizeof(*server));
+    weir_loop_t *loops = calloc(2, sizeof(*loops));
+    weir_generation_t *first = one_apart(&world);
+    weir_generation_t *second = one_apart(&world);
+    assert_true(weir_generation_prepare(first, 2, 1, note_wake, &woken));
+    assert_true(weir_generation_prepare(second, 2, 2, note_wake, &woken));
+    assert_true(weir_keeper_init(&server->keeper, first));
+    weir_chain_t callers[2];
+    weir_chain_t callees[2];
+    weir_permit_t callers_permits[2];
+    weir_permit_t permit;
+    for (unsigned i = 0; i < 2; i++) {
+        loops[i].server = server;
+        loops[i].index = i;
+        weir_admission_init(&loops[i]);
+        callers[i] = (weir_chain_t){.loop = &loops[i], .stake = loops[i].stake, .component = QUICK};
+        callees[i] = (weir_chain_t){.loop = &loops[i], .stake = loops[i].stake, .component = SLEEPER, .depth = 1};
+        assert_true(weir_admission_chain_take(&callers[i], &callers_permits[i]));
+    }
+    weir_keeper_swap(&server->keeper, second);
+    weir_admission_refresh(&loops[0]);
+    weir_admission_refresh(&loops[1]);
+    assert_true(weir_admission_chain_take(&callees[1], &permit));
+    assert_false(weir_admission_chain_take(&callees[0], &permit));
+    weir_permit_t other;
+    assert_false(weir_admission_chain_take(&callees[1], &other));
+    weir_admission_leave(&loops[0], &callers_permits[0]); /* it gave up, and its own request with it */
+    weir_admission_leave(&loops[1], &permit);
+    assert_int_equal(woken, 1);
+    assert_true(weir_admission_chain_take(&callees[1], &permit));
+    weir_admission_leave(&loops[1], &permit);
+    weir_admission_leave(&loops[1], &callers_permits[1]);
+    weir_admission_destroy(&loops[0]);
+    weir_admission_destroy(&loops[1]);
+    weir_keeper_destroy(&server->keeper);
+    assert_int_equal(atomic_load(&world.released), 2);
+    free(loops);
+    free(server);
+    assert_int_equal(world_stop(&world), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_static_response_keeps_the_generation_whose_route_it_is_of),
         cmocka_unit_test(test_static_response_needs_no_instance),
         cmocka_unit_test(test_gate_gives_to_loops_in_the_order_in_which_they_asked),
+        cmocka_unit_test(test_loop_that_leaves_a_generation_does_not_keep_what_others_wait_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
