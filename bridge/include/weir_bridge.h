@@ -236,7 +236,8 @@ typedef enum weir_stream {
 
 /*
  * Receives what a guest writes to a standard stream that is not its response. The bytes are as the guest wrote them,
- * any bytes, not lines; they are borrowed for the time of the call. Called on the thread that polls the call.
+ * any bytes: whole lines, the first 8 KiB and more of a longer one, or at the end of its call what has no newline. They
+ * are borrowed for the time of the function. Called on the thread that polls the call, or frees it.
  */
 typedef void (*weir_output_callback_t)(void *context, weir_stream_t stream, weir_bytes_t bytes);
 

@@ -1,10 +1,11 @@
-//! A guest's standard streams that are not its response: handed to C as they are written.
+//! A guest's standard streams that are not its response: handed to C line by line.
 
 use crate::ffi::weir_bytes_t;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::ffi::{c_int, c_void};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -14,6 +15,9 @@ pub type OutputCallback = extern "C" fn(*mut c_void, c_int, weir_bytes_t);
 
 pub const STDOUT: c_int = 1;
 pub const STDERR: c_int = 2;
+
+/// A line that is longer is handed over in pieces.
+const LINE_MAX: usize = 8 * 1024;
 
 /// `weir_output_callback_t` with its context. The header requires that the context suits every thread that polls.
 #[derive(Clone, Copy)]
@@ -30,19 +34,38 @@ impl Sink {
         Sink { callback, context }
     }
 
+    /// A stream of one call.
     pub fn stream(self, stream: c_int) -> SinkStream {
-        SinkStream { sink: self, stream }
+        SinkStream(Arc::new(Lines { sink: self, stream, begun: Mutex::default() }))
     }
 }
 
-#[derive(Clone, Copy)]
-pub struct SinkStream {
+/// What one call writes to a stream: it is handed over by whole lines, so that those of other calls do not come between
+/// their pieces.
+struct Lines {
     sink: Sink,
     stream: c_int,
+    begun: Mutex<Vec<u8>>, // the line that has no end yet
 }
 
-impl SinkStream {
+impl Lines {
     fn put(&self, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let (whole, rest) = bytes.split_at(end);
+        if begun.is_empty() {
+            self.hand_over(whole);
+        } else if !whole.is_empty() {
+            begun.extend_from_slice(whole);
+            self.hand_over(&std::mem::take(&mut *begun));
+        }
+        begun.extend_from_slice(rest);
+        if begun.len() > LINE_MAX {
+            self.hand_over(&std::mem::take(&mut *begun));
+        }
+    }
+
+    fn hand_over(&self, bytes: &[u8]) {
         if let Some(callback) = self.sink.callback
             && !bytes.is_empty()
         {
@@ -50,6 +73,16 @@ impl SinkStream {
         }
     }
 }
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let begun = std::mem::take(self.begun.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        self.hand_over(&begun);
+    }
+}
+
+#[derive(Clone)]
+pub struct SinkStream(Arc<Lines>);
 
 impl IsTerminal for SinkStream {
     fn is_terminal(&self) -> bool {
@@ -59,17 +92,17 @@ impl IsTerminal for SinkStream {
 
 impl StdoutStream for SinkStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(*self)
+        Box::new(self.clone())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(*self)
+        Box::new(self.clone())
     }
 }
 
 impl AsyncWrite for SinkStream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.put(bytes);
+        self.0.put(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -90,7 +123,7 @@ impl Pollable for SinkStream {
 #[async_trait]
 impl OutputStream for SinkStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.put(&bytes);
+        self.0.put(&bytes);
         Ok(())
     }
 

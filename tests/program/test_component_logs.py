@@ -130,6 +130,16 @@ def test_no_line_on_the_console_can_look_like_another_components(weir_checked, s
         assert not re.search(r"[\x00-\x1f\x7f]", line), line
 
 
+def test_what_is_written_in_pieces_is_shown_as_the_line_that_it_is(weir_checked, serve, application):
+    server = serve(weir_checked, application)
+    assert server.get("/one", headers={"x-pieces": "1"}).text == "in pieces\n"
+    server.stderr.wait_for(r"^\[one stderr\] and half of one$")
+    server.stop()
+    assert server.stderr.text.splitlines() == ["[one stderr] all of this is a line", "[one stderr] and half of one"]
+    kept = logs_of(application.parent / ".spin/logs")["one_stderr.txt"]
+    assert kept == b"all of this is a line\nand half of one"
+
+
 def test_what_is_tried_before_serving_leaves_no_trace(weir, serve, application):
     server = serve(weir, application)
     server.stop()
