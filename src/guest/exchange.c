@@ -13,7 +13,7 @@
 
 /* ---- What both kinds share ---- */
 
-void weir_exchange_log(const weir_exchange_t *exchange, int level, const char *format, ...)
+void weir_exchange_log(const weir_exchange_t *exchange, weir_log_level_t level, const char *format, ...)
 {
     if (exchange->guest->output == WEIR_GUEST_OUTPUT_DISCARDED)
         return;
@@ -22,10 +22,20 @@ void weir_exchange_log(const weir_exchange_t *exchange, int level, const char *f
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    weir_log((weir_log_level_t)level, "component %s: %s", weir_guest_id(exchange->guest), text);
+    weir_guest_log(exchange->guest, level, "%s (%s)", text, exchange->shown);
 }
 
-void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, const char *when)
+/* Method and path for the log, which escapes them; the query is nobody's business there. */
+static void show_request(const weir_request_t *request, char *ret_shown, size_t size)
+{
+    bool method_is_cut = request->method.size > WEIR_SHOWN_METHOD_MAX;
+    bool path_is_cut = request->path.size > WEIR_SHOWN_PATH_MAX;
+    snprintf(ret_shown, size, "%.*s%s %.*s%s", method_is_cut ? (int)WEIR_SHOWN_METHOD_MAX : (int)request->method.size,
+        request->method.data, method_is_cut ? "..." : "",
+        path_is_cut ? (int)WEIR_SHOWN_PATH_MAX : (int)request->path.size, request->path.data, path_is_cut ? "..." : "");
+}
+
+void weir_exchange_log_call_failure(const weir_exchange_t *exchange, weir_log_level_t level, const char *when)
 {
     const char *message = "";
     const char *what = "failed";
@@ -250,7 +260,7 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
     else if (request->collected != NULL && !is_module)
         refusal = "its body was collected for a module";
     if (refusal != NULL) {
-        weir_log(WEIR_LOG_WARNING, "component %s: request refused: %s", weir_guest_id(guest), refusal);
+        weir_guest_log(guest, WEIR_LOG_WARNING, "request refused: %s", refusal);
         if (waker.release != NULL)
             waker.release(waker.context);
         free(exchange);
@@ -260,6 +270,7 @@ bool weir_exchange_start(const weir_guest_t *guest, const weir_request_t *reques
     exchange->guest = guest;
     exchange->waker = waker;
     exchange->caller = request->caller;
+    show_request(request, exchange->shown, sizeof exchange->shown);
     exchange->content_length = -1;
     exchange->body_left = -1;
     exchange->headers = exchange->inline_headers;

@@ -20,6 +20,8 @@ enum {
     WEIR_HELD_MAX_BYTES = 128 * 1024,
     WEIR_HELD_INLINE_BYTES = 1024,
     WEIR_HEADERS_INLINE = 16,
+    WEIR_SHOWN_METHOD_MAX = 24, /* bytes of what is shown in the log of a request */
+    WEIR_SHOWN_PATH_MAX = 200,
 };
 
 typedef enum weir_phase {
@@ -74,11 +76,8 @@ struct weir_exchange {
     weir_module_part_t *module; /* within the same block, or NULL for a component */
     weir_pair_t inline_headers[WEIR_HEADERS_INLINE];
     char inline_held[WEIR_HELD_INLINE_BYTES];
+    char shown[WEIR_SHOWN_METHOD_MAX + WEIR_SHOWN_PATH_MAX + 8]; /* the request: "GET /path" */
 };
-
-/* Write a line about this exchange's component: "component hello: ...". */
-__attribute__((format(printf, 3, 4))) void weir_exchange_log(
-    const weir_exchange_t *exchange, int level, const char *format, ...);
 
 /*
  * End in failure before the response's head, or within its body, which leaves the head as it was; the caller has logged
@@ -87,7 +86,7 @@ __attribute__((format(printf, 3, 4))) void weir_exchange_log(
 void weir_exchange_fail(weir_exchange_t *exchange, uint16_t status);
 
 /* Log a call's failure. `when` is "" or "after its response: ". */
-void weir_exchange_log_call_failure(const weir_exchange_t *exchange, int level, const char *when);
+void weir_exchange_log_call_failure(const weir_exchange_t *exchange, weir_log_level_t level, const char *when);
 
 /* The call has failed on its way to the head: log why and fail, or, where nothing is lost by it, be refused. */
 void weir_exchange_take_failure(weir_exchange_t *exchange);

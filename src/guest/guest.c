@@ -8,6 +8,8 @@
 #include "guest/message.h"
 #include "observe/log.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +71,26 @@ static weir_pair_t *gather(
     return pairs;
 }
 
+static weir_guest_lines_t *new_lines(const weir_component_t *component)
+{
+    static const char kind[] = "component ";
+    size_t size = sizeof kind + strlen(component->id);
+    weir_guest_lines_t *lines = malloc(sizeof *lines + size);
+    if (lines == NULL)
+        return NULL;
+    snprintf(lines->name, size, "%s%s", kind, component->id);
+    weir_log_rate_init(&lines->rate);
+    return lines;
+}
+
+static void free_lines(weir_guest_lines_t *own_lines)
+{
+    if (own_lines == NULL)
+        return;
+    weir_log_rate_destroy(&own_lines->rate, own_lines->name);
+    free(own_lines);
+}
+
 bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest, const weir_component_t *component,
     const weir_guest_code_t *code, const weir_guest_settings_t *settings, weir_guest_t **ret_guest, char **ret_message)
 {
@@ -86,11 +108,13 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         .unknown_import_context = (void *)(uintptr_t)component};
     weir_guest_t *guest = calloc(1, sizeof *guest);
     weir_pair_t *pairs = gather(component, settings, &service);
+    weir_guest_lines_t *lines = new_lines(component);
     weir_outbound_policy_t outbound;
-    if (guest == NULL || pairs == NULL ||
+    if (guest == NULL || pairs == NULL || lines == NULL ||
         !weir_outbound_policy_new(manifest, component, &settings->outbound, &outbound)) {
         free(guest);
         free(pairs);
+        free_lines(lines);
         *ret_message = weir_component_message(manifest, component, "memory ran out; free some memory");
         return false;
     }
@@ -100,10 +124,12 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
     if (error != NULL) {
         outbound.release(outbound.context);
         free(guest);
+        free_lines(lines);
         *ret_message = weir_guest_code_message(manifest, component, error);
         return false;
     }
     guest->output = settings->output;
+    guest->lines = lines;
     guest->component = component;
     guest->is_program = weir_service_is_command(guest->service);
     guest->may_chain = weir_outbound_may_chain(manifest, &settings->outbound);
@@ -116,7 +142,21 @@ void weir_guest_free(weir_guest_t *own_guest)
     if (own_guest == NULL)
         return;
     weir_service_free(own_guest->service);
+    free_lines(own_guest->lines);
     free(own_guest);
+}
+
+void weir_guest_log(const weir_guest_t *guest, weir_log_level_t level, const char *format, ...)
+{
+    char text[3072];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (level == WEIR_LOG_DEBUG)
+        weir_log(level, "%s: %s", guest->lines->name, text);
+    else
+        weir_log_rated(&guest->lines->rate, level, guest->lines->name, "%s", text);
 }
 
 const char *weir_guest_id(const weir_guest_t *guest)

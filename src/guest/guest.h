@@ -10,6 +10,7 @@
 #include "app/routes.h"
 #include "guest/outbound.h"
 #include "observe/component_log.h"
+#include "observe/log.h"
 #include "weir/allocator.h"
 #include "weir_bridge.h"
 
@@ -121,6 +122,11 @@ bool weir_guest_may_chain(const weir_guest_t *guest);
 /* The component's id. */
 const char *weir_guest_id(const weir_guest_t *guest);
 
+/* Write a line about a guest, "component hello: TEXT", as weir_log_rated does: not more than people can read. Any
+ * thread. */
+__attribute__((format(printf, 3, 4))) void weir_guest_log(
+    const weir_guest_t *guest, weir_log_level_t level, const char *format, ...);
+
 /* ---- Exchanges --------------------------------------------------------------------------------------------------------- */
 
 enum {
@@ -151,6 +157,13 @@ typedef struct weir_request {
 } weir_request_t;
 
 typedef struct weir_exchange weir_exchange_t;
+
+/*
+ * Write a line about an exchange, with its request's method and path, at most 200 bytes of that: "component hello: TEXT
+ * (GET /path)". As weir_guest_log.
+ */
+__attribute__((format(printf, 3, 4))) void weir_exchange_log(
+    const weir_exchange_t *exchange, weir_log_level_t level, const char *format, ...);
 
 typedef enum weir_exchange_state {
     WEIR_EXCHANGE_PENDING = 0, /* no response's head yet; the waker will be called */

@@ -5,6 +5,13 @@
 #define WEIR_GUEST_GUEST_INTERNAL_H
 
 #include "guest/guest.h"
+#include "observe/log_rate.h"
+
+/* What is logged of a guest: its lines are counted whoever has it. */
+typedef struct weir_guest_lines {
+    weir_log_rate_t rate;
+    char name[]; /* "component ID" */
+} weir_guest_lines_t;
 
 struct weir_guest {
     weir_service_t *service; /* own */
@@ -12,6 +19,7 @@ struct weir_guest {
     bool is_program; /* it answers through CGI */
     weir_guest_output_t output;
     bool may_chain;
+    weir_guest_lines_t *lines; /* own */
 };
 
 /*

@@ -7,7 +7,7 @@
 #include "guest/outbound.h"
 
 #include "app/network.h"
-#include "observe/log.h"
+#include "observe/log_rate.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -25,20 +25,21 @@ typedef struct outbound {
     weir_outbound_hosts_t hosts;          /* borrowed */
     weir_block_networks_t block_networks; /* own */
     void (*begin)(void *caller, weir_outgoing_t *own_outgoing);
-    char id[]; /* own: the component's */
+    weir_log_rate_t lines;
+    char name[]; /* own: "component ID" */
 } outbound_t;
 
-static void report_denial(const outbound_t *outbound, const char *scheme, const char *host, int port)
+static void report_denial(outbound_t *outbound, const char *scheme, const char *host, int port)
 {
     weir_outbound_denial_t denial;
     weir_outbound_hosts_describe_denial(outbound->manifest, outbound->component, scheme, host, port, &denial);
-    weir_log(WEIR_LOG_WARNING, "component %s: %s; %s", outbound->id, denial.log, denial.hint);
+    weir_log_rated(&outbound->lines, WEIR_LOG_WARNING, outbound->name, "%s; %s", denial.log, denial.hint);
 }
 
 static weir_outbound_way_t decide(void *context, const char *scheme, const char *host, int port, const char *path)
 {
     (void)path;
-    const outbound_t *outbound = context;
+    outbound_t *outbound = context;
     if (strcasecmp(host, SELF) == 0) {
         if (weir_outbound_hosts_allow_self(&outbound->hosts)) {
             return WEIR_OUTBOUND_IN_PROCESS;
@@ -77,7 +78,7 @@ static bool show_address(const struct sockaddr *address, socklen_t size, char *r
 
 static bool address_is_allowed(void *context, const struct sockaddr *address, uint32_t size, weir_address_use_t use)
 {
-    const outbound_t *outbound = context;
+    outbound_t *outbound = context;
     char text[INET6_ADDRSTRLEN];
     int port;
     bool any;
@@ -110,7 +111,8 @@ static bool address_is_allowed(void *context, const struct sockaddr *address, ui
         return false;
     }
     if (weir_block_networks_blocks(&outbound->block_networks, address, size)) {
-        weir_log(WEIR_LOG_WARNING, "component %s: the address %s is in a network that is blocked", outbound->id, text);
+        weir_log_rated(
+            &outbound->lines, WEIR_LOG_WARNING, outbound->name, "the address %s is in a network that is blocked", text);
         return false;
     }
     return true;
@@ -124,13 +126,14 @@ static void begin(void *context, void *caller, weir_outgoing_t *own_outgoing)
 
 static void failed(void *context, const char *destination, const char *why)
 {
-    const outbound_t *outbound = context;
-    weir_log(WEIR_LOG_WARNING, "component %s: a request to %s failed: %s", outbound->id, destination, why);
+    outbound_t *outbound = context;
+    weir_log_rated(&outbound->lines, WEIR_LOG_WARNING, outbound->name, "a request to %s failed: %s", destination, why);
 }
 
 static void release(void *context)
 {
     outbound_t *own_outbound = context;
+    weir_log_rate_destroy(&own_outbound->lines, own_outbound->name);
     free(own_outbound->block_networks.networks);
     free(own_outbound);
 }
@@ -155,13 +158,15 @@ static bool copy_networks(const weir_block_networks_t *networks, weir_block_netw
 bool weir_outbound_policy_new(const weir_manifest_t *manifest, const weir_component_t *component,
     const weir_outbound_settings_t *settings, weir_outbound_policy_t *ret_policy)
 {
-    size_t id_size = strlen(component->id) + 1;
-    outbound_t *outbound = calloc(1, sizeof(*outbound) + id_size);
+    static const char kind[] = "component ";
+    size_t name_size = sizeof(kind) + strlen(component->id);
+    outbound_t *outbound = calloc(1, sizeof(*outbound) + name_size);
     if (outbound == NULL || !copy_networks(settings->block_networks, &outbound->block_networks)) {
         free(outbound);
         return false;
     }
-    memcpy(outbound->id, component->id, id_size);
+    snprintf(outbound->name, name_size, "%s%s", kind, component->id);
+    weir_log_rate_init(&outbound->lines);
     outbound->manifest = manifest;
     while (outbound->component < manifest->component_count && &manifest->components[outbound->component] != component) {
         outbound->component++;

@@ -116,17 +116,16 @@ void weir_chain_admitted(weir_chain_t *chain, const weir_permit_t *take_permit)
 
 void weir_chain_refuse(weir_chain_t *chain)
 {
-    weir_log(WEIR_LOG_WARNING,
-        "component %s: a request to its own application was refused: every instance is in use by one that waits for "
-        "another; allow more instances",
-        weir_guest_id(chain->caller->guest));
+    weir_exchange_log(chain->caller->exchange, WEIR_LOG_WARNING,
+        "a request to its own application was refused: every instance is in use by one that waits for another; allow "
+        "more instances");
     weir_chain_fail(chain, WEIR_OUTGOING_NO_ROOM);
 }
 
 void weir_chain_overdue(weir_chain_t *chain)
 {
-    weir_log(WEIR_LOG_WARNING, "component %s: no response from its own application within the time limit",
-        weir_guest_id(chain->caller->guest));
+    weir_exchange_log(
+        chain->caller->exchange, WEIR_LOG_WARNING, "no response from its own application within the time limit");
     weir_chain_fail(chain, WEIR_OUTGOING_TOO_LATE);
 }
 

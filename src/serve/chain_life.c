@@ -89,8 +89,8 @@ void weir_chain_take(void *caller, weir_outgoing_t *own_outgoing)
     if (task == NULL) {
         failure = WEIR_OUTGOING_DENIED; /* nobody serves it: an instance that is only being tried */
     } else if (task->depth >= WEIR_CHAIN_DEPTH_MAX) {
-        weir_log(WEIR_LOG_WARNING, "component %s: a request to its own application was refused: %u are nested already",
-            weir_guest_id(task->guest), (unsigned)WEIR_CHAIN_DEPTH_MAX);
+        weir_exchange_log(task->exchange, WEIR_LOG_WARNING,
+            "a request to its own application was refused: %u are nested already", (unsigned)WEIR_CHAIN_DEPTH_MAX);
         failure = WEIR_OUTGOING_TOO_DEEP;
     } else if (task->chain_count >= WEIR_CHAINS_MAX) {
         failure = WEIR_OUTGOING_NO_ROOM;

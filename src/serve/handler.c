@@ -421,8 +421,8 @@ void weir_connection_head_overdue(weir_connection_t *connection)
         weir_admission_withdraw(connection);
     }
     if (connection->task != NULL) {
-        weir_log(WEIR_LOG_WARNING, "component %s: no response within the time limit; answered with 504",
-            weir_guest_id(connection->task->guest));
+        weir_exchange_log(
+            connection->task->exchange, WEIR_LOG_WARNING, "no response within the time limit; answered with 504");
         weir_connection_end_task(connection);
     }
     if (connection->wait != WEIR_WAIT_NOTHING) {

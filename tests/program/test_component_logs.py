@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import time
 
 import pytest
 
@@ -21,7 +22,7 @@ def application(guest, tmp_path):
             Component("one", "/one", guest("http_log")),
             Component("two", "/two", guest("http_log")),
             Component("quiet", "/quiet", guest("http_request")),
-            Component("cgi", "/cgi", guest("wagi_fail"), wagi=True, argv="fail ${ARGS}"),
+            Component("cgi", "/cgi/...", guest("wagi_fail"), wagi=True, argv="fail ${ARGS}"),
         ],
     )
 
@@ -138,6 +139,28 @@ def test_what_is_written_in_pieces_is_shown_as_the_line_that_it_is(weir_checked,
     assert server.stderr.text.splitlines() == ["[one stderr] all of this is a line", "[one stderr] and half of one"]
     kept = logs_of(application.parent / ".spin/logs")["one_stderr.txt"]
     assert kept == b"all of this is a line\nand half of one"
+
+
+def test_a_failure_is_told_with_method_and_path_and_without_the_query(weir_checked, serve, application):
+    server = serve(weir_checked, application)
+    assert server.request("POST", "/cgi/some%0Apath/" + 300 * "x" + "?exit&secret", body=b"").status == 500
+    found = server.stderr.wait_for(r"^weir: error: component cgi: exited: .*$").group(0)
+    assert re.search(r" \(POST /cgi/some%0Apath/x{150,200}\.\.\.\)$", found), found
+    assert "secret" not in found
+
+
+def test_a_guest_that_fails_without_end_does_not_fill_the_log(weir_checked, serve, application):
+    server = serve(weir_checked, application)
+    count = 200
+    began = time.monotonic()
+    for _ in range(count):
+        assert server.get("/cgi?exit").status == 500
+    seconds = time.monotonic() - began
+    server.stop()
+    written = [line for line in server.stderr.text.splitlines() if "component cgi: exited" in line]
+    assert 50 <= len(written) <= 52 + seconds
+    told = re.findall(r"component cgi: (\d+) more such lines were left out", server.stderr.text)
+    assert len(written) + sum(map(int, told)) == count
 
 
 def test_what_is_tried_before_serving_leaves_no_trace(weir, serve, application):
