@@ -1,7 +1,7 @@
 //! A call: one request to one fresh instance, run by polling it on the thread that owns it.
 
 use crate::engine::os_error;
-use crate::ffi::{borrow, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
+use crate::ffi::{borrow, check_size, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
 use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t, words};
@@ -18,9 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use wasmtime_c_api::wasmtime::component::ResourceTable;
 use wasmtime_c_api::wasmtime::error::Context as _;
 use wasmtime_c_api::wasmtime::error::OutOfMemory;
-use wasmtime_c_api::wasmtime::{
-    Engine, Error, InstancePre, PoolConcurrencyLimitError, Result, Store, WasmBacktrace, format_err,
-};
+use wasmtime_c_api::wasmtime::{Engine, Error, InstancePre, PoolConcurrencyLimitError, Result, Store, WasmBacktrace};
 use wasmtime_c_api::wasmtime_error_t;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
@@ -149,8 +147,22 @@ struct End {
     store: Option<Box<Store<ComponentState>>>,
 }
 
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> End {
+        End { outcome, store: None }
+    }
+}
+
+/// A guest's instance, or its end when there is none or it is `all` that was asked for.
+async fn instance<T>(made: impl Future<Output = Result<T>>, all: bool) -> std::result::Result<T, Outcome> {
+    let instance = made.await.map_err(Outcome::NotInstantiated)?;
+    if all { Err(Outcome::Instantiated) } else { Ok(instance) }
+}
+
+type Guest = Pin<Box<dyn Future<Output = End> + Send>>;
+
 pub struct weir_call_t {
-    guest: Option<Pin<Box<dyn Future<Output = End> + Send>>>,
+    guest: Option<Guest>,
     waker: Waker,
     feed: Option<Pipe>,
     response: Arc<Mutex<Option<Response>>>,
@@ -175,13 +187,7 @@ pub unsafe extern "C" fn weir_call_new(
     let waker = Waker::from(Arc::new(CWaker(waker)));
     guard_result(|| {
         let (service, request) = unsafe { (&*service, &*request) };
-        if request.size != size_of::<weir_call_request_t>() {
-            return Err(format_err!(
-                "weir_call_request_t has {} bytes here, not {}",
-                size_of::<weir_call_request_t>(),
-                request.size
-            ));
-        }
+        check_size::<weir_call_request_t>(request.size)?;
         let feed = request.has_body.then(Pipe::default);
         if let Some(feed) = &feed {
             feed.set_writer(&waker);
@@ -218,7 +224,7 @@ impl weir_call_t {
         service: &weir_service_t,
         proxy: &ProxyPre<ComponentState>,
         request: &weir_call_request_t,
-    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+    ) -> Result<Guest> {
         let head = unsafe { read_head(request)? };
         let settings = &service.settings;
         let mut wasi = settings.wasi()?;
@@ -240,16 +246,13 @@ impl weir_call_t {
         })?;
         let proxy = proxy.clone();
         Ok(Box::pin(async move {
-            let instance = match proxy.instantiate_async(&mut *store).await {
+            let instance = match instance(proxy.instantiate_async(&mut *store), instance_only).await {
                 Ok(instance) => instance,
-                Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
+                Err(outcome) => return outcome.into(),
             };
-            if instance_only {
-                return End { outcome: Outcome::Instantiated, store: None };
-            }
             let handler = instance.wasi_http_incoming_handler();
             match handler.call_handle(&mut *store, request, outparam).await {
-                Ok(()) => End { outcome: Outcome::Returned, store: None },
+                Ok(()) => Outcome::Returned.into(),
                 Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
             }
         }))
@@ -282,25 +285,21 @@ impl weir_call_t {
         service: &weir_service_t,
         command: &CommandPre<ComponentState>,
         request: &weir_call_request_t,
-    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+    ) -> Result<Guest> {
         let wasi = unsafe { self.cgi(service, request)? };
         let mut store = component_store(service, command.engine(), wasi, request.caller);
         let command = command.clone();
         let instance_only = request.instance_only;
         Ok(Box::pin(async move {
-            let instance = match command.instantiate_async(&mut store).await {
+            let instance = match instance(command.instantiate_async(&mut store), instance_only).await {
                 Ok(instance) => instance,
-                Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
+                Err(outcome) => return outcome.into(),
             };
-            if instance_only {
-                return End { outcome: Outcome::Instantiated, store: None };
+            match instance.wasi_cli_run().call_run(&mut store).await {
+                Ok(Ok(())) => Outcome::Returned.into(),
+                Ok(Err(())) => Outcome::ReturnedError.into(),
+                Err(error) => Outcome::of_failure(error).into(),
             }
-            let outcome = match instance.wasi_cli_run().call_run(&mut store).await {
-                Ok(Ok(())) => Outcome::Returned,
-                Ok(Err(())) => Outcome::ReturnedError,
-                Err(error) => Outcome::of_failure(error),
-            };
-            End { outcome, store: None }
         }))
     }
 
@@ -309,7 +308,7 @@ impl weir_call_t {
         service: &weir_service_t,
         module: &InstancePre<ModuleState>,
         request: &weir_call_request_t,
-    ) -> Result<Pin<Box<dyn Future<Output = End> + Send>>> {
+    ) -> Result<Guest> {
         let mut wasi = unsafe { self.cgi(service, request)? };
         let settings = &service.settings;
         let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
@@ -321,24 +320,25 @@ impl weir_call_t {
                 let instance = module.instantiate_async(&mut store).await?;
                 instance.get_typed_func::<(), ()>(&mut store, "_start")
             };
-            let start = match started.await {
+            let start = match instance(started, instance_only).await {
                 Ok(start) => start,
-                Err(error) => return End { outcome: Outcome::NotInstantiated(error), store: None },
+                Err(outcome) => return outcome.into(),
             };
-            if instance_only {
-                return End { outcome: Outcome::Instantiated, store: None };
+            match start.call_async(&mut store, ()).await {
+                Ok(()) => Outcome::Returned.into(),
+                Err(error) => Outcome::of_failure(error).into(),
             }
-            let outcome = match start.call_async(&mut store, ()).await {
-                Ok(()) => Outcome::Returned,
-                Err(error) => Outcome::of_failure(error),
-            };
-            End { outcome, store: None }
         }))
     }
 
-    fn fail(&mut self, kind: FailureKind, message: &str) {
+    fn note(&mut self, kind: FailureKind, message: &str) {
         self.failure = kind;
         self.message = CString::new(one_line(message)).unwrap_or_default();
+    }
+
+    fn fail(&mut self, kind: FailureKind, message: &str) {
+        self.note(kind, message);
+        self.state = FAILED;
     }
 
     fn poll(&mut self) -> c_int {
@@ -372,7 +372,6 @@ impl weir_call_t {
             Err(panic) => {
                 drop_guarded(guest);
                 self.fail(FailureKind::Panic, &panic);
-                self.state = FAILED;
             }
         }
         self.state
@@ -391,7 +390,6 @@ impl weir_call_t {
                 }
                 Some(Err(code)) => {
                     self.fail(FailureKind::NoResponse, &format!("the guest answered with the error {code:?}"));
-                    self.state = FAILED;
                 }
                 None => {}
             }
@@ -437,7 +435,6 @@ impl weir_call_t {
             Poll::Ready(Some(Err(error))) => {
                 self.body = None;
                 self.fail(FailureKind::Trap, &format!("the guest broke off its response: {error}"));
-                self.state = FAILED;
                 false
             }
         }
@@ -452,28 +449,25 @@ impl weir_call_t {
         match outcome {
             Outcome::Instantiated => self.state = ENDED,
             Outcome::ReturnedError => {
-                self.fail(FailureKind::Run, "its run function returned an error");
+                self.note(FailureKind::Run, "its run function returned an error");
                 self.state = ENDED;
             }
             Outcome::Returned if self.document.is_some() || self.status != 0 => self.state = ENDED,
             Outcome::Returned => {
                 self.fail(FailureKind::NoResponse, "the guest returned without setting its response");
-                self.state = FAILED;
             }
             Outcome::NotInstantiated(error) | Outcome::Failed(error) if self.status == 0 && is_refusal(&error) => {
                 self.fail(FailureKind::Refused, &words(&error));
-                self.state = FAILED;
             }
             Outcome::NotInstantiated(error) => {
                 self.fail(FailureKind::Instantiate, &words(&error));
-                self.state = FAILED;
             }
             Outcome::Failed(error) => {
                 let (kind, message) = match error.downcast_ref::<I32Exit>() {
                     Some(exit) => (FailureKind::Exit, format!("the guest exited with status {}", exit.0)),
                     None => (FailureKind::Trap, words(&error)),
                 };
-                self.fail(kind, &message);
+                self.note(kind, &message);
                 // The channel holds a few chunks at most.
                 while self.document.is_none() && self.state == PENDING && self.take_chunk() {}
                 let whole = self.document.is_none() && self.status != 0 && self.body_ended;
@@ -527,7 +521,6 @@ pub unsafe extern "C" fn weir_call_poll(call: *mut weir_call_t) -> c_int {
     let polled = guard(|| Ok(call.poll()), Err);
     polled.unwrap_or_else(|panic: String| {
         call.fail(FailureKind::Panic, &panic);
-        call.state = FAILED;
         FAILED
     })
 }

@@ -49,6 +49,14 @@ pub unsafe fn borrow<'a, T>(first: *const T, count: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(first, count) }
 }
 
+/// Whether C means the same structure: `size` is what it has of it.
+pub fn check_size<T>(size: usize) -> Result<()> {
+    if size == size_of::<T>() {
+        return Ok(());
+    }
+    Err(format_err!("{} has {} bytes here, not {size}", std::any::type_name::<T>(), size_of::<T>()))
+}
+
 /// Run `body`; a panic in it becomes `fallback(what it said)`.
 pub fn guard<T>(body: impl FnOnce() -> T, fallback: impl FnOnce(String) -> T) -> T {
     match catch_unwind(AssertUnwindSafe(body)) {

@@ -2,7 +2,7 @@
 //! their sockets. C decides (`weir_outbound_policy_t`); without a policy everything is denied.
 
 use crate::client::{self, Limited, Origin, TimeLimits, bounds, explain};
-use crate::ffi::one_line;
+use crate::ffi::{check_size, one_line};
 use crate::outgoing::weir_outgoing_t;
 use crate::service::ComponentState;
 use crate::threads::lookups;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_c_api::wasmtime::component::{Linker, Resource};
-use wasmtime_c_api::wasmtime::{Result, StoreContextMut, format_err};
+use wasmtime_c_api::wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::Host as _;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as SocketErrorCode, IpAddressFamily};
@@ -97,9 +97,7 @@ impl Reach {
         if policy.is_null() {
             return Ok(Reach::default());
         }
-        if unsafe { (*policy).size } != size_of::<weir_outbound_policy_t>() {
-            return Err(format_err!("weir_outbound_policy_t has {} bytes here", size_of::<weir_outbound_policy_t>()));
-        }
+        check_size::<weir_outbound_policy_t>(unsafe { (*policy).size })?;
         Ok(Reach { policy: Some(Arc::new(Policy(unsafe { *policy }))) })
     }
 
