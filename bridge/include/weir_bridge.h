@@ -114,6 +114,38 @@ typedef struct weir_position {
  */
 bool weir_toml_to_json(weir_bytes_t text, char **ret_json, char **ret_message, weir_position_t *ret_position);
 
+/* ---- Heads of HTTP/1 messages ---------------------------------------------------------------------------------- */
+
+enum { WEIR_HEAD_FIELDS_MAX = 256 };
+
+typedef enum weir_head_parsed {
+    WEIR_HEAD_PARSED_WHOLE = 0,
+    WEIR_HEAD_PARSED_PARTIAL = 1, /* so far it could be one */
+    WEIR_HEAD_PARSED_MALFORMED = 2,
+    WEIR_HEAD_PARSED_VERSION = 3,  /* it names another version than HTTP/1.0 and HTTP/1.1 */
+    WEIR_HEAD_PARSED_TOO_MANY = 4, /* it has more than WEIR_HEAD_FIELDS_MAX fields */
+} weir_head_parsed_t;
+
+/* A request's head: parts of the text that was parsed. */
+typedef struct weir_parsed_head {
+    size_t size; /* of all of it, with empty lines before it and the one at its end */
+    weir_bytes_t method;
+    weir_bytes_t target;
+    uint8_t minor; /* of the version: HTTP/1.0 or HTTP/1.1 */
+    size_t field_count;
+} weir_parsed_head_t;
+
+/*
+ * Parse a request's head (RFC 9112, sections 2 to 5) with httparse, which lets lines end in LF alone, and empty lines
+ * come before; `ret_fields` has room for WEIR_HEAD_FIELDS_MAX. Unless it is whole what is stored means nothing. Any
+ * thread.
+ */
+weir_head_parsed_t weir_head_parse_request(weir_bytes_t text, weir_parsed_head_t *ret_head, weir_pair_t *ret_fields);
+
+/* The same for fields alone, up to an empty line: trailers. */
+weir_head_parsed_t weir_head_parse_fields(
+    weir_bytes_t text, size_t *ret_size, weir_pair_t *ret_fields, size_t *ret_count);
+
 /* ---- Fetching -------------------------------------------------------------------------------------------------- */
 
 /*
@@ -394,6 +426,10 @@ void weir_call_consume(weir_call_t *call, size_t size);
  */
 bool weir_call_body_ended(const weir_call_t *call);
 
+/* The trailers that the guest has set, in order, once the response's body has ended; they live as long as the call. */
+size_t weir_call_trailer_count(const weir_call_t *call);
+weir_pair_t weir_call_trailer(const weir_call_t *call, size_t index);
+
 /* How many bytes of the request's body weir_call_feed would take now. */
 size_t weir_call_feed_space(const weir_call_t *call);
 
@@ -402,6 +438,12 @@ size_t weir_call_feed_space(const weir_call_t *call);
  * guest has let go of the body all are taken and dropped. The waker is called when the guest has made space.
  */
 size_t weir_call_feed(weir_call_t *call, weir_bytes_t bytes);
+
+/*
+ * Say what trailers come after the request's body, at most once and before weir_call_feed_end. They are copied; a
+ * program does not see them. Returns false, and gives the guest none, when they cannot be passed on.
+ */
+bool weir_call_feed_trailers(weir_call_t *call, const weir_pair_t *trailers, size_t trailer_count);
 
 /* Say that the request's body is complete, or, with `aborted`, that the rest of it will never come. */
 void weir_call_feed_end(weir_call_t *call, bool aborted);

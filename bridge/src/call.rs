@@ -9,7 +9,7 @@ use crate::threads::runtime;
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::VecDeque;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::pin::Pin;
@@ -171,6 +171,7 @@ pub struct weir_call_t {
     body: Option<HyperOutgoingBody>,
     document: Option<Pipe>, // a program's standard output
     chunks: VecDeque<Bytes>,
+    trailers: Vec<(HeaderName, HeaderValue)>,
     body_ended: bool,
     state: c_int,
     failure: FailureKind,
@@ -202,6 +203,7 @@ pub unsafe extern "C" fn weir_call_new(
             body: None,
             document: None,
             chunks: VecDeque::new(),
+            trailers: Vec::new(),
             body_ended: false,
             state: PENDING,
             failure: FailureKind::None,
@@ -385,7 +387,7 @@ impl weir_call_t {
                 Some(Ok(response)) => {
                     let (parts, body) = response.into_parts();
                     self.status = parts.status.as_u16();
-                    self.headers = parts.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+                    self.headers = pairs_of(&parts.headers);
                     self.body = Some(body);
                 }
                 Some(Err(code)) => {
@@ -425,10 +427,10 @@ impl weir_call_t {
                 true
             }
             Poll::Ready(Some(Ok(frame))) => {
-                if let Ok(bytes) = frame.into_data()
-                    && !bytes.is_empty()
-                {
-                    self.chunks.push_back(bytes);
+                match frame.into_data() {
+                    Ok(bytes) if bytes.is_empty() => {}
+                    Ok(bytes) => self.chunks.push_back(bytes),
+                    Err(frame) => self.trailers = frame.trailers_ref().map(pairs_of).unwrap_or_default(),
                 }
                 true
             }
@@ -488,6 +490,30 @@ fn is_refusal(error: &Error) -> bool {
         && (error.is::<PoolConcurrencyLimitError>() || error.is::<OutOfMemory>() || os_error(error) != 0)
 }
 
+fn pairs_of(map: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+unsafe fn append(map: &mut HeaderMap, pairs: &[weir_pair_t]) -> Result<()> {
+    for pair in pairs {
+        let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
+        let name = HeaderName::from_bytes(name).context("a header's name cannot be passed on")?;
+        let value = HeaderValue::from_bytes(value).context("a header's value cannot be passed on")?;
+        map.append(name, value);
+    }
+    Ok(())
+}
+
+fn pair_at(pairs: &[(HeaderName, HeaderValue)], index: usize) -> weir_pair_t {
+    match pairs.get(index) {
+        Some((name, value)) => weir_pair_t {
+            name: weir_bytes_t::new(name.as_str().as_bytes()),
+            value: weir_bytes_t::new(value.as_bytes()),
+        },
+        None => weir_pair_t { name: weir_bytes_t::EMPTY, value: weir_bytes_t::EMPTY },
+    }
+}
+
 unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>> {
     let (method, scheme, authority, path) = unsafe {
         (
@@ -503,12 +529,7 @@ unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>>
     *head.uri_mut() = uri.context("the target cannot be passed on")?;
     let pairs = unsafe { borrow(request.headers, request.header_count) };
     head.headers_mut().reserve(pairs.len());
-    for pair in pairs {
-        let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
-        let name = HeaderName::from_bytes(name).context("a header's name cannot be passed on")?;
-        let value = HeaderValue::from_bytes(value).context("a header's value cannot be passed on")?;
-        head.headers_mut().append(name, value);
-    }
+    unsafe { append(head.headers_mut(), pairs)? };
     Ok(head)
 }
 
@@ -537,13 +558,7 @@ pub unsafe extern "C" fn weir_call_header_count(call: *const weir_call_t) -> usi
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_header(call: *const weir_call_t, index: usize) -> weir_pair_t {
-    match unsafe { &*call }.headers.get(index) {
-        Some((name, value)) => weir_pair_t {
-            name: weir_bytes_t::new(name.as_str().as_bytes()),
-            value: weir_bytes_t::new(value.as_bytes()),
-        },
-        None => weir_pair_t { name: weir_bytes_t::EMPTY, value: weir_bytes_t::EMPTY },
-    }
+    pair_at(&unsafe { &*call }.headers, index)
 }
 
 #[unsafe(no_mangle)]
@@ -576,6 +591,16 @@ pub unsafe extern "C" fn weir_call_body_ended(call: *const weir_call_t) -> bool 
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_trailer_count(call: *const weir_call_t) -> usize {
+    unsafe { &*call }.trailers.len()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_trailer(call: *const weir_call_t, index: usize) -> weir_pair_t {
+    pair_at(&unsafe { &*call }.trailers, index)
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_feed_space(call: *const weir_call_t) -> usize {
     guard(|| unsafe { &*call }.feed.as_ref().map_or(0, Pipe::space), |_| 0)
 }
@@ -603,6 +628,24 @@ pub unsafe extern "C" fn weir_call_feed_end(call: *mut weir_call_t, aborted: boo
     if let Some(feed) = &call.feed {
         guard(|| feed.end(aborted), |_| ());
     }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_feed_trailers(
+    call: *mut weir_call_t,
+    pairs: *const weir_pair_t,
+    count: usize,
+) -> bool {
+    let call = unsafe { &mut *call };
+    let feed = || {
+        let mut trailers = HeaderMap::new();
+        let fits = unsafe { append(&mut trailers, borrow(pairs, count)) }.is_ok();
+        if let (true, Some(feed)) = (fits, &call.feed) {
+            feed.set_trailers(trailers);
+        }
+        fits
+    };
+    guard(feed, |_| false)
 }
 
 #[unsafe(no_mangle)]

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::Frame;
+use hyper::HeaderMap;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -22,6 +23,7 @@ struct State {
     chunks: VecDeque<Bytes>,
     buffered: usize,
     ended: bool,
+    trailers: Option<HeaderMap>, // after the last byte
     aborted: bool,
     reader_gone: bool,
     reader: Option<Waker>,
@@ -67,6 +69,11 @@ impl Pipe {
         if let Some(reader) = reader {
             reader.wake();
         }
+    }
+
+    /// What follows the last byte; before `end`.
+    pub fn set_trailers(&self, trailers: HeaderMap) {
+        self.state().trailers = Some(trailers);
     }
 
     /// The writer goes away: what it did not end is broken off.
@@ -163,7 +170,9 @@ impl http_body::Body for PipeBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>> {
         self.0.poll_pop(context, usize::MAX).map(|popped| match popped {
-            Ok(bytes) if bytes.is_empty() => None,
+            Ok(bytes) if bytes.is_empty() => {
+                self.0.state().trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+            }
             Ok(bytes) => Some(Ok(Frame::data(bytes))),
             Err(Aborted) => Some(Err(wasmtime_wasi_http::Error::ConnectionTerminated)),
         })
