@@ -1,0 +1,229 @@
+/*
+ * head.c: what httparse makes of a head, and the rules of RFC 9112 that are not about its grammar.
+ */
+#include "http/head.h"
+
+#include <string.h>
+#include <strings.h>
+
+bool weir_text_is(weir_bytes_t text, const char *word)
+{
+    size_t size = strlen(word);
+    return text.size == size && strncasecmp(text.data, word, size) == 0;
+}
+
+static weir_bytes_t trim(weir_bytes_t text)
+{
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) {
+        text.size--;
+    }
+    return text;
+}
+
+bool weir_list_has(weir_bytes_t list, const char *word)
+{
+    while (list.size > 0) {
+        const char *comma = memchr(list.data, ',', list.size);
+        size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
+        if (weir_text_is(trim((weir_bytes_t){list.data, size}), word)) {
+            return true;
+        }
+        size += comma == NULL ? 0 : 1;
+        list.data += size;
+        list.size -= size;
+    }
+    return false;
+}
+
+/* Whether each line ends in CR LF: a program that takes LF alone for a line's end sees other lines than one that does
+ * not. */
+static bool has_whole_line_ends(weir_bytes_t text)
+{
+    const char *at = text.data;
+    const char *end = text.data + text.size;
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        if (at == text.data || at[-1] != '\r') {
+            return false;
+        }
+        at++;
+    }
+    return true;
+}
+
+/* Digits alone, and no more than fits. */
+static bool parse_length(weir_bytes_t text, int64_t *ret_length)
+{
+    int64_t length = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        int digit = text.data[i] - '0';
+        if (digit < 0 || digit > 9 || length > (INT64_MAX - digit) / 10) {
+            return false;
+        }
+        length = length * 10 + digit;
+    }
+    *ret_length = length;
+    return text.size > 0;
+}
+
+/* The fields that decide how the message is read, each by how often it is there. */
+typedef struct deciding {
+    unsigned hosts;
+    unsigned lengths;
+    unsigned codings;
+    bool unknown_coding;
+    bool bad_length;
+    bool says_close;
+    bool says_keep;
+} deciding_t;
+
+static void look_at(weir_pair_t field, weir_head_t *head, deciding_t *seen)
+{
+    /* By the length of the name first: most are none of these. */
+    switch (field.name.size) {
+    case 2:
+        if (weir_text_is(field.name, "te")) {
+            head->takes_trailers = head->takes_trailers || weir_list_has(field.value, "trailers");
+        }
+        break;
+    case 4:
+        if (weir_text_is(field.name, "host")) {
+            seen->hosts++;
+            head->host = field.value;
+        }
+        break;
+    case 6:
+        if (weir_text_is(field.name, "expect")) {
+            head->expects_continue = weir_text_is(field.value, "100-continue");
+        }
+        break;
+    case 10:
+        if (weir_text_is(field.name, "connection")) {
+            seen->says_close = seen->says_close || weir_list_has(field.value, "close");
+            seen->says_keep = seen->says_keep || weir_list_has(field.value, "keep-alive");
+        }
+        break;
+    case 14:
+        if (weir_text_is(field.name, "content-length")) {
+            seen->lengths++;
+            seen->bad_length = !parse_length(field.value, &head->content_length) || seen->bad_length;
+        }
+        break;
+    case 17:
+        if (weir_text_is(field.name, "transfer-encoding")) {
+            seen->codings++;
+            seen->unknown_coding = !weir_text_is(field.value, "chunked") || seen->unknown_coding;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* What to answer to a head with these fields, or 0: they leave nothing open. */
+static unsigned judge(const weir_head_t *head, const deciding_t *seen)
+{
+    if (seen->hosts > 1 || seen->lengths > 1 || seen->codings > 1 || seen->bad_length) {
+        return 400;
+    }
+    if (seen->codings > 0 && (seen->lengths > 0 || head->minor == 0)) {
+        return 400;
+    }
+    if (seen->unknown_coding) {
+        return 501; /* RFC 9112, section 6.1 */
+    }
+    return head->minor == 1 && seen->hosts == 0 ? 400 : 0;
+}
+
+static weir_head_state_t refuse(unsigned status, unsigned *ret_status)
+{
+    *ret_status = status;
+    return WEIR_HEAD_REFUSED;
+}
+
+/* Whether the first line is method, target and the name of a version: then that is the only thing wrong with it. */
+static bool names_version(weir_bytes_t text)
+{
+    const char *first = memchr(text.data, ' ', text.size);
+    const char *end = text.data + text.size;
+    const char *second = first == NULL ? NULL : memchr(first + 1, ' ', (size_t)(end - first - 1));
+    return second != NULL && end - second > 8 && memcmp(second, " HTTP/", 6) == 0;
+}
+
+weir_head_state_t weir_head_parse(
+    weir_bytes_t text, weir_head_t *ret_head, weir_pair_t *ret_fields, unsigned *ret_status)
+{
+    weir_parsed_head_t parsed;
+    weir_head_parsed_t state = weir_head_parse_request(text, &parsed, ret_fields);
+    switch (state) {
+    case WEIR_HEAD_PARSED_PARTIAL:
+        return has_whole_line_ends(text) ? WEIR_HEAD_PARTIAL : refuse(400, ret_status);
+    case WEIR_HEAD_PARSED_VERSION:
+        return refuse(names_version(text) ? 505 : 400, ret_status);
+    case WEIR_HEAD_PARSED_TOO_MANY:
+        return refuse(431, ret_status);
+    case WEIR_HEAD_PARSED_MALFORMED:
+        return refuse(400, ret_status);
+    case WEIR_HEAD_PARSED_WHOLE:
+        break;
+    }
+    if (!has_whole_line_ends((weir_bytes_t){text.data, parsed.size})) {
+        return refuse(400, ret_status);
+    }
+    weir_head_t head = {.size = parsed.size,
+        .method = parsed.method,
+        .target = parsed.target,
+        .minor = parsed.minor,
+        .host = {"", 0},
+        .field_count = parsed.field_count};
+    deciding_t seen = {.hosts = 0};
+    for (size_t i = 0; i < parsed.field_count; i++) {
+        look_at(ret_fields[i], &head, &seen);
+    }
+    unsigned status = judge(&head, &seen);
+    if (status != 0) {
+        return refuse(status, ret_status);
+    }
+    if (seen.codings > 0) {
+        head.content_length = -1;
+    }
+    head.keeps = !seen.says_close && (head.minor == 1 || seen.says_keep);
+    head.expects_continue = head.expects_continue && head.minor == 1 && head.content_length != 0;
+    *ret_head = head;
+    return WEIR_HEAD_WHOLE;
+}
+
+bool weir_trailer_is_allowed(weir_bytes_t name)
+{
+    static const char *const forbidden[] = {"authorization", "cache-control", "connection", "content-encoding",
+        "content-length", "content-range", "content-type", "cookie", "expect", "host", "keep-alive", "max-forwards",
+        "proxy-authorization", "proxy-connection", "range", "set-cookie", "te", "trailer", "transfer-encoding",
+        "upgrade"};
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        if (weir_text_is(name, forbidden[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool weir_trailers_parse(weir_bytes_t text, weir_pair_t *ret_fields, size_t *ret_count)
+{
+    size_t size;
+    size_t count;
+    if (!has_whole_line_ends(text) ||
+        weir_head_parse_fields(text, &size, ret_fields, &count) != WEIR_HEAD_PARSED_WHOLE || size != text.size) {
+        return false;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (weir_trailer_is_allowed(ret_fields[i].name)) {
+            ret_fields[kept++] = ret_fields[i];
+        }
+    }
+    *ret_count = kept;
+    return true;
+}

@@ -1,0 +1,41 @@
+/*
+ * transport.h: the bytes of a connection: a socket that does not block, in the clear. One thread at a time for each.
+ */
+#ifndef WEIR_HTTP_TRANSPORT_H
+#define WEIR_HTTP_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Zero it, and set the descriptor, to begin. */
+typedef struct weir_transport {
+    int descriptor; /* of a socket with O_NONBLOCK */
+    bool readable;  /* there may be something to receive; whoever is told by an event sets it */
+} weir_transport_t;
+
+enum {
+    WEIR_TRANSPORT_LATER = -1,  /* nothing can be moved now; an event will tell */
+    WEIR_TRANSPORT_BROKEN = -2, /* nothing can be moved any more: the client has reset the connection */
+};
+
+/*
+ * Receive at most `size` bytes, which is more than 0. Returns how many came; 0 at the end of what the client sends; or
+ * one of the above. `readable` becomes false when an event is to be waited for.
+ */
+ssize_t weir_transport_receive(weir_transport_t *transport, void *buffer, size_t size);
+
+/*
+ * Send some of these bytes, which are at least one. Returns how many were sent: all of them, or some, after which more
+ * can be tried at once; or one of the above.
+ */
+ssize_t weir_transport_send(weir_transport_t *transport, const struct iovec *pieces, size_t count);
+
+/* Nothing more will be sent: the client sees the end. */
+void weir_transport_finish(weir_transport_t *transport);
+
+/* Close it. */
+void weir_transport_close(weir_transport_t *transport);
+
+#endif
