@@ -1,5 +1,4 @@
-# What weir is built on, as libraries to link with: weir_bridge, weir_libmicrohttpd, weir_jansson,
-# weir_xxhash.
+# What weir is built on, as libraries to link with: weir_bridge, weir_jansson, weir_xxhash.
 
 include(${CMAKE_SOURCE_DIR}/build/dependencies.cmake OPTIONAL RESULT_VARIABLE weir_dependencies)
 if(NOT weir_dependencies)
@@ -38,19 +37,6 @@ else()
     target_link_libraries(weir_bridge INTERFACE ${weir_bridge_archive})
 endif()
 target_link_libraries(weir_bridge INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
-
-# ---- libmicrohttpd ---------------------------------------------------------------------------------------------------
-
-add_library(weir_libmicrohttpd INTERFACE)
-if(WEIR_LIBMICROHTTPD)
-    find_library(weir_libmicrohttpd_library NAMES libmicrohttpd.a microhttpd HINTS ${WEIR_LIBMICROHTTPD}/lib
-        NO_DEFAULT_PATH NO_CACHE REQUIRED)
-    target_include_directories(weir_libmicrohttpd SYSTEM INTERFACE ${WEIR_LIBMICROHTTPD}/include)
-    target_link_libraries(weir_libmicrohttpd INTERFACE ${weir_libmicrohttpd_library} Threads::Threads)
-else()
-    pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd>=1.0.1)
-    target_link_libraries(weir_libmicrohttpd INTERFACE PkgConfig::microhttpd)
-endif()
 
 # ---- jansson ---------------------------------------------------------------------------------------------------------
 

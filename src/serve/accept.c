@@ -5,11 +5,11 @@
 #include "serve/accept.h"
 
 #include "observe/log.h"
+#include "serve/connection.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,18 +28,11 @@ static uint32_t connection_count(const weir_loop_t *loop)
     return atomic_load_explicit(&loop->connection_count, memory_order_relaxed);
 }
 
-/* libmicrohttpd owns the descriptor from here on, also when it fails. */
 static void adopt(weir_loop_t *loop, const weir_arrival_t *arrival)
 {
-    loop->arrived = false;
-    enum MHD_Result added = MHD_add_connection(
-        loop->daemon, arrival->descriptor, (const struct sockaddr *)&arrival->address, arrival->address_size);
-    if (added != MHD_YES) {
+    if (!weir_connection_open(
+            loop, arrival->descriptor, (const struct sockaddr *)&arrival->address, arrival->address_size)) {
         weir_log(WEIR_LOG_ERROR, "a new connection was closed: %s", strerror(errno));
-    }
-    if (added != MHD_YES && !loop->arrived) {
-        /* It failed before it told of the connection, so it will not tell of its end. */
-        atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);
     }
 }
 

@@ -1,58 +1,52 @@
 /*
- * connection.c: the life of a connection and of the requests on it, one after the other; suspending and watching it;
- * and how it ends.
+ * connection.c: the life of a connection: how it comes, receives and sends, which time limits it has, and how it ends.
  */
 #include "serve/connection.h"
 
+#include "observe/log.h"
 #include "serve/admission.h"
-#include "serve/early.h"
 #include "serve/limits.h"
+#include "serve/notice.h"
 #include "serve/shared.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* ---- Suspending and watching ------------------------------------------------------------------------------------- */
+/* ---- Beginning and end ------------------------------------------------------------------------------------------- */
 
-/*
- * For the time of the connection: that the client has closed its side. libmicrohttpd, which reads no further than it
- * has to, misses that when it comes together with data. A new edge each time, so it is told once.
- */
-#define WEIR_EVENTS (EPOLLRDHUP | EPOLLET)
-
-bool weir_connection_watch(weir_connection_t *connection, uint32_t events)
+static void forget_connection(weir_loop_t *loop)
 {
-    struct epoll_event event = {.events = WEIR_EVENTS | events, .data.ptr = &connection->source};
-    int operation = connection->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    bool set = epoll_ctl(connection->loop->epoll, operation, connection->descriptor, &event) == 0;
-    connection->watched = connection->watched || set;
-    return set;
+    atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);
 }
 
-enum MHD_Result weir_connection_suspend(weir_connection_t *connection, weir_wait_t wait)
+bool weir_connection_open(
+    weir_loop_t *loop, int take_descriptor, const struct sockaddr *address, socklen_t address_size)
 {
-    weir_loop_t *loop = connection->loop;
-    connection->wait = wait;
-    if (connection->early == NULL) {
-        weir_deadline_set(&loop->watches, &connection->watch_deadline, loop->now);
+    weir_connection_t *connection = calloc(1, sizeof(*connection));
+    weir_transport_t transport = {.descriptor = take_descriptor};
+    /* For all its time, and once for each thing that happens: nothing is asked of the epoll for a request. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
+    if (connection == NULL || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, take_descriptor, &event) != 0) {
+        int error = connection == NULL ? ENOMEM : errno;
+        weir_transport_close(&transport);
+        free(connection);
+        forget_connection(loop);
+        errno = error;
+        return false;
     }
-    MHD_suspend_connection(connection->handle);
-    return MHD_YES;
-}
-
-void weir_connection_resume(weir_connection_t *connection)
-{
-    if (connection->wait == WEIR_WAIT_NOTHING) {
-        return;
-    }
-    if (connection->wait == WEIR_WAIT_CALL) {
-        weir_admission_withdraw(connection);
-    }
-    connection->wait = WEIR_WAIT_NOTHING;
-    weir_deadline_lift(&connection->watch_deadline);
-    MHD_resume_connection(connection->handle);
+    connection->source = WEIR_SOURCE_CONNECTION;
+    connection->loop = loop;
+    connection->transport = transport;
+    connection->active_at = loop->now;
+    memcpy(&connection->address, address,
+        address_size < sizeof(connection->address) ? address_size : sizeof(connection->address));
+    weir_list_append(&loop->connections, &connection->link);
+    weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
+    weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
+    return true;
 }
 
 void weir_connection_end_task(weir_connection_t *connection)
@@ -64,211 +58,347 @@ void weir_connection_end_task(weir_connection_t *connection)
     }
 }
 
-void weir_connection_cut(weir_connection_t *connection)
+void weir_connection_count(weir_connection_t *connection, bool under_way)
 {
-    connection->cut = true;
+    atomic_uint *count = &connection->loop->request_count;
+    if (under_way != connection->counted) {
+        /* Written by this thread alone. */
+        unsigned now = atomic_load_explicit(count, memory_order_relaxed);
+        atomic_store_explicit(count, under_way ? now + 1 : now - 1, memory_order_relaxed);
+        connection->counted = under_way;
+    }
+}
+
+/* What a request has, and the next one must not. */
+static void clear_request(weir_connection_t *connection)
+{
+    weir_connection_count(connection, false);
     weir_admission_withdraw(connection);
-    weir_connection_end_task(connection);
-    if (connection->wait != WEIR_WAIT_NOTHING) {
-        weir_connection_resume(connection); /* and its handler refuses to go on */
-    } else {
-        shutdown(connection->descriptor, SHUT_RDWR); /* libmicrohttpd finds it closed */
-    }
-}
-
-/* ---- Life of a connection and of a request ----------------------------------------------------------------------- */
-
-void weir_connection_notify(
-    void *context, struct MHD_Connection *handle, void **socket_context, enum MHD_ConnectionNotificationCode code)
-{
-    weir_loop_t *loop = context;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        loop->arrived = true;
-        weir_connection_t *connection = calloc(1, sizeof(*connection));
-        *socket_context = connection;
-        if (connection == NULL) {
-            return; /* its requests are refused */
-        }
-        connection->source = WEIR_SOURCE_CONNECTION;
-        connection->loop = loop;
-        connection->handle = handle;
-        connection->descriptor = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        connection->idle_since = loop->now;
-        weir_list_append(&loop->connections, &connection->link);
-        weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
-        weir_list_append(&loop->arrivals, &connection->arrival_link);
-        return;
-    }
-    weir_connection_t *connection = *socket_context;
-    atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);
-    if (connection != NULL) {
-        /* The epoll forgets the descriptor when it is closed, which libmicrohttpd does next. */
-        weir_link_remove(&connection->arrival_link);
-        weir_deadline_lift(&connection->request_deadline);
-        weir_link_remove(&connection->hangup_link);
-        weir_link_remove(&connection->link);
-        free(connection->line);
-        free(connection);
-    }
-}
-
-void *weir_connection_log_uri(void *context, const char *uri, struct MHD_Connection *handle)
-{
-    (void)context;
-    /* Called with the target as it was received, before libmicrohttpd takes it apart in place. */
-    weir_connection_t *connection = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    if (connection == NULL) {
-        return NULL;
-    }
-    size_t size = strlen(uri);
-    if (size > connection->line_capacity) {
-        char *line = realloc(connection->line, size);
-        if (line == NULL) {
-            return NULL;
-        }
-        connection->line = line;
-        connection->line_capacity = size;
-    }
-    memcpy(connection->line, uri, size);
-    connection->line_size = size;
-    connection->stage = WEIR_STAGE_LINE;
-    atomic_fetch_add_explicit(&connection->loop->server->requests, 1, memory_order_relaxed);
-    return connection;
-}
-
-/* Forget the request, and be ready for the next one. */
-static void finish_request(weir_connection_t *connection)
-{
-    weir_admission_withdraw(connection);
-    weir_link_remove(&connection->early_link);
     weir_deadline_lift(&connection->head_deadline);
-    weir_deadline_lift(&connection->rest_deadline);
     weir_deadline_lift(&connection->linger_deadline);
     weir_deadline_lift(&connection->watch_deadline);
-    if (connection->early != NULL) {
-        weir_connection_watch(connection, 0);
-    }
-    weir_early_free(connection->early);
-    free(connection->prefix);
-    weir_request_body_free(&connection->collected);
-    connection->has_collected = false;
-    connection->early = NULL;
-    connection->prefix = NULL;
-    connection->prefix_size = 0;
-    connection->prefix_sent = 0;
-    connection->stage = WEIR_STAGE_NONE;
-    connection->wait = WEIR_WAIT_NOTHING;
-    connection->method = NULL;
-    connection->version = NULL;
-    connection->target = (weir_target_t){.authority = {NULL, 0}};
-    connection->host = (weir_bytes_t){NULL, 0};
-    connection->has_body = false;
-    connection->content_length = 0;
-    connection->expects_continue = false;
-    connection->head_only = false;
-    connection->match = (weir_route_match_t){.route = NULL};
-    connection->answer = (weir_answer_t){.status = 0};
     weir_admission_release(connection);
-    connection->idle_since = connection->loop->now;
-    if (connection->peer_closed && !weir_link_is_linked(&connection->hangup_link)) {
-        weir_list_append(&connection->loop->hangups, &connection->hangup_link);
+    free(connection->own_head);
+    connection->own_head = NULL;
+    if (connection->has_collected) {
+        weir_request_body_free(&connection->collected);
+        connection->has_collected = false;
     }
-    weir_deadline_set(&connection->loop->requests, &connection->request_deadline, connection->loop->now);
+    weir_chunked_free(&connection->chunked);
 }
 
-void weir_connection_completed(
-    void *context, struct MHD_Connection *handle, void **request_context, enum MHD_RequestTerminationCode code)
+void weir_connection_forget_request(weir_connection_t *connection)
 {
-    weir_loop_t *loop = context;
-    (void)handle;
-    weir_connection_t *connection = *request_context;
-    *request_context = NULL;
-    if (connection == NULL) {
+    weir_loop_t *loop = connection->loop;
+    clear_request(connection);
+    connection->stage = WEIR_STAGE_IDLE;
+    connection->response = WEIR_RESPONSE_AWAITED;
+    connection->answer = (weir_answer_t){.status = 0};
+    connection->body_coming = false;
+    connection->owes_continue = false;
+    connection->dropped = 0;
+    connection->active_at = loop->now;
+    weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
+}
+
+void weir_connection_close(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    if (connection->stage == WEIR_STAGE_CLOSED) {
         return;
     }
-    atomic_fetch_sub_explicit(&loop->server->requests, 1, memory_order_relaxed);
-    if (loop->cutting) {
-        atomic_fetch_add(&loop->server->cut, 1);
-    }
-    weir_task_t *task = connection->task;
-    connection->task = NULL;
-    finish_request(connection);
-    if (task == NULL) {
-        return;
-    }
-    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-        weir_task_detach(task);
-    } else {
-        weir_task_end(task); /* nobody is left to read what it says */
+    weir_connection_end_task(connection);
+    clear_request(connection);
+    weir_deadline_lift(&connection->request_deadline);
+    weir_deadline_lift(&connection->idle_deadline);
+    weir_link_remove(&connection->ready_link);
+    weir_transport_close(&connection->transport); /* the epoll forgets it with that */
+    free(connection->kept);
+    free(connection->unsent);
+    connection->kept = NULL;
+    connection->unsent = NULL;
+    connection->unsent_size = 0;
+    connection->input_size = 0;
+    connection->stage = WEIR_STAGE_CLOSED;
+    forget_connection(loop);
+    /* An event of this turn may name it yet. */
+    weir_link_remove(&connection->link);
+    weir_list_append(&loop->closed, &connection->link);
+}
+
+void weir_connection_free_closed(weir_loop_t *loop)
+{
+    weir_link_t *link;
+    while ((link = weir_list_first(&loop->closed)) != NULL) {
+        weir_link_remove(link);
+        free(WEIR_CONTAINER(link, weir_connection_t, link));
     }
 }
 
-/* ---- Outside of libmicrohttpd's calls ---------------------------------------------------------------------------- */
+/* ---- Receiving --------------------------------------------------------------------------------------------------- */
 
-void weir_connection_request_overdue(weir_connection_t *connection)
+weir_received_t weir_connection_receive(weir_connection_t *connection)
 {
-    shutdown(connection->descriptor, SHUT_RDWR);
+    weir_loop_t *loop = connection->loop;
+    if (!connection->transport.readable) {
+        return connection->peer_closed ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
+    }
+    size_t size = connection->input_size;
+    if (size > 0 && connection->input != loop->received) {
+        memmove(loop->received, connection->input, size);
+    }
+    connection->input = loop->received;
+    ssize_t more = weir_transport_receive(&connection->transport, loop->received + size, WEIR_RECEIVE_BYTES - size);
+    free(connection->kept);
+    connection->kept = NULL;
+    if (more > 0) {
+        connection->input_size = size + (size_t)more;
+        connection->received = true;
+        connection->active_at = loop->now;
+        return WEIR_RECEIVED_SOME;
+    }
+    if (more == WEIR_TRANSPORT_LATER) {
+        return connection->peer_closed ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
+    }
+    connection->transport.readable = false;
+    connection->peer_closed = true;
+    return WEIR_RECEIVED_END;
 }
 
-void weir_connection_linger_over(weir_connection_t *connection)
+void weir_connection_use(weir_connection_t *connection, size_t size)
 {
-    weir_connection_cut(connection);
+    connection->input += size;
+    connection->input_size -= size;
 }
 
-/*
- * As hyper does for Spin, a client that has closed its side is taken to have left: its guest is ended. But not at once:
- * some say all they have to say, close their side and read on.
- */
-void weir_connection_watch_due(weir_connection_t *connection)
+/* The loop's buffer is for the next connection: keep what is left in it. Returns false when memory ran out. */
+static bool keep_input(weir_connection_t *connection)
 {
-    if (connection->peer_closed) {
-        weir_connection_cut(connection);
+    if (connection->input_size == 0) {
+        free(connection->kept);
+        connection->kept = NULL;
+        return true;
+    }
+    if (connection->kept != NULL) {
+        return true;
+    }
+    connection->kept = malloc(connection->input_size);
+    if (connection->kept == NULL) {
+        return false;
+    }
+    memcpy(connection->kept, connection->input, connection->input_size);
+    connection->input = connection->kept;
+    return true;
+}
+
+/* ---- Sending ----------------------------------------------------------------------------------------------------- */
+
+/* Keep what is left of these bytes after `sent` of them. */
+static bool keep_unsent(weir_connection_t *connection, const struct iovec *pieces, size_t count, size_t sent)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += pieces[i].iov_len;
+    }
+    connection->unsent = malloc(size - sent);
+    if (connection->unsent == NULL) {
+        return false;
+    }
+    connection->unsent_at = 0;
+    connection->unsent_size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t skipped = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
+        sent -= skipped;
+        memcpy(connection->unsent + connection->unsent_size, (const char *)pieces[i].iov_base + skipped,
+            pieces[i].iov_len - skipped);
+        connection->unsent_size += pieces[i].iov_len - skipped;
+    }
+    return true;
+}
+
+bool weir_connection_send(weir_connection_t *connection, const struct iovec *pieces, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += pieces[i].iov_len;
+    }
+    if (size == 0) {
+        return true;
+    }
+    ssize_t sent = weir_transport_send(&connection->transport, pieces, count);
+    connection->sent = connection->sent || sent > 0;
+    if (sent == (ssize_t)size) {
+        return true;
+    }
+    if (sent == WEIR_TRANSPORT_BROKEN || !keep_unsent(connection, pieces, count, sent < 0 ? 0 : (size_t)sent)) {
+        weir_connection_close(connection);
+        return false;
+    }
+    return true;
+}
+
+bool weir_connection_flush(weir_connection_t *connection)
+{
+    while (connection->unsent_at < connection->unsent_size) {
+        struct iovec rest = {
+            connection->unsent + connection->unsent_at, connection->unsent_size - connection->unsent_at};
+        ssize_t sent = weir_transport_send(&connection->transport, &rest, 1);
+        if (sent == WEIR_TRANSPORT_LATER) {
+            return false;
+        }
+        if (sent < 0) {
+            weir_connection_close(connection);
+            return false;
+        }
+        connection->unsent_at += (size_t)sent;
+        connection->sent = true;
+    }
+    free(connection->unsent);
+    connection->unsent = NULL;
+    connection->unsent_size = 0;
+    connection->unsent_at = 0;
+    return true;
+}
+
+/* ---- Its turns --------------------------------------------------------------------------------------------------- */
+
+void weir_connection_make_ready(weir_connection_t *connection)
+{
+    if (connection->stage != WEIR_STAGE_CLOSED && !weir_link_is_linked(&connection->ready_link)) {
+        weir_list_append(&connection->loop->ready, &connection->ready_link);
     }
 }
 
 void weir_connection_event(weir_connection_t *connection, uint32_t events)
 {
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) {
-        if (connection->early != NULL) {
-            weir_connection_progress(connection);
-        }
+    if (connection->stage == WEIR_STAGE_CLOSED) {
         return;
     }
-    connection->peer_closed = true;
-    if (connection->wait == WEIR_WAIT_NOTHING) {
-        if (!weir_link_is_linked(&connection->hangup_link)) {
-            weir_list_append(&connection->loop->hangups, &connection->hangup_link);
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+        /* It was reset, or both sides are closed: nobody is left to read what is said. */
+        weir_connection_close(connection);
+        return;
+    }
+    if ((events & EPOLLIN) != 0) {
+        connection->transport.readable = true;
+    }
+    if ((events & EPOLLRDHUP) != 0) {
+        connection->peer_closed = true;
+    }
+    weir_connection_make_ready(connection);
+}
+
+/* Whether it goes on only when the client sends or takes something. */
+static bool waits_for_client(const weir_connection_t *connection)
+{
+    return connection->stage == WEIR_STAGE_IDLE || connection->unsent != NULL ||
+           (connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->input_size == 0 &&
+               (connection->task != NULL || connection->response != WEIR_RESPONSE_AWAITED));
+}
+
+static void set_limits(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    /* Where the client does not take what it is sent, only that it does is progress. */
+    bool moved = connection->sent || (connection->received && connection->unsent == NULL);
+    if (!waits_for_client(connection)) {
+        weir_deadline_lift(&connection->idle_deadline);
+    } else if (moved || !weir_deadline_is_set(&connection->idle_deadline)) {
+        weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
+    }
+    if (connection->peer_closed && connection->stage == WEIR_STAGE_BEGUN &&
+        (connection->sent || connection->received || !weir_deadline_is_set(&connection->watch_deadline))) {
+        weir_deadline_set(&loop->watches, &connection->watch_deadline, loop->now);
+    }
+    connection->sent = false;
+    connection->received = false;
+}
+
+void weir_connection_run(weir_connection_t *connection)
+{
+    unsigned rounds = 0;
+    weir_link_remove(&connection->ready_link);
+    while (connection->stage != WEIR_STAGE_CLOSED && weir_connection_step(connection)) {
+        if (++rounds == WEIR_ROUNDS_A_TURN) {
+            weir_connection_make_ready(connection);
+            break;
         }
-    } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-        weir_connection_cut(connection);
-    } else if (connection->early == NULL && !weir_deadline_is_set(&connection->watch_deadline)) {
-        weir_connection_cut(connection);
+    }
+    if (connection->stage == WEIR_STAGE_CLOSED) {
+        return;
+    }
+    if (!keep_input(connection)) {
+        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
+        weir_connection_close(connection);
+        return;
+    }
+    set_limits(connection);
+}
+
+/* ---- Its time limits --------------------------------------------------------------------------------------------- */
+
+void weir_connection_request_overdue(weir_connection_t *connection)
+{
+    if (connection->input_size > 0) {
+        weir_connection_refuse(connection, 408);
+        weir_connection_make_ready(connection);
+    } else {
+        weir_connection_close(connection);
     }
 }
 
-void weir_connection_hang_up(weir_connection_t *connection)
+void weir_connection_idle_over(weir_connection_t *connection)
 {
-    bool reads = connection->stage == WEIR_STAGE_NONE || connection->stage == WEIR_STAGE_LINE ||
-                 connection->stage == WEIR_STAGE_BODY;
-    if (reads && connection->wait == WEIR_WAIT_NOTHING && !connection->reading_ended) {
-        connection->reading_ended = true;
-        shutdown(connection->descriptor, SHUT_RD); /* another edge, at which it reads to the end */
+    bool owes_body = connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->unsent == NULL &&
+                     connection->response == WEIR_RESPONSE_AWAITED && connection->answer.status == 0;
+    if (owes_body) {
+        weir_connection_refuse(connection, 408);
+        weir_connection_make_ready(connection);
+    } else {
+        weir_connection_close(connection);
     }
 }
+
+void weir_connection_linger_over(weir_connection_t *connection)
+{
+    weir_connection_close(connection);
+}
+
+/*
+ * As hyper does for Spin, a client that has closed its side is taken to have left: its guest is ended. But not at once:
+ * some say all they have to say, close their side and read on. One that reads slowly has not left.
+ */
+void weir_connection_watch_due(weir_connection_t *connection)
+{
+    if (connection->unsent != NULL) {
+        weir_deadline_set(&connection->loop->watches, &connection->watch_deadline, connection->loop->now);
+    } else {
+        weir_connection_close(connection);
+    }
+}
+
+/* ---- The end of the server --------------------------------------------------------------------------------------- */
 
 void weir_connection_drain(weir_connection_t *connection)
 {
-    if (connection->stage != WEIR_STAGE_NONE || connection->reading_ended ||
-        connection->loop->now - connection->idle_since < WEIR_DRAIN_IDLE_MILLISECONDS) {
+    if (connection->stage != WEIR_STAGE_IDLE || connection->reading_ended ||
+        connection->loop->now - connection->active_at < WEIR_DRAIN_IDLE_MILLISECONDS) {
         return;
     }
     /* What has been received already is still read, and answered, before the end is noticed. */
     connection->reading_ended = true;
-    shutdown(connection->descriptor, SHUT_RD);
+    shutdown(connection->transport.descriptor, SHUT_RD);
+    connection->transport.readable = true;
+    weir_connection_make_ready(connection);
 }
 
 void weir_connection_give_up(weir_connection_t *connection)
 {
-    connection->cut = true;
-    weir_connection_resume(connection);
+    bool answered = connection->stage == WEIR_STAGE_LINGERING ||
+                    (connection->response == WEIR_RESPONSE_DONE && connection->unsent == NULL);
+    if ((connection->stage == WEIR_STAGE_IDLE && connection->input_size > 0) ||
+        (connection->stage != WEIR_STAGE_IDLE && !answered)) {
+        atomic_fetch_add(&connection->loop->server->cut, 1);
+    }
+    weir_connection_close(connection);
 }

@@ -1,114 +1,132 @@
 /*
- * connection.h: a client's connection and the request on it, from libmicrohttpd's first callback to its last. All of it
- * belongs to one loop's thread.
+ * connection.h: a client's connection and the request on it. All of it belongs to one loop's thread.
+ *
+ * connection.c is its life, and what the loop tells it; handler.c goes with a request from its head to its end;
+ * request.c examines the head; response.c says what to send.
  */
 #ifndef WEIR_SERVE_CONNECTION_H
 #define WEIR_SERVE_CONNECTION_H
 
 #include "guest/request_body.h"
+#include "http/chunked.h"
+#include "http/head.h"
+#include "http/response_head.h"
+#include "http/transport.h"
 #include "serve/deadline.h"
 #include "serve/loop.h"
 #include "serve/target.h"
 #include "serve/task.h"
 
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a suspended connection waits for. */
-typedef enum weir_wait {
-    WEIR_WAIT_NOTHING = 0, /* it is not suspended */
-    WEIR_WAIT_CALL,        /* an instance */
-    WEIR_WAIT_HEAD,        /* the response's head */
-    WEIR_WAIT_SPACE,       /* room for more of the request's body */
-    WEIR_WAIT_BODY,        /* more of the response's body */
-    WEIR_WAIT_EARLY,       /* that its early answer is sent */
-} weir_wait_t;
-
 /* An answer that the server gives itself. */
 typedef struct weir_answer {
     unsigned status; /* 0: none, the guest answers */
-    bool at_once;    /* without reading anything more from the connection, which is closed after it */
+    bool closes;     /* where the request ends is unknown, or does not matter any more */
     const char *content_type;
     const char *body; /* constant as long as the server, or as the stake that the connection holds */
     size_t body_size;
     const weir_static_response_t *of_route; /* what the body and these are of, or NULL: further headers */
 } weir_answer_t;
 
-/* Where a request stands. */
 typedef enum weir_stage {
-    WEIR_STAGE_NONE = 0, /* there is no request */
-    WEIR_STAGE_LINE,     /* its request line is there, not yet all of its headers */
-    WEIR_STAGE_BEGUN,    /* the headers are there; it may wait for an instance */
-    WEIR_STAGE_BODY,     /* the body is being received */
-    WEIR_STAGE_RECEIVED, /* all of it is there */
-    WEIR_STAGE_ANSWERED, /* the response is on its way through libmicrohttpd */
+    WEIR_STAGE_IDLE = 0,      /* there is no request, or a part of its head */
+    WEIR_STAGE_BEGUN = 1,     /* there is one */
+    WEIR_STAGE_LINGERING = 2, /* the last response was sent; what comes is dropped */
+    WEIR_STAGE_CLOSED = 3,    /* freed at the end of the turn */
 } weir_stage_t;
+
+/* Where the response to a request is. */
+typedef enum weir_response_stage {
+    WEIR_RESPONSE_AWAITED = 0,
+    WEIR_RESPONSE_BODY = 1, /* its head was sent, and its body follows */
+    WEIR_RESPONSE_DONE = 2, /* all of it was, but for what `unsent` holds */
+} weir_response_stage_t;
 
 typedef struct weir_connection {
     weir_source_t source; /* WEIR_SOURCE_CONNECTION */
     weir_loop_t *loop;
-    struct MHD_Connection *handle;
-    int descriptor;
-    weir_link_t link;
-    uint64_t idle_since;
-    bool watched;       /* the descriptor is in the loop's epoll */
-    bool peer_closed;   /* the client sends nothing more */
+    weir_transport_t transport;
+    weir_link_t link;       /* in the loop's `connections`, or `closed` */
+    weir_link_t ready_link; /* in the loop's `ready`: there is something to be done */
+    weir_stage_t stage;
+    bool peer_closed;   /* the client sends nothing after what was received */
     bool reading_ended; /* the server takes nothing more */
-    weir_link_t arrival_link;
-    weir_link_t hangup_link;
-    char client_address[INET6_ADDRSTRLEN + 10];
+    bool received;      /* in this turn, something */
+    bool sent;
+    uint64_t active_at; /* when something was received, or a response ended */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } address;
+    char client_address[INET6_ADDRSTRLEN + 10]; /* in words, once they were wanted */
     char client_ip[INET6_ADDRSTRLEN];
 
-    /* The request. */
-    weir_stage_t stage;
-    weir_wait_t wait;
-    bool cut;   /* to be closed without an answer, or without the rest of it */
-    char *line; /* own: a copy of the target as received; its memory is kept for the next request */
-    size_t line_size;
-    size_t line_capacity;
-    const char *method; /* these two are libmicrohttpd's, for the time of the request */
-    const char *version;
+    /* What was received and not used yet: in the loop's buffer during a turn, in `kept` between turns. */
+    const char *input;
+    size_t input_size;
+    size_t input_seen; /* of it there is no whole head */
+    char *kept;        /* own; NULL when there is nothing */
+
+    /* What the client has not taken yet. */
+    char *unsent; /* own; NULL when there is nothing */
+    size_t unsent_size;
+    size_t unsent_at;
+
+    /* The request. The texts of head, target and match are there until its guest was started. */
+    weir_head_t head;
+    char *own_head; /* own: a copy of it, while it waits or may have to wait again; else NULL */
     weir_target_t target;
     weir_bytes_t host;
-    bool has_body;
-    int64_t content_length;
-    bool expects_continue;
-    bool head_only; /* a HEAD request */
+    bool counted;       /* among the loop's requests */
+    bool head_only;     /* a HEAD request */
+    bool body_coming;   /* its body is not complete */
+    bool owes_continue; /* the client waits for 100 */
+    int64_t body_left;  /* of one with a length */
+    uint64_t dropped;   /* bytes of it, or of what came after the last response */
+    weir_chunked_t chunked;
     weir_route_match_t match;
     weir_answer_t answer;
     weir_stake_t *held; /* what the answer is made of lives as long as it; or NULL */
     weir_task_t *task;
-    struct weir_early *early;
     weir_link_t waiting_link;      /* while it waits for an instance: in a lane of the loop's stake */
     uint64_t turn;                 /* its place among those that wait */
     weir_request_body_t collected; /* own: by a guest whose instance was refused, for its next one */
     bool has_collected;
-    weir_link_t early_link;
-    weir_deadline_t head_deadline;
-    weir_deadline_t request_deadline;
-    weir_deadline_t rest_deadline;
-    weir_deadline_t linger_deadline;
-    weir_deadline_t watch_deadline;
+    weir_response_stage_t response;
+    weir_framing_t framing;
+    bool keeps; /* the connection may be used again after the response */
 
-    /* What of the response's body was taken from the exchange, and not yet sent, when its head was made. */
-    char *prefix; /* own */
-    size_t prefix_size;
-    size_t prefix_sent;
+    weir_deadline_t head_deadline;    /* in `heads` */
+    weir_deadline_t request_deadline; /* in `requests` */
+    weir_deadline_t idle_deadline;    /* in `idles` */
+    weir_deadline_t linger_deadline;  /* in `lingers` */
+    weir_deadline_t watch_deadline;   /* in `watches` */
 } weir_connection_t;
 
-/* ---- libmicrohttpd's callbacks; `context` is the loop ------------------------------------------------------------ */
+/*
+ * Begin with a connection that was accepted; the descriptor is closed in every case, and the loop's count of
+ * connections lowered, in the end. Returns false, with errno set, when it could not be taken.
+ */
+bool weir_connection_open(
+    weir_loop_t *loop, int take_descriptor, const struct sockaddr *address, socklen_t address_size);
 
-void weir_connection_notify(
-    void *context, struct MHD_Connection *handle, void **socket_context, enum MHD_ConnectionNotificationCode code);
-void *weir_connection_log_uri(void *context, const char *uri, struct MHD_Connection *handle);
-enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *handle, const char *url,
-    const char *method, const char *version, const char *upload_data, size_t *upload_size, void **request_context);
-void weir_connection_completed(
-    void *context, struct MHD_Connection *handle, void **request_context, enum MHD_RequestTerminationCode code);
+/* Free those that were closed. */
+void weir_connection_free_closed(weir_loop_t *loop);
 
 /* ---- What the loop tells a connection ---------------------------------------------------------------------------- */
+
+/* The loop's epoll has something about its socket. */
+void weir_connection_event(weir_connection_t *connection, uint32_t events);
+
+/* There is something to be done: weir_connection_run is called in this turn, or the next. */
+void weir_connection_make_ready(weir_connection_t *connection);
+
+/* Do it. */
+void weir_connection_run(weir_connection_t *connection);
 
 /* It may have an instance, and waits no more; the permit is its own from now on. */
 void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t *take_permit);
@@ -116,46 +134,59 @@ void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t
 /* It waits no more: the routes of a new generation lead it to no guest, and its answer is set. */
 void weir_connection_answered(weir_connection_t *connection);
 
-/* Its task was polled. */
-void weir_connection_progress(weir_connection_t *connection);
-
 /* One of its time limits is over. */
 void weir_connection_head_overdue(weir_connection_t *connection);
 void weir_connection_request_overdue(weir_connection_t *connection);
-void weir_connection_rest_overdue(weir_connection_t *connection);
+void weir_connection_idle_over(weir_connection_t *connection);
 void weir_connection_linger_over(weir_connection_t *connection);
 void weir_connection_watch_due(weir_connection_t *connection);
-
-/* The loop's epoll has something about its descriptor. */
-void weir_connection_event(weir_connection_t *connection, uint32_t events);
-
-/* libmicrohttpd has had its turn: have it notice that the client has closed its side. */
-void weir_connection_hang_up(weir_connection_t *connection);
 
 /* The server drains: close it when no request is, or may be, on its way. */
 void weir_connection_drain(weir_connection_t *connection);
 
-/* The server stops for good: resume it when it is suspended, so that libmicrohttpd can close it. */
+/* The server stops for good: close it, and count a request that was not answered. */
 void weir_connection_give_up(weir_connection_t *connection);
 
-/* ---- For the other parts of a connection ------------------------------------------------------------------------- */
+/* ---- For the parts of a connection ------------------------------------------------------------------------------- */
 
-/* Suspend it until weir_connection_resume is called, for this reason. From within libmicrohttpd's calls. */
-enum MHD_Result weir_connection_suspend(weir_connection_t *connection, weir_wait_t wait);
+/* Close it, whatever was to be sent, and end its task. It is freed at the end of the turn. */
+void weir_connection_close(weir_connection_t *connection);
+
+/* Count a request that has begun, or is over; again changes nothing. */
+void weir_connection_count(weir_connection_t *connection, bool under_way);
 
 /* End the guest, if there is one. */
 void weir_connection_end_task(weir_connection_t *connection);
 
-/* Close it as soon as possible, without an answer or the rest of it, and end its task. */
-void weir_connection_cut(weir_connection_t *connection);
+/* What came of receiving. */
+typedef enum weir_received {
+    WEIR_RECEIVED_SOME = 0,
+    WEIR_RECEIVED_NOTHING = 1, /* now */
+    WEIR_RECEIVED_END = 2,     /* nothing more will come */
+} weir_received_t;
 
-/* Go on with it when it is suspended. */
-void weir_connection_resume(weir_connection_t *connection);
+/* Receive more after what there is of the input, which is less than WEIR_RECEIVE_BYTES. */
+weir_received_t weir_connection_receive(weir_connection_t *connection);
+
+/* Go on to what comes after so many bytes of the input. */
+void weir_connection_use(weir_connection_t *connection, size_t size);
+
+/* Send, and keep what the client does not take. Closes the connection on failure, and returns false then. */
+bool weir_connection_send(weir_connection_t *connection, const struct iovec *pieces, size_t count);
+
+/* Send what was kept. Returns whether nothing is left of it. */
+bool weir_connection_flush(weir_connection_t *connection);
 
 /*
- * Have the loop's epoll watch the descriptor, for these events too. What is true already is told once, and again when
- * this is called again; what becomes true, each time. Returns false on failure.
+ * Answer with this status and close the connection, whatever was under way: where the request ends is not known, or
+ * does not matter any more. Not once a response has begun.
  */
-bool weir_connection_watch(weir_connection_t *connection, uint32_t events);
+void weir_connection_refuse(weir_connection_t *connection, unsigned status);
+
+/* Forget the request, and be ready for the next one. */
+void weir_connection_forget_request(weir_connection_t *connection);
+
+/* Do what can be done with the request, or without one. Returns whether anything was; then more may be possible. */
+bool weir_connection_step(weir_connection_t *connection);
 
 #endif

@@ -1,27 +1,28 @@
 /*
- * handler.c: the way of a request through libmicrohttpd. Its access handler is called once when the headers are there,
- * then with each piece of the body, then once more; a response can only be queued in the first and the last of these
- * calls, and in the first it closes the connection. So the guest is started in the first call, fed in the others, and
- * its response queued in the last; a connection that has to wait for its guest is suspended. What happens outside of
- * these calls (the guest made progress, time is over) is at the end of the file.
+ * handler.c: the way of a request: its head is parsed and examined; then its guest is started, perhaps after a wait,
+ * and fed, while its response is sent; then the next one begins. Each step does what can be done now. What the loop
+ * tells of a request (there is an instance, time is over) is at the end of the file.
  */
 #include "observe/log.h"
 #include "serve/admission.h"
 #include "serve/connection.h"
-#include "serve/early.h"
 #include "serve/limits.h"
 #include "serve/notice.h"
 #include "serve/request.h"
 #include "serve/response.h"
 #include "serve/shared.h"
 
-/* ---- The first call: the headers are there ----------------------------------------------------------------------- */
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Starting the guest ------------------------------------------------------------------------------------------ */
 
 /* The head of the response is known, from the guest or from the server. */
 static bool is_answerable(const weir_connection_t *connection)
 {
     return connection->answer.status != 0 ||
-           (connection->task != NULL && connection->task->state != WEIR_EXCHANGE_PENDING);
+           (connection->task != NULL && connection->task->state != WEIR_EXCHANGE_PENDING &&
+               connection->task->state != WEIR_EXCHANGE_REFUSED);
 }
 
 /* It waits for an instance, and goes no further before it has one. */
@@ -51,9 +52,6 @@ static bool take_refusal(weir_connection_t *connection)
     }
     weir_connection_end_task(connection);
     weir_admission_wait_again(connection);
-    if (connection->wait != WEIR_WAIT_NOTHING) {
-        connection->wait = WEIR_WAIT_CALL;
-    }
     return true;
 }
 
@@ -62,7 +60,7 @@ static void start_task(weir_connection_t *connection, const weir_permit_t *take_
     connection->task = weir_request_start(connection, take_permit);
     if (connection->task == NULL) {
         connection->answer = (weir_answer_t){.status = 500};
-    } else if (!take_refusal(connection) && connection->stage == WEIR_STAGE_RECEIVED && connection->has_body &&
+    } else if (!take_refusal(connection) && !connection->body_coming && connection->head.content_length != 0 &&
                !connection->has_collected) {
         /* It was refused before; the end of its body came before anything of it. */
         weir_exchange_feed_end(connection->task->exchange, false);
@@ -73,17 +71,9 @@ static void start_task(weir_connection_t *connection, const weir_permit_t *take_
 }
 
 /* Start the guest, or have the request wait for an instance, or turn it away. */
-static void begin(weir_connection_t *connection, const char *method, const char *version)
+static void admit(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
-    connection->method = method;
-    connection->version = version;
-    connection->stage = WEIR_STAGE_BEGUN;
-    weir_deadline_lift(&connection->request_deadline);
-    weir_request_examine(connection);
-    if (connection->answer.status != 0) {
-        return;
-    }
     weir_deadline_set(&loop->heads, &connection->head_deadline, loop->now);
     weir_permit_t permit;
     if (weir_admission_take(connection, &permit)) {
@@ -97,316 +87,367 @@ static void begin(weir_connection_t *connection, const char *method, const char 
     }
 }
 
-/* ---- Answering --------------------------------------------------------------------------------------------------- */
-
-static enum MHD_Result queue(weir_connection_t *connection, unsigned status, struct MHD_Response *response)
+/* Whether the request may have to be handed to a guest, again or for the first time: its head is needed for that. */
+static bool may_be_refused(const weir_connection_t *connection)
 {
-    if (response == NULL) {
-        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
-        return MHD_NO;
-    }
-    connection->stage = WEIR_STAGE_ANSWERED;
-    enum MHD_Result queued = MHD_queue_response(connection->handle, status, response);
-    MHD_destroy_response(response);
-    return queued;
+    return waits(connection) || (connection->task != NULL && connection->task->state == WEIR_EXCHANGE_PENDING);
 }
 
-/* The guest failed before its head: the server answers in its place. */
-static void take_failure(weir_connection_t *connection)
+/* ---- Heads ------------------------------------------------------------------------------------------------------- */
+
+void weir_connection_refuse(weir_connection_t *connection, unsigned status)
 {
-    connection->answer = (weir_answer_t){.status = weir_exchange_failure_status(connection->task->exchange)};
+    weir_admission_withdraw(connection);
     weir_connection_end_task(connection);
+    weir_deadline_lift(&connection->request_deadline);
+    weir_deadline_lift(&connection->head_deadline);
+    weir_connection_count(connection, true);
+    connection->stage = WEIR_STAGE_BEGUN;
+    connection->head = (weir_head_t){.minor = 1};
+    connection->head_only = false;
+    connection->body_coming = false;
+    connection->answer = (weir_answer_t){.status = status, .closes = true};
 }
 
-/* Answer without libmicrohttpd: while the body is still on its way, or with a large head. */
-static void answer_early(weir_connection_t *connection)
-{
-    if (weir_early_is_too_late(connection)) {
-        return;
-    }
-    weir_task_t *task = connection->task;
-    if (connection->answer.status == 0 && task != NULL && task->state == WEIR_EXCHANGE_FAILED) {
-        take_failure(connection);
-    }
-    if (!weir_early_start(connection)) {
-        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
-        weir_connection_cut(connection);
-    } else if (connection->wait == WEIR_WAIT_SPACE) {
-        weir_connection_resume(connection); /* the guest was polled, and may have made some */
-    }
-}
-
-/* What is sent without libmicrohttpd ends with the connection's closing. */
-static enum MHD_Result await_early(weir_connection_t *connection)
-{
-    return weir_early_is_done(connection->early) ? MHD_NO : weir_connection_suspend(connection, WEIR_WAIT_EARLY);
-}
-
-/*
- * Whether libmicrohttpd has room for the head of the response: half of its memory may hold what was read of the
- * next request.
- */
-static bool has_room(weir_connection_t *connection)
-{
-    enum { ALWAYS_ROOM = 1024, ADDED_BYTES = 512 };
-    size_t size = weir_response_head_size(connection);
-    return size <= ALWAYS_ROOM || weir_request_memory(connection) + size + ADDED_BYTES <= WEIR_CONNECTION_BYTES / 2;
-}
-
-static enum MHD_Result queue_early(weir_connection_t *connection)
-{
-    answer_early(connection);
-    return connection->cut || connection->early == NULL ? MHD_NO : await_early(connection);
-}
-
-static enum MHD_Result queue_answer(weir_connection_t *connection)
-{
-    return has_room(connection) ? queue(connection, connection->answer.status, weir_response_of_server(connection))
-                                : queue_early(connection);
-}
-
-static enum MHD_Result queue_guest(weir_connection_t *connection)
-{
-    if (!has_room(connection)) {
-        return queue_early(connection);
-    }
-    unsigned status;
-    bool complete;
-    struct MHD_Response *response = weir_response_of_guest(connection, &status, &complete);
-    if (connection->answer.status != 0) {
-        weir_connection_end_task(connection);
-        return queue_answer(connection);
-    }
-    if (response != NULL && complete) {
-        weir_task_t *task = connection->task;
-        connection->task = NULL;
-        weir_task_detach(task);
-    }
-    return queue(connection, status, response);
-}
-
-/* The request is there as a whole: answer it, or wait until it can be answered. */
-static enum MHD_Result answer(weir_connection_t *connection)
-{
-    if (connection->early != NULL) {
-        return await_early(connection);
-    }
-    weir_task_t *task = connection->task;
-    if (task != NULL && task->state == WEIR_EXCHANGE_PENDING) {
-        return weir_connection_suspend(connection, WEIR_WAIT_HEAD);
-    }
-    if (task != NULL && task->state == WEIR_EXCHANGE_FAILED) {
-        take_failure(connection);
-    }
-    return connection->answer.status != 0 ? queue_answer(connection) : queue_guest(connection);
-}
-
-/* An answer is known while the request's body is still on its way: leave it a moment to come. */
-static void expect_rest(weir_connection_t *connection)
+/* The head is whole, at the start of the input. */
+static void begin(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
-    if (connection->stage == WEIR_STAGE_BODY && connection->early == NULL &&
-        !weir_deadline_is_set(&connection->rest_deadline)) {
-        weir_deadline_set(&loop->rests, &connection->rest_deadline, loop->now);
+    size_t size = connection->head.size;
+    loop->fields_of = connection;
+    weir_connection_count(connection, true);
+    connection->stage = WEIR_STAGE_BEGUN;
+    connection->input_seen = 0;
+    connection->body_left = connection->head.content_length;
+    connection->body_coming = connection->head.content_length != 0;
+    connection->owes_continue = connection->head.expects_continue;
+    weir_deadline_lift(&connection->request_deadline);
+    weir_request_examine(connection);
+    if (connection->answer.status == 0) {
+        admit(connection);
+    }
+    if (may_be_refused(connection) && !weir_request_keep_head(connection)) {
+        weir_log(WEIR_LOG_ERROR, "a request was answered with 500: out of memory");
+        weir_connection_refuse(connection, 500);
+    }
+    loop->fields_of = NULL;
+    weir_connection_use(connection, size);
+}
+
+/* Look for a head in the input. Returns whether there is one, or an answer to what is none. */
+static bool find_head(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    size_t seen = connection->input_seen;
+    unsigned status;
+    if (connection->input_size == seen) {
+        return false;
+    }
+    connection->input_seen = connection->input_size;
+    /* Only a line's end can make it whole: so what trickles in is not parsed again and again. */
+    if (seen > 0 && memchr(connection->input + seen, '\n', connection->input_size - seen) == NULL) {
+        return false;
+    }
+    weir_bytes_t text = {connection->input, connection->input_size};
+    switch (weir_head_parse(text, &connection->head, loop->fields, &status)) {
+    case WEIR_HEAD_WHOLE:
+        if (connection->head.size > WEIR_REQUEST_HEAD_BYTES) {
+            weir_connection_refuse(connection, 431);
+        } else {
+            begin(connection);
+        }
+        return true;
+    case WEIR_HEAD_REFUSED:
+        weir_connection_refuse(connection, status);
+        return true;
+    case WEIR_HEAD_PARTIAL:
+        break;
+    }
+    return false;
+}
+
+/* Begin with the next request. Returns false when that is not possible yet. */
+static bool take_head(weir_connection_t *connection)
+{
+    for (;;) {
+        if (find_head(connection)) {
+            return true;
+        }
+        if (connection->input_size >= WEIR_REQUEST_HEAD_BYTES) {
+            bool has_line = memchr(connection->input, '\n', connection->input_size) != NULL;
+            weir_connection_refuse(connection, has_line ? 431 : 414);
+            return true;
+        }
+        switch (weir_connection_receive(connection)) {
+        case WEIR_RECEIVED_SOME:
+            break;
+        case WEIR_RECEIVED_NOTHING:
+            return false;
+        case WEIR_RECEIVED_END:
+            weir_connection_close(connection);
+            return false;
+        }
     }
 }
 
-/* ---- The calls in between: a piece of the request's body --------------------------------------------------------- */
+/* ---- Bodies of requests ------------------------------------------------------------------------------------------ */
 
-/* Give the guest as much of a piece as it takes. */
-static void feed(weir_connection_t *connection, const char **data, size_t *size)
+/* Give the guest as much as it takes; what nobody wants is dropped. Returns how much was used. */
+static size_t deliver(weir_connection_t *connection, const char *data, size_t size)
 {
     weir_task_t *task = connection->task;
-    if (task->polls == 0) {
-        return; /* its instance may yet be refused, and what it was fed would be lost */
-    }
-    while (*size > 0 && task->state != WEIR_EXCHANGE_FAILED) {
-        size_t taken = weir_exchange_feed(task->exchange, (weir_bytes_t){*data, *size});
-        *data += taken;
-        *size -= taken;
+    size_t used = 0;
+    while (task != NULL && used < size && task->state != WEIR_EXCHANGE_FAILED && task->state != WEIR_EXCHANGE_REFUSED) {
+        size_t taken = weir_exchange_feed(task->exchange, (weir_bytes_t){data + used, size - used});
+        used += taken;
         if (weir_task_is_eager(task)) {
             weir_task_poll(task);
         } else if (taken == 0) {
-            return;
+            return used;
         }
     }
-}
-
-static enum MHD_Result receive(weir_connection_t *connection, const char *data, size_t *size)
-{
-    while (connection->task != NULL && connection->task->state != WEIR_EXCHANGE_FAILED) {
-        feed(connection, &data, size);
-        if (take_refusal(connection)) {
-            return weir_connection_suspend(connection, WEIR_WAIT_CALL);
-        }
-        unsigned polls = connection->task->polls;
-        if (is_answerable(connection)) {
-            weir_deadline_lift(&connection->head_deadline);
-        }
-        if (connection->early == NULL) {
-            if (*size == 0 || !is_answerable(connection)) {
-                break;
-            }
-            /* The guest answers, and reads no more for now: perhaps not before its answer is being read. */
-            answer_early(connection);
-        } else {
-            /* It was polled, perhaps, and has more to say; to get rid of that may let it read on. */
-            weir_early_pump(connection);
-        }
-        if (connection->cut) {
-            return MHD_NO;
-        }
-        if (*size == 0 || connection->task == NULL || connection->task->polls == polls) {
-            break;
-        }
+    if (task != NULL && task->state == WEIR_EXCHANGE_REFUSED) {
+        return used;
     }
-    bool wanted = connection->task != NULL && connection->task->state != WEIR_EXCHANGE_FAILED;
-    if (wanted && *size > 0) {
-        return weir_connection_suspend(connection, WEIR_WAIT_SPACE);
+    if (task == NULL) {
+        connection->dropped += size - used;
     }
-    *size = 0;
-    if (is_answerable(connection)) {
-        expect_rest(connection);
-    }
-    return MHD_YES;
+    return size;
 }
 
 /* The body is complete. */
 static void end_body(weir_connection_t *connection)
 {
-    connection->stage = WEIR_STAGE_RECEIVED;
-    weir_deadline_lift(&connection->rest_deadline);
     weir_task_t *task = connection->task;
-    if (task == NULL || !connection->has_body) {
+    connection->body_coming = false;
+    connection->owes_continue = false;
+    weir_chunked_free(&connection->chunked);
+    if (task == NULL || task->state == WEIR_EXCHANGE_REFUSED) {
         return;
     }
     weir_exchange_feed_end(task->exchange, false);
     if (weir_task_is_eager(task)) {
         weir_task_poll(task);
-        weir_connection_progress(connection);
     }
 }
 
-/* Whether the answer is sent instead of reading, or asking for, the request's body. */
-static bool is_answered_at_once(const weir_connection_t *connection)
+/* The client has broken the body off, or what it sent is none. */
+static void break_off(weir_connection_t *connection, unsigned status)
 {
-    if (connection->answer.at_once) {
-        return true;
+    if (status != 0 && connection->response == WEIR_RESPONSE_AWAITED) {
+        weir_connection_refuse(connection, status);
+    } else {
+        weir_connection_close(connection); /* and the response does not look complete */
     }
-    if (!connection->has_body || !connection->expects_continue) {
-        return false;
-    }
-    /* A guest that goes on after its head may still want the body, which does not come before it is asked for. */
-    return connection->answer.status != 0 || weir_exchange_ended(connection->task->exchange);
 }
 
-enum MHD_Result weir_connection_handle(void *context, struct MHD_Connection *handle, const char *url,
-    const char *method, const char *version, const char *upload_data, size_t *upload_size, void **request_context)
+/* Use some of the input. Returns false when the guest takes no more now. */
+static bool use_sized(weir_connection_t *connection)
 {
-    (void)context;
-    (void)handle;
-    (void)url;
-    weir_connection_t *connection = *request_context;
-    if (connection == NULL) {
-        /* There was no memory to keep the connection, or the request's line. */
-        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
-        return MHD_NO;
+    size_t size = connection->input_size;
+    if ((uint64_t)connection->body_left < size) {
+        size = (size_t)connection->body_left;
     }
-    if (connection->cut) {
-        return MHD_NO;
-    }
-    if (waits(connection)) {
-        return weir_connection_suspend(connection, WEIR_WAIT_CALL);
-    }
-    if (*upload_size > 0) {
-        return receive(connection, upload_data, upload_size);
-    }
-    if (connection->stage <= WEIR_STAGE_BEGUN) {
-        if (connection->stage == WEIR_STAGE_LINE) {
-            begin(connection, method, version);
-        }
-        if (waits(connection)) {
-            return weir_connection_suspend(connection, WEIR_WAIT_CALL);
-        }
-        if (is_answered_at_once(connection)) {
-            return answer(connection);
-        }
-        connection->stage = WEIR_STAGE_BODY;
-        if (connection->has_body && is_answerable(connection)) {
-            expect_rest(connection);
-        }
-        return MHD_YES;
-    }
-    if (connection->stage == WEIR_STAGE_BODY) {
+    size_t used = deliver(connection, connection->input, size);
+    weir_connection_use(connection, used);
+    connection->body_left -= (int64_t)used;
+    if (connection->body_left == 0) {
         end_body(connection);
     }
-    return waits(connection) ? weir_connection_suspend(connection, WEIR_WAIT_CALL) : answer(connection);
+    return used > 0;
 }
 
-/* ---- Outside of libmicrohttpd's calls ---------------------------------------------------------------------------- */
+static bool use_chunked(weir_connection_t *connection)
+{
+    size_t framing;
+    size_t data;
+    weir_chunked_state_t state =
+        weir_chunked_next(&connection->chunked, connection->input, connection->input_size, &framing, &data);
+    weir_connection_use(connection, framing);
+    switch (state) {
+    case WEIR_CHUNKED_MORE:
+        return true;
+    case WEIR_CHUNKED_DATA: {
+        size_t used = deliver(connection, connection->input, data);
+        weir_chunked_take(&connection->chunked, used);
+        weir_connection_use(connection, used);
+        return framing + used > 0;
+    }
+    case WEIR_CHUNKED_ENDED:
+        end_body(connection);
+        return true;
+    case WEIR_CHUNKED_WRONG:
+        break;
+    }
+    break_off(connection, 400);
+    return true;
+}
+
+/* Nobody reads the body who has not asked for it (RFC 9110, section 10.1.1); once some of it is there, it was not
+ * waited for. */
+static void ask_for_body(weir_connection_t *connection)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const weir_task_t *task = connection->task;
+    if (connection->owes_continue && task != NULL && connection->response == WEIR_RESPONSE_AWAITED &&
+        connection->unsent == NULL && !weir_exchange_ended(task->exchange)) {
+        struct iovec piece = {(char *)(uintptr_t)go_on, sizeof(go_on) - 1};
+        connection->owes_continue = false;
+        weir_connection_send(connection, &piece, 1);
+    }
+}
+
+/* Take what there is of the body. Returns whether anything was done. */
+static bool take_body(weir_connection_t *connection)
+{
+    const weir_task_t *task = connection->task;
+    bool wanted = task != NULL && task->polls > 0; /* else its instance may yet be refused, with what it was fed */
+    bool unwanted = task == NULL && (connection->answer.status != 0 || connection->response != WEIR_RESPONSE_AWAITED);
+    if (!connection->body_coming || (!wanted && !unwanted)) {
+        return false;
+    }
+    if (connection->input_size > 0) {
+        connection->owes_continue = false;
+        return connection->head.content_length < 0 ? use_chunked(connection) : use_sized(connection);
+    }
+    ask_for_body(connection);
+    if (connection->stage == WEIR_STAGE_CLOSED) {
+        return false;
+    }
+    switch (weir_connection_receive(connection)) {
+    case WEIR_RECEIVED_SOME:
+        return true;
+    case WEIR_RECEIVED_NOTHING:
+        break;
+    case WEIR_RECEIVED_END:
+        break_off(connection, 0);
+        break;
+    }
+    return false;
+}
+
+/* ---- Responses --------------------------------------------------------------------------------------------------- */
+
+/* Send what can be sent. Returns whether anything was done. */
+static bool respond(weir_connection_t *connection)
+{
+    if (connection->unsent != NULL && !weir_connection_flush(connection)) {
+        return false;
+    }
+    switch (connection->response) {
+    case WEIR_RESPONSE_AWAITED:
+        if (!is_answerable(connection)) {
+            return false;
+        }
+        weir_deadline_lift(&connection->head_deadline);
+        weir_response_begin(connection);
+        return true;
+    case WEIR_RESPONSE_BODY:
+        return weir_response_continue(connection);
+    case WEIR_RESPONSE_DONE:
+        break;
+    }
+    return false;
+}
+
+/* The last response was sent. Closing at once is safe when nothing is there, or to come, that nobody has read. */
+static void linger(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    bool may_come = connection->body_coming || connection->answer.closes || connection->input_size > 0 ||
+                    connection->transport.readable;
+    if (!may_come || (connection->peer_closed && !connection->transport.readable)) {
+        weir_connection_close(connection);
+        return;
+    }
+    weir_transport_finish(&connection->transport);
+    weir_connection_use(connection, connection->input_size);
+    connection->stage = WEIR_STAGE_LINGERING;
+    weir_connection_count(connection, false);
+    connection->dropped = 0;
+    weir_deadline_lift(&connection->watch_deadline);
+    weir_deadline_set(&loop->lingers, &connection->linger_deadline, loop->now);
+}
+
+/* Drop what comes. */
+static bool drop(weir_connection_t *connection)
+{
+    switch (weir_connection_receive(connection)) {
+    case WEIR_RECEIVED_SOME:
+        connection->dropped += connection->input_size;
+        weir_connection_use(connection, connection->input_size);
+        if (connection->dropped <= WEIR_LINGER_BYTES) {
+            return true;
+        }
+        break;
+    case WEIR_RECEIVED_NOTHING:
+        return false;
+    case WEIR_RECEIVED_END:
+        break;
+    }
+    weir_connection_close(connection);
+    return false;
+}
+
+/* The response was sent: go on to the next request, once this one has come to its end. Returns whether it was left. */
+static bool conclude(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    if (connection->response != WEIR_RESPONSE_DONE || connection->unsent != NULL) {
+        return false;
+    }
+    if (!connection->keeps || connection->dropped > WEIR_REST_BYTES) {
+        linger(connection);
+        return true;
+    }
+    if (!connection->body_coming) {
+        weir_connection_forget_request(connection);
+        return true;
+    }
+    if (!weir_deadline_is_set(&connection->linger_deadline)) {
+        weir_deadline_set(&loop->lingers, &connection->linger_deadline, loop->now);
+    }
+    return false;
+}
+
+bool weir_connection_step(weir_connection_t *connection)
+{
+    if (connection->stage == WEIR_STAGE_IDLE) {
+        return take_head(connection);
+    }
+    if (connection->stage == WEIR_STAGE_LINGERING) {
+        return drop(connection);
+    }
+    if (take_refusal(connection) || waits(connection)) {
+        return false;
+    }
+    weir_task_t *task = connection->task;
+    unsigned polls = task == NULL ? 0 : task->polls;
+    bool moved = take_body(connection);
+    if (connection->stage != WEIR_STAGE_BEGUN) {
+        return false;
+    }
+    moved = respond(connection) || moved;
+    if (connection->stage != WEIR_STAGE_BEGUN) {
+        return false;
+    }
+    /* A guest that was polled may have read, and so made room, without having written. */
+    moved = (connection->task != NULL && connection->task == task && task->polls != polls) || moved;
+    return conclude(connection) || moved;
+}
+
+/* ---- What the loop tells ----------------------------------------------------------------------------------------- */
 
 void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t *take_permit)
 {
     start_task(connection, take_permit);
-    if (waits(connection)) {
-        return; /* refused, again */
-    }
-    if (connection->wait != WEIR_WAIT_NOTHING) {
-        weir_connection_resume(connection);
-    } else if (is_answerable(connection)) {
-        expect_rest(connection);
-    }
+    weir_connection_make_ready(connection);
 }
 
 void weir_connection_answered(weir_connection_t *connection)
 {
     weir_deadline_lift(&connection->head_deadline);
-    if (connection->wait != WEIR_WAIT_NOTHING) {
-        weir_connection_resume(connection);
-    } else {
-        expect_rest(connection);
-    }
-}
-
-void weir_connection_progress(weir_connection_t *connection)
-{
-    if (take_refusal(connection)) {
-        return;
-    }
-    weir_task_t *task = connection->task;
-    if (is_answerable(connection)) {
-        weir_deadline_lift(&connection->head_deadline);
-    }
-    if (connection->early != NULL) {
-        weir_early_pump(connection);
-        if (connection->wait == WEIR_WAIT_SPACE) {
-            weir_connection_resume(connection);
-        }
-        return;
-    }
-    switch (connection->wait) {
-    case WEIR_WAIT_HEAD:
-        if (task->state != WEIR_EXCHANGE_PENDING) {
-            weir_connection_resume(connection);
-        }
-        break;
-    case WEIR_WAIT_BODY:
-        if (weir_exchange_body(task->exchange).size > 0 || weir_exchange_body_ended(task->exchange) ||
-            weir_exchange_ended(task->exchange)) {
-            weir_connection_resume(connection);
-        }
-        break;
-    case WEIR_WAIT_SPACE:
-        weir_connection_resume(connection);
-        break;
-    case WEIR_WAIT_NOTHING:
-    case WEIR_WAIT_CALL:
-    case WEIR_WAIT_EARLY:
-        if (is_answerable(connection)) {
-            expect_rest(connection);
-        }
-        break;
-    }
+    weir_connection_make_ready(connection);
 }
 
 void weir_connection_head_overdue(weir_connection_t *connection)
@@ -425,14 +466,5 @@ void weir_connection_head_overdue(weir_connection_t *connection)
             connection->task->exchange, WEIR_LOG_WARNING, "no response within the time limit; answered with 504");
         weir_connection_end_task(connection);
     }
-    if (connection->wait != WEIR_WAIT_NOTHING) {
-        weir_connection_resume(connection);
-    } else {
-        answer_early(connection);
-    }
-}
-
-void weir_connection_rest_overdue(weir_connection_t *connection)
-{
-    answer_early(connection);
+    weir_connection_make_ready(connection);
 }

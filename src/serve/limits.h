@@ -5,28 +5,40 @@
 #define WEIR_SERVE_LIMITS_H
 
 enum {
-    /* A connection's memory for request line, headers (cookies twice) and buffers; half of it is the read buffer at
-     * first. libmicrohttpd maps larger ones anew for each connection, which costs more than a short request. */
-    WEIR_CONNECTION_BYTES = 32 * 1024,
+    /* The head of a request, from its line to the empty one. Beyond it: 414 while the line is not complete, else 431.
+     */
+    WEIR_REQUEST_HEAD_BYTES = 32 * 1024,
 
-    /* A connection on which nothing moves for so long is closed; one whose request's head is not complete so long after
-     * the last response, too, however it trickles. */
-    WEIR_IDLE_SECONDS = 60,
-    WEIR_REQUEST_HEAD_MILLISECONDS = 120 * 1000,
+    /* So much is received at a time, into a buffer that the loop's connections share; what of it cannot be used yet is
+     * kept, and no more is received meanwhile. */
+    WEIR_RECEIVE_BYTES = 64 * 1024,
 
-    /* Of a response's body so much is gathered before its head is sent; when the body is complete by then, the response
-     * has a Content-Length and the instance is free at once. It is also the most that is copied at a time. */
+    /* So much of a response's body is gathered, and sent, at a time. When the body is complete within the first of it,
+     * the response has a Content-Length and the instance is free at once. What the client does not take is kept, and no
+     * more is gathered meanwhile. */
     WEIR_GATHER_BYTES = 64 * 1024,
 
-    /* An answer that is known waits so long for the rest of the request's body, which keeps the connection usable; then
-     * it is sent regardless, and the connection closed after it. */
-    WEIR_EARLY_MILLISECONDS = 100,
+    /* How often a connection goes round (a head, a piece of a body, a piece of a response) before others have their
+     * turn. */
+    WEIR_ROUNDS_A_TURN = 16,
 
-    /* After such an answer the rest of the request is read and dropped for so long: closing at once would make the
-     * client's system throw the answer away. */
+    /* A connection whose client is waited for, and neither sends nor takes anything, is closed after so long; one whose
+     * request's head is not complete so long after the last response, too, however it trickles. What a slow client
+     * takes of a response starts the time anew; what it sends meanwhile does not. */
+    WEIR_IDLE_MILLISECONDS = 60 * 1000,
+    WEIR_REQUEST_HEAD_MILLISECONDS = 120 * 1000,
+
+    /* Of a request's body that nobody wants, after its answer, so much is read so that the connection can be used
+     * again; where more is to come, the answer says that it closes the connection. */
+    WEIR_REST_BYTES = 64 * 1024,
+
+    /* After its last answer a connection that may have more to read is read from, and what comes dropped, for so long
+     * and so far: closing it at once would make the client's system throw the answer away. So long is a body's rest
+     * waited for, too. */
     WEIR_LINGER_MILLISECONDS = 2000,
+    WEIR_LINGER_BYTES = 64 * 1024 * 1024,
 
-    /* A request that is suspended so long has its client watched: when it hangs up, the guest is cancelled. */
+    /* A client that has closed its side, and gets nothing of its response for so long, is taken to have left. */
     WEIR_WATCH_MILLISECONDS = 1000,
 
     /* While the server drains, a connection is kept so long after its last response, or after it was accepted: a

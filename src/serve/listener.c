@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ static int bind_socket(const weir_address_t *address)
     int yes = 1;
     /* Or a restart would have to wait until connections of the last run are forgotten. */
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    /* Connections have it from here: what a guest writes leaves at once (tcp(7)). */
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
     if (bind(descriptor, (const struct sockaddr *)&address->socket, address->size) < 0) {
         int error = errno;
         close(descriptor);

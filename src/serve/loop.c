@@ -1,7 +1,7 @@
 /*
  * loop.c: the turns of an event loop. Each turn handles first what came in (messages, events), then runs guests that
- * can go on, then lets libmicrohttpd work; guests that want to go on after that wait for the next turn, so that one
- * that spins holds up the others on its loop for a time slice at most.
+ * can go on, then goes on with the connections to which something happened; guests that want to go on after that wait
+ * for the next turn, so that one that spins holds up the others on its loop for a time slice at most.
  */
 #include "serve/loop.h"
 
@@ -10,7 +10,6 @@
 #include "serve/admission.h"
 #include "serve/chain.h"
 #include "serve/connection.h"
-#include "serve/early.h"
 #include "serve/limits.h"
 #include "serve/notice.h"
 #include "serve/shared.h"
@@ -18,7 +17,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -47,44 +45,21 @@ uint64_t weir_clock(void)
 
 /* ---- Making and freeing ------------------------------------------------------------------------------------------ */
 
-/* The path is taken as it was received: nothing is decoded. */
-static size_t keep_escapes(void *context, struct MHD_Connection *handle, char *text)
+static bool watch_inbox(weir_loop_t *loop)
 {
-    (void)context;
-    (void)handle;
-    return strlen(text);
+    static weir_source_t source = WEIR_SOURCE_INBOX;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &source};
+    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, weir_inbox_descriptor(loop->inbox), &event) == 0;
 }
 
-static struct MHD_Daemon *start_daemon(weir_loop_t *loop)
+static bool allocate(weir_loop_t *loop)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_THREAD_SAFETY;
-    return MHD_start_daemon(flags, 0, NULL, NULL, weir_connection_handle, loop, /**/
-        MHD_OPTION_CLIENT_DISCIPLINE_LVL, (int)1,                               /**/
-        /* The loop keeps to its limit itself; loops may exceed it by what they accept for each other in a turn. */
-        MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)(loop->max_connections + WEIR_ACCEPTS_A_TURN * loop->server->settings.loops), /**/
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEIR_CONNECTION_BYTES,                      /**/
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEIR_IDLE_SECONDS,                             /**/
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, (int)1,                                              /**/
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,                                       /**/
-        MHD_OPTION_URI_LOG_CALLBACK, weir_connection_log_uri, loop,                             /**/
-        MHD_OPTION_NOTIFY_CONNECTION, weir_connection_notify, loop,                             /**/
-        MHD_OPTION_NOTIFY_COMPLETED, weir_connection_completed, loop, MHD_OPTION_END);
-}
-
-static bool watch_sources(weir_loop_t *loop)
-{
-    static weir_source_t inbox_source = WEIR_SOURCE_INBOX;
-    static weir_source_t daemon_source = WEIR_SOURCE_DAEMON;
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (info == NULL) {
-        errno = EINVAL;
-        return false;
-    }
-    struct epoll_event inbox_event = {.events = EPOLLIN | EPOLLET, .data.ptr = &inbox_source};
-    struct epoll_event daemon_event = {.events = EPOLLIN, .data.ptr = &daemon_source};
-    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, weir_inbox_descriptor(loop->inbox), &inbox_event) == 0 &&
-           epoll_ctl(loop->epoll, EPOLL_CTL_ADD, info->epoll_fd, &daemon_event) == 0;
+    errno = ENOMEM; /* malloc's, where it says nothing else */
+    loop->inbox = weir_inbox_new();
+    loop->received = malloc(WEIR_RECEIVE_BYTES);
+    loop->gathered = malloc(WEIR_GATHER_BYTES);
+    loop->fields = calloc(WEIR_HEAD_FIELDS_MAX, sizeof(*loop->fields));
+    return loop->inbox != NULL && loop->received != NULL && loop->gathered != NULL && loop->fields != NULL;
 }
 
 bool weir_loop_init(weir_loop_t *loop)
@@ -94,30 +69,23 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_list_init(&loop->run_queue);
     weir_list_init(&loop->spin_queue);
     weir_list_init(&loop->tasks);
-    weir_list_init(&loop->earlies);
-    weir_list_init(&loop->arrivals);
-    weir_list_init(&loop->hangups);
+    weir_list_init(&loop->ready);
+    weir_list_init(&loop->closed);
     weir_list_init(&loop->ready_chains);
     weir_deadlines_init(&loop->heads, timeout);
     weir_deadlines_init(&loop->chain_heads, timeout);
     weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
-    weir_deadlines_init(&loop->rests, WEIR_EARLY_MILLISECONDS);
+    weir_deadlines_init(&loop->idles, WEIR_IDLE_MILLISECONDS);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
-    weir_deadlines_init(&loop->stalls, WEIR_IDLE_SECONDS * 1000);
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
     weir_deadlines_init(&loop->overtimes, timeout);
     atomic_init(&loop->connection_count, 0);
+    atomic_init(&loop->request_count, 0);
     loop->now = weir_clock();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll >= 0) {
-        errno = ENOMEM; /* malloc's and libmicrohttpd's, where they say nothing else */
-        loop->inbox = weir_inbox_new();
-        loop->gathered = malloc(WEIR_GATHER_BYTES);
-        loop->daemon = loop->inbox != NULL && loop->gathered != NULL ? start_daemon(loop) : NULL;
-        if (loop->daemon != NULL && watch_sources(loop)) {
-            weir_admission_init(loop);
-            return true;
-        }
+    if (loop->epoll >= 0 && allocate(loop) && watch_inbox(loop)) {
+        weir_admission_init(loop);
+        return true;
     }
     int error = errno;
     weir_loop_destroy(loop);
@@ -144,9 +112,6 @@ static void empty_inbox(weir_loop_t *loop)
 
 void weir_loop_destroy(weir_loop_t *loop)
 {
-    if (loop->daemon != NULL) {
-        MHD_stop_daemon(loop->daemon);
-    }
     if (loop->epoll >= 0) {
         close(loop->epoll);
     }
@@ -157,9 +122,11 @@ void weir_loop_destroy(weir_loop_t *loop)
     if (loop->stake != NULL) {
         weir_admission_destroy(loop);
     }
+    free(loop->received);
     free(loop->gathered);
     free(loop->fields);
-    loop->daemon = NULL;
+    weir_head_text_free(&loop->head_text);
+    loop->received = NULL;
     loop->epoll = -1;
     loop->inbox = NULL;
     loop->gathered = NULL;
@@ -173,19 +140,11 @@ void weir_loop_destroy(weir_loop_t *loop)
 static int time_to_wait(weir_loop_t *loop)
 {
     if (!weir_list_is_empty(&loop->run_queue) || !weir_list_is_empty(&loop->spin_queue) ||
-        !weir_list_is_empty(&loop->ready_chains)) {
+        !weir_list_is_empty(&loop->ready_chains) || !weir_list_is_empty(&loop->ready)) {
         return 0;
     }
-    uint64_t wait = UINT64_MAX;
-    uint64_t daemon_wait;
-    if (MHD_get_timeout64(loop->daemon, &daemon_wait) == MHD_YES) {
-        wait = daemon_wait;
-    }
-    if (wait == 0) {
-        return 0;
-    }
-    const weir_deadlines_t *all[] = {&loop->heads, &loop->chain_heads, &loop->requests, &loop->rests, &loop->lingers,
-        &loop->stalls, &loop->watches, &loop->overtimes};
+    const weir_deadlines_t *all[] = {&loop->heads, &loop->chain_heads, &loop->requests, &loop->idles, &loop->lingers,
+        &loop->watches, &loop->overtimes};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     uint64_t retry = weir_admission_next(loop);
     next = retry < next ? retry : next;
@@ -199,13 +158,10 @@ static int time_to_wait(weir_loop_t *loop)
         next = step < next ? step : next;
         next = loop->server->drain_until < next ? loop->server->drain_until : next;
     }
-    if (next != UINT64_MAX) {
-        uint64_t until = next > loop->now ? next - loop->now : 0;
-        wait = until < wait ? until : wait;
-    }
-    if (wait == UINT64_MAX) {
+    if (next == UINT64_MAX) {
         return -1;
     }
+    uint64_t wait = next > loop->now ? next - loop->now : 0;
     return wait > INT_MAX ? INT_MAX : (int)wait;
 }
 
@@ -238,9 +194,8 @@ static void handle_deadlines(weir_loop_t *loop)
     } all[] = {
         {&loop->heads, offsetof(weir_connection_t, head_deadline), weir_connection_head_overdue},
         {&loop->requests, offsetof(weir_connection_t, request_deadline), weir_connection_request_overdue},
-        {&loop->rests, offsetof(weir_connection_t, rest_deadline), weir_connection_rest_overdue},
+        {&loop->idles, offsetof(weir_connection_t, idle_deadline), weir_connection_idle_over},
         {&loop->lingers, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
-        {&loop->stalls, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
         {&loop->watches, offsetof(weir_connection_t, watch_deadline), weir_connection_watch_due},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -266,7 +221,7 @@ static void run_task(weir_link_t *link)
     weir_task_t *task = WEIR_CONTAINER(link, weir_task_t, run_link);
     weir_task_poll(task);
     if (task->connection != NULL) {
-        weir_connection_progress(task->connection);
+        weir_connection_make_ready(task->connection);
     } else if (task->chain != NULL) {
         weir_chain_progress(task->chain);
     } else {
@@ -328,7 +283,7 @@ static bool is_drained(const weir_loop_t *loop)
            atomic_load(&loop->connection_count) == 0 && weir_list_is_empty(&loop->tasks);
 }
 
-/* The drain time is over: close everything. What had no answer yet is counted as its end is noticed. */
+/* The drain time is over: close everything. */
 static void give_up(weir_loop_t *loop)
 {
     loop->cutting = true;
@@ -339,8 +294,7 @@ static void give_up(weir_loop_t *loop)
         next = weir_list_next(&loop->connections, link);
         weir_connection_give_up(WEIR_CONTAINER(link, weir_connection_t, link));
     }
-    MHD_stop_daemon(loop->daemon);
-    loop->daemon = NULL;
+    weir_connection_free_closed(loop);
     while ((link = weir_list_first(&loop->tasks)) != NULL) {
         weir_task_end(WEIR_CONTAINER(link, weir_task_t, link));
     }
@@ -360,19 +314,15 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
     return count < 0 ? 0 : count;
 }
 
-/* What libmicrohttpd's turn has left to do. */
-static void finish_turn(weir_loop_t *loop)
+/* Those that were ready when this began: what becomes ready by it is the next turn's. */
+static void run_connections(weir_loop_t *loop)
 {
+    weir_list_t due;
     weir_link_t *link;
-    weir_early_check(loop);
-    /* Only now: many a connection has been closed again in the turn that it came in. */
-    while ((link = weir_list_first(&loop->arrivals)) != NULL) {
-        weir_link_remove(link);
-        weir_connection_watch(WEIR_CONTAINER(link, weir_connection_t, arrival_link), 0);
-    }
-    while ((link = weir_list_first(&loop->hangups)) != NULL) {
-        weir_link_remove(link);
-        weir_connection_hang_up(WEIR_CONTAINER(link, weir_connection_t, hangup_link));
+    weir_list_init(&due);
+    weir_list_move(&loop->ready, &due);
+    while ((link = weir_list_first(&due)) != NULL) {
+        weir_connection_run(WEIR_CONTAINER(link, weir_connection_t, ready_link));
     }
 }
 
@@ -383,7 +333,6 @@ static void turn(weir_loop_t *loop)
     bool accepts = false;
     loop->now = weir_clock();
     loop->turn_ticks = weir_ticker_count(loop->server->ticker);
-    /* Connections first: nothing may free one before its event was looked at, and libmicrohttpd does. */
     for (int i = 0; i < count; i++) {
         switch (*(const weir_source_t *)events[i].data.ptr) {
         case WEIR_SOURCE_LISTENER:
@@ -393,7 +342,6 @@ static void turn(weir_loop_t *loop)
             weir_connection_event(events[i].data.ptr, events[i].events);
             break;
         case WEIR_SOURCE_INBOX:
-        case WEIR_SOURCE_DAEMON:
             break;
         }
     }
@@ -406,10 +354,10 @@ static void turn(weir_loop_t *loop)
     if (accepts && !loop->draining) {
         weir_accept(loop);
     }
-    MHD_run(loop->daemon);
-    finish_turn(loop);
+    run_connections(loop);
     weir_chain_run(loop);
     weir_admission_admit(loop);
+    weir_connection_free_closed(loop);
     weir_notice_flush(loop);
     weir_accept_update(loop);
 }

@@ -1,11 +1,12 @@
 /*
- * loop.h: an event loop: one thread, one epoll, one libmicrohttpd daemon, and the connections and tasks that belong to
+ * loop.h: an event loop: one thread, one epoll, and the connections and tasks that belong to
  * it from beginning to end. Unless a comment says otherwise, a member or function is for the loop's own thread.
  */
 #ifndef WEIR_SERVE_LOOP_H
 #define WEIR_SERVE_LOOP_H
 
 #include "guest/guest.h"
+#include "http/response_head.h"
 #include "serve/deadline.h"
 #include "serve/inbox.h"
 #include "serve/list.h"
@@ -15,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct MHD_Daemon;
+struct weir_connection;
 struct weir_server;
 struct weir_stake;
 
@@ -23,7 +24,6 @@ struct weir_stake;
 typedef enum weir_source {
     WEIR_SOURCE_LISTENER,
     WEIR_SOURCE_INBOX,
-    WEIR_SOURCE_DAEMON,
     WEIR_SOURCE_CONNECTION, /* the first member of a weir_connection_t */
 } weir_source_t;
 
@@ -34,24 +34,24 @@ typedef struct weir_loop {
     uint32_t max_waiting;
     uint32_t max_connections;
 
-    /* Shared: the inbox, and the number of connections that the loop has or is about to get. */
+    /* Shared: the inbox, the number of connections that the loop has or is about to get, and that of requests on them
+     * that have begun and are not over. */
     weir_inbox_t *inbox;
     atomic_uint connection_count;
+    atomic_uint request_count;
 
     pthread_t thread;
     int epoll;
-    struct MHD_Daemon *daemon;
     uint64_t now;        /* weir_clock's time at the start of the turn */
     uint32_t turn_ticks; /* the ticker's count then */
 
     weir_list_t connections;
-    weir_list_t run_queue;  /* tasks to be polled */
-    weir_list_t spin_queue; /* and those among them that have used up a time slice: one each turn */
-    weir_list_t tasks;      /* every task */
-    weir_list_t stakes;     /* what the loop has of the generations in which it has calls, and of the current one */
-    weir_list_t arrivals;   /* new connections, which are not watched yet */
-    weir_list_t hangups;    /* connections whose clients have closed their side, which libmicrohttpd may have missed */
-    weir_list_t earlies;    /* connections whose answer is sent before the request is complete */
+    weir_list_t run_queue;    /* tasks to be polled */
+    weir_list_t spin_queue;   /* and those among them that have used up a time slice: one each turn */
+    weir_list_t tasks;        /* every task */
+    weir_list_t stakes;       /* what the loop has of the generations in which it has calls, and of the current one */
+    weir_list_t ready;        /* connections for which there is something to be done */
+    weir_list_t closed;       /* and those to be freed */
     weir_list_t ready_chains; /* requests from guest to guest that are to be begun, or gone on with */
     struct weir_stake *stake; /* of the current one, as of the beginning of the turn */
     uint32_t waiting_count;   /* connections that wait for an instance, in all lanes */
@@ -61,10 +61,9 @@ typedef struct weir_loop {
     weir_deadlines_t heads;       /* requests without their response's head */
     weir_deadlines_t chain_heads; /* and those of them that a guest made */
     weir_deadlines_t requests;    /* connections without a whole request head */
-    weir_deadlines_t rests;       /* answers that wait for the rest of a request's body */
+    weir_deadlines_t idles;       /* connections whose clients are waited for */
     weir_deadlines_t lingers;     /* connections whose rest is dropped */
-    weir_deadlines_t stalls;      /* early answers that the client does not read; a linger_deadline, too */
-    weir_deadlines_t watches;     /* suspended requests whose clients may hang up for a while yet */
+    weir_deadlines_t watches;     /* requests whose clients have closed their side */
     weir_deadlines_t overtimes;   /* guests that go on after their response */
 
     bool listening;        /* the listening socket is in the epoll */
@@ -73,12 +72,14 @@ typedef struct weir_loop {
     bool draining;
     bool emptied; /* the listen queue, for the last time */
     bool cutting; /* the drain time is over */
-    bool arrived; /* MHD has taken the connection that was just handed to it */
 
-    weir_pair_t *fields; /* own: a request's headers, while it is being started */
-    size_t field_count;
-    size_t field_capacity;
-    char *gathered; /* own: WEIR_GATHER_BYTES of a response's body, while it is being put together */
+    /* What only one connection needs at a time. */
+    char *received;                          /* own: WEIR_RECEIVE_BYTES that came from one */
+    char *gathered;                          /* own: WEIR_GATHER_BYTES of a response's body */
+    weir_pair_t *fields;                     /* own: a request's headers, WEIR_HEAD_FIELDS_MAX at most */
+    const struct weir_connection *fields_of; /* the one whose headers they still are; or NULL */
+    weir_head_text_t head_text;              /* a response's head */
+    weir_date_t date;
 } weir_loop_t;
 
 /*

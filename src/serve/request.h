@@ -1,19 +1,22 @@
 /*
- * request.h: from libmicrohttpd's view of a request to weir's: checks what libmicrohttpd lets through, decides who
- * answers, and hands the request to the guest.
+ * request.h: from a request's head to who answers it: routes, reserved paths, and the guest to whom it is handed.
  */
 #ifndef WEIR_SERVE_REQUEST_H
 #define WEIR_SERVE_REQUEST_H
 
 #include "serve/connection.h"
 
-#include <stddef.h>
-
 /*
- * Look at the request whose headers are complete: fill in the connection's members that describe it, and either `match`
- * or `answer`.
+ * Look at the request whose head is in the connection: fill in the members that describe it, and either `match` or
+ * `answer`.
  */
 void weir_request_examine(weir_connection_t *connection);
+
+/*
+ * Keep the text of the head, which is at the start of the input, in memory of the connection's own, and have everything
+ * that points into it point there. Returns false when memory ran out.
+ */
+bool weir_request_keep_head(weir_connection_t *connection);
 
 /*
  * Match the request's path against the loop's routes: fill in `match`, and `answer` when no guest answers it. Returns
@@ -21,13 +24,10 @@ void weir_request_examine(weir_connection_t *connection);
  */
 bool weir_request_route(weir_connection_t *connection);
 
-/* Start the guest on the request that was examined; takes the permit. Returns NULL when the answer is 500. */
-weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit_t *take_permit);
-
 /*
- * About how much of the connection's memory libmicrohttpd has used for the request's head, rather more than less: the
- * response's head has to fit into the rest.
+ * Start the guest on the request that was examined, whose head is at the start of the input, or was kept; takes the
+ * permit. Returns NULL when the answer is 500.
  */
-size_t weir_request_memory(weir_connection_t *connection);
+weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit_t *take_permit);
 
 #endif

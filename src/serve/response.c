@@ -1,6 +1,7 @@
 /*
- * response.c: making responses. A body that is complete when the head is made is copied into the response, and the
- * instance is free at once; any other is fetched from the exchange piece by piece while it is sent.
+ * response.c: responses. Head and body leave in one system call: what there is of a body is gathered in a buffer of the
+ * loop, and what the client does not take is the connection's to keep. A body that is complete by then has a
+ * Content-Length, and the instance is free at once.
  */
 #include "serve/response.h"
 
@@ -9,40 +10,9 @@
 #include "serve/shared.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { INLINE_FIELD_BYTES = 1024 };
-
-bool weir_response_is_bodiless(const weir_connection_t *connection, unsigned status)
-{
-    return connection->head_only || status == 204 || status == 304;
-}
-
-/* libmicrohttpd wants both terminated, and no value empty: a space is the same to every reader. */
-static bool add_header(struct MHD_Response *response, weir_pair_t header)
-{
-    char place[INLINE_FIELD_BYTES];
-    size_t size = header.name.size + header.value.size + 3;
-    char *name = size <= sizeof(place) ? place : malloc(size);
-    if (name == NULL) {
-        return false;
-    }
-    memcpy(name, header.name.data, header.name.size);
-    name[header.name.size] = '\0';
-    char *value = name + header.name.size + 1;
-    if (header.value.size == 0) {
-        strcpy(value, " ");
-    } else {
-        memcpy(value, header.value.data, header.value.size);
-        value[header.value.size] = '\0';
-    }
-    bool added = MHD_add_response_header(response, name, value) == MHD_YES;
-    if (name != place) {
-        free(name);
-    }
-    return added;
-}
+#include <strings.h>
+#include <time.h>
 
 weir_pair_t weir_response_static_header(const weir_static_response_t *response, size_t index)
 {
@@ -50,95 +20,100 @@ weir_pair_t weir_response_static_header(const weir_static_response_t *response, 
     return (weir_pair_t){{header->name, strlen(header->name)}, {header->value, strlen(header->value)}};
 }
 
-static size_t static_head_size(const weir_static_response_t *response)
+/* ---- Heads ------------------------------------------------------------------------------------------------------- */
+
+static bool is_date(weir_bytes_t name)
 {
-    size_t size = 0;
-    for (size_t i = 0; response != NULL && i < response->header_count; i++) {
-        weir_pair_t header = weir_response_static_header(response, i);
-        size += header.name.size + header.value.size + 5;
-    }
-    return size;
+    return name.size == 4 && strncasecmp(name.data, "date", 4) == 0;
 }
 
-size_t weir_response_head_size(const weir_connection_t *connection)
+static void add(weir_head_text_t *text, weir_response_form_t *form, weir_pair_t field)
 {
-    if (connection->answer.status != 0) {
-        return static_head_size(connection->answer.of_route);
+    form->has_date = form->has_date || is_date(field.name);
+    weir_response_head_add(text, field);
+}
+
+static void add_text(weir_head_text_t *text, const char *name, const char *value)
+{
+    weir_response_head_add(text, (weir_pair_t){{name, strlen(name)}, {value, strlen(value)}});
+}
+
+static void add_answer_fields(weir_head_text_t *text, weir_response_form_t *form, const weir_answer_t *answer)
+{
+    for (size_t i = 0; answer->of_route != NULL && i < answer->of_route->header_count; i++) {
+        add(text, form, weir_response_static_header(answer->of_route, i));
     }
-    const weir_exchange_t *exchange = connection->task->exchange;
+    if (answer->content_type != NULL) {
+        add_text(text, "Content-Type", answer->content_type);
+    }
+    if (answer->status == 503 && answer->of_route == NULL) {
+        char seconds[12];
+        snprintf(seconds, sizeof(seconds), "%d", WEIR_RETRY_AFTER_SECONDS);
+        add_text(text, "Retry-After", seconds);
+    }
+}
+
+static void add_guest_fields(weir_head_text_t *text, weir_response_form_t *form, const weir_exchange_t *exchange)
+{
     size_t count = weir_exchange_header_count(exchange);
-    size_t size = 0;
     for (size_t i = 0; i < count; i++) {
-        weir_pair_t header = weir_exchange_header(exchange, i);
-        size += header.name.size + header.value.size + 5;
+        add(text, form, weir_exchange_header(exchange, i));
     }
-    return size;
 }
 
-static bool add_guest_headers(const weir_connection_t *connection, struct MHD_Response *response)
+static int64_t wall_clock(void)
 {
-    const weir_exchange_t *exchange = connection->task->exchange;
-    size_t count = weir_exchange_header_count(exchange);
-    for (size_t i = 0; i < count; i++) {
-        if (!add_header(response, weir_exchange_header(exchange, i))) {
-            return false;
-        }
-    }
-    return true;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec;
 }
 
-/* While the server drains, each response is its connection's last. */
-static bool add_close(const weir_connection_t *connection, struct MHD_Response *response)
+/* Whether so little of the request's body is to come that it is worth waiting for. */
+static bool rest_is_short(const weir_connection_t *connection)
 {
-    return !connection->loop->draining ||
-           MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
+    return connection->head.content_length < 0 || connection->body_left <= WEIR_REST_BYTES;
 }
 
-/* ---- Bodies that are still on their way -------------------------------------------------------------------------- */
-
-static void suspend_for_body(weir_connection_t *connection)
+/*
+ * Whether the connection may be used again. Where the guest goes on, the request's body is its own to read. A client
+ * that waits for 100 may send its body or not.
+ */
+static bool may_keep(const weir_connection_t *connection, bool goes_on)
 {
-    connection->wait = WEIR_WAIT_BODY;
-    weir_deadline_set(&connection->loop->watches, &connection->watch_deadline, connection->loop->now);
-    MHD_suspend_connection(connection->handle);
+    bool unwanted = connection->body_coming && !goes_on && (connection->owes_continue || !rest_is_short(connection));
+    return connection->head.keeps && !connection->loop->draining && !connection->answer.closes && !unwanted;
 }
 
-static ssize_t read_body(void *context, uint64_t position, char *buffer, size_t size)
+/* The loop's text, with the head in it. `goes_on`: of a guest that is not at the end of its response. */
+static const weir_head_text_t *compose(weir_connection_t *connection, weir_response_form_t *form, bool goes_on)
 {
-    (void)position;
-    weir_connection_t *connection = context;
-    weir_task_t *task = connection->task;
-    if (connection->prefix_sent < connection->prefix_size) {
-        size_t left = connection->prefix_size - connection->prefix_sent;
-        size_t taken = left < size ? left : size;
-        memcpy(buffer, connection->prefix + connection->prefix_sent, taken);
-        connection->prefix_sent += taken;
-        return (ssize_t)taken;
+    weir_loop_t *loop = connection->loop;
+    weir_head_text_t *text = &loop->head_text;
+    const weir_answer_t *answer = &connection->answer;
+    text->size = 0;
+    text->failed = false;
+    if (connection->owes_continue && goes_on) {
+        /* It has set its head, and wants the body nevertheless, perhaps. */
+        static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+        weir_head_text_add(text, go_on, sizeof(go_on) - 1);
+        connection->owes_continue = false;
     }
-    if (connection->cut || task == NULL) {
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+    weir_response_head_begin(text, form->status);
+    if (answer->status != 0) {
+        add_answer_fields(text, form, answer);
+    } else {
+        add_guest_fields(text, form, connection->task->exchange);
     }
-    weir_bytes_t bytes;
-    switch (weir_task_body(task, &bytes)) {
-    case WEIR_BODY_BYTES: {
-        size_t taken = bytes.size < size ? bytes.size : size;
-        memcpy(buffer, bytes.data, taken);
-        weir_exchange_consume(task->exchange, taken);
-        return (ssize_t)taken;
-    }
-    case WEIR_BODY_LATER:
-        suspend_for_body(connection);
-        return 0;
-    case WEIR_BODY_ENDED:
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    case WEIR_BODY_BROKEN:
-        break;
-    }
-    return MHD_CONTENT_READER_END_WITH_ERROR;
+    connection->framing = weir_framing_of(form);
+    connection->keeps = form->keeps && connection->framing != WEIR_FRAMING_CLOSE;
+    weir_response_head_end(text, form, &loop->date, wall_clock());
+    return text;
 }
+
+/* ---- Bodies ------------------------------------------------------------------------------------------------------ */
 
 /* Take what is there of the body into the loop's `gathered`. Returns what is to be expected after it. */
-static weir_body_state_t gather(weir_connection_t *connection, size_t *ret_size)
+static weir_body_state_t gather(const weir_connection_t *connection, size_t *ret_size)
 {
     weir_task_t *task = connection->task;
     char *gathered = connection->loop->gathered;
@@ -156,117 +131,131 @@ static weir_body_state_t gather(weir_connection_t *connection, size_t *ret_size)
     return state;
 }
 
-static struct MHD_Response *make_streamed(weir_connection_t *connection, size_t gathered)
+/* The body is complete: the guest may go on alone, without the rest of the request's. */
+static void finish(weir_connection_t *connection)
 {
-    weir_loop_t *loop = connection->loop;
-    if (gathered > 0) {
-        connection->prefix = malloc(gathered);
-        if (connection->prefix == NULL) {
-            return NULL;
+    weir_task_t *task = connection->task;
+    connection->response = WEIR_RESPONSE_DONE;
+    connection->task = NULL;
+    if (task == NULL) {
+        return;
+    }
+    if (connection->body_coming) {
+        weir_exchange_feed_end(task->exchange, true);
+    }
+    weir_task_detach(task);
+}
+
+/* Send a head, if there is one, and so much of the body. */
+static void send_piece(weir_connection_t *connection, const weir_head_text_t *head, weir_bytes_t body, bool ends)
+{
+    static const char line_end[] = "\r\n";
+    static const char last[] = "0\r\n\r\n";
+    bool chunked = connection->framing == WEIR_FRAMING_CHUNKS;
+    char frame[WEIR_CHUNK_FRAME_BYTES];
+    struct iovec pieces[5];
+    size_t count = 0;
+    if (head != NULL) {
+        pieces[count++] = (struct iovec){head->data, head->size};
+    }
+    if (body.size > 0 && connection->framing != WEIR_FRAMING_NONE) {
+        if (chunked) {
+            pieces[count++] = (struct iovec){frame, weir_chunk_begin(frame, body.size)};
         }
-        memcpy(connection->prefix, loop->gathered, gathered);
+        pieces[count++] = (struct iovec){(char *)(uintptr_t)body.data, body.size};
+        if (chunked) {
+            pieces[count++] = (struct iovec){(char *)(uintptr_t)line_end, sizeof(line_end) - 1};
+        }
     }
-    connection->prefix_size = gathered;
-    connection->prefix_sent = 0;
-    int64_t stated = weir_exchange_content_length(connection->task->exchange);
-    uint64_t size = stated < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)stated;
-    size_t block = stated >= 0 && stated < WEIR_GATHER_BYTES ? (size_t)stated + 1 : WEIR_GATHER_BYTES;
-    return MHD_create_response_from_callback(size, block, read_body, connection, NULL);
+    if (ends && chunked) {
+        pieces[count++] = (struct iovec){(char *)(uintptr_t)last, sizeof(last) - 1};
+    }
+    weir_connection_send(connection, pieces, count);
 }
 
-/* A response to HEAD, or with a status that has no body: what is stated of a length, if it is not negative, is passed
- * on. */
-static struct MHD_Response *make_bodiless(unsigned status, int64_t stated)
+static void begin_with(weir_connection_t *connection, weir_response_form_t *form, weir_bytes_t body, bool ends)
 {
-    if (status == 204) {
-        return MHD_create_response_empty(MHD_RF_NONE);
+    const weir_head_text_t *head = compose(connection, form, !ends);
+    if (head->failed) {
+        weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
+        weir_connection_close(connection);
+        return;
     }
-    struct MHD_Response *response = MHD_create_response_empty(MHD_RF_HEAD_ONLY_RESPONSE);
-    if (response == NULL || stated < 0) {
-        return response;
+    connection->response = WEIR_RESPONSE_BODY;
+    if (ends) {
+        finish(connection);
     }
-    char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)stated);
-    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_LENGTH, text) != MHD_YES) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
+    send_piece(connection, head, body, ends);
 }
 
-/* The response but for its headers. Returns NULL as weir_response_of_guest does. */
-static struct MHD_Response *make_response(weir_connection_t *connection, unsigned status, bool *ret_complete)
+/* ---- Answers of the server --------------------------------------------------------------------------------------- */
+
+static void answer(weir_connection_t *connection)
 {
-    if (weir_response_is_bodiless(connection, status)) {
-        *ret_complete = true;
-        return make_bodiless(status, weir_exchange_content_length(connection->task->exchange));
+    const weir_answer_t *own = &connection->answer;
+    weir_response_form_t form = {.status = own->status,
+        .minor = connection->head.minor,
+        .head_only = connection->head_only,
+        .length = weir_status_is_bodiless(own->status) ? -1 : (int64_t)own->body_size,
+        .keeps = may_keep(connection, false)};
+    begin_with(connection, &form, (weir_bytes_t){own->body, own->body_size}, true);
+}
+
+/* The guest failed before anything of its response was sent: the server answers in its place. */
+static void answer_failure(weir_connection_t *connection, unsigned status)
+{
+    connection->answer = (weir_answer_t){.status = status};
+    weir_connection_end_task(connection);
+    answer(connection);
+}
+
+/* ---- Responses of guests ----------------------------------------------------------------------------------------- */
+
+void weir_response_begin(weir_connection_t *connection)
+{
+    weir_task_t *task = connection->task;
+    if (connection->answer.status != 0) {
+        answer(connection);
+        return;
     }
+    if (task->state == WEIR_EXCHANGE_FAILED) {
+        answer_failure(connection, weir_exchange_failure_status(task->exchange));
+        return;
+    }
+    weir_response_form_t form = {.status = weir_exchange_status(task->exchange),
+        .minor = connection->head.minor,
+        .head_only = connection->head_only,
+        .length = weir_exchange_content_length(task->exchange)};
     size_t size;
     weir_body_state_t state = gather(connection, &size);
-    *ret_complete = state == WEIR_BODY_ENDED;
-    switch (state) {
-    case WEIR_BODY_ENDED:
-        return MHD_create_response_from_buffer_copy(size, connection->loop->gathered);
-    case WEIR_BODY_BYTES:
-    case WEIR_BODY_LATER:
-        return make_streamed(connection, size);
-    case WEIR_BODY_BROKEN:
-        break;
+    if (state == WEIR_BODY_BROKEN) {
+        answer_failure(connection, 500);
+        return;
     }
-    /* Nothing has been sent yet: the client can still be told. */
-    connection->answer = (weir_answer_t){.status = 500};
-    return NULL;
+    bool ends = state == WEIR_BODY_ENDED;
+    if (ends && form.length < 0 && !form.head_only && !weir_status_is_bodiless(form.status)) {
+        form.length = (int64_t)size;
+    }
+    form.keeps = may_keep(connection, !ends);
+    begin_with(connection, &form, (weir_bytes_t){connection->loop->gathered, size}, ends);
 }
 
-struct MHD_Response *weir_response_of_guest(weir_connection_t *connection, unsigned *ret_status, bool *ret_complete)
+bool weir_response_continue(weir_connection_t *connection)
 {
-    unsigned status = weir_exchange_status(connection->task->exchange);
-    bool complete;
-    struct MHD_Response *response = make_response(connection, status, &complete);
-    if (response == NULL) {
-        return NULL;
+    size_t size;
+    weir_body_state_t state = gather(connection, &size);
+    if (state == WEIR_BODY_BROKEN) {
+        /* The head has been sent: all that is left is not to let the body look complete. */
+        weir_connection_close(connection);
+        return true;
     }
-    if (!add_guest_headers(connection, response) || !add_close(connection, response)) {
-        MHD_destroy_response(response);
-        return NULL;
+    bool ends = state == WEIR_BODY_ENDED;
+    if (size == 0 && !ends) {
+        return false;
     }
-    *ret_status = status;
-    *ret_complete = complete;
-    return response;
-}
-
-static bool add_static_headers(const weir_static_response_t *of_route, struct MHD_Response *response)
-{
-    for (size_t i = 0; of_route != NULL && i < of_route->header_count; i++) {
-        if (!add_header(response, weir_response_static_header(of_route, i))) {
-            return false;
-        }
+    if (ends) {
+        finish(connection);
     }
+    send_piece(connection, NULL, (weir_bytes_t){connection->loop->gathered, size}, ends);
     return true;
-}
-
-struct MHD_Response *weir_response_of_server(weir_connection_t *connection)
-{
-    const weir_answer_t *answer = &connection->answer;
-    bool never_has_body = answer->status == 204 || answer->status == 304;
-    struct MHD_Response *response = never_has_body ? make_bodiless(answer->status, -1)
-                                                   : MHD_create_response_from_buffer_static(
-                                                         answer->body_size, answer->body_size == 0 ? "" : answer->body);
-    if (response == NULL) {
-        return NULL;
-    }
-    bool added = add_static_headers(answer->of_route, response);
-    if (added && answer->content_type != NULL) {
-        added = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type) == MHD_YES;
-    }
-    if (added && answer->status == 503 && answer->of_route == NULL) {
-        char seconds[12];
-        snprintf(seconds, sizeof(seconds), "%d", WEIR_RETRY_AFTER_SECONDS);
-        added = MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds) == MHD_YES;
-    }
-    if (!added || !add_close(connection, response)) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
 }

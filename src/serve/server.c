@@ -194,7 +194,6 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->stopping, false);
     atomic_init(&server->listening, count);
-    atomic_init(&server->requests, 0);
     atomic_init(&server->cut, 0);
     server->info = describe_application(settings);
     if (server->info == NULL) {
@@ -243,7 +242,11 @@ unsigned weir_server_generations(weir_server_t *server)
 
 unsigned weir_server_requests(const weir_server_t *server)
 {
-    return atomic_load_explicit(&server->requests, memory_order_relaxed);
+    unsigned count = 0;
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        count += atomic_load_explicit(&server->loops[i].request_count, memory_order_relaxed);
+    }
+    return count;
 }
 
 /*

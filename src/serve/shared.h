@@ -7,7 +7,7 @@
  * generation each loop has its own stake, and the gates have a lock;
  * - the atomic members below; what may be shared of a loop is said in loop.h, of a task in task.h.
  *
- * Connections, MHD's daemons, exchanges and deadlines belong to one loop's thread each.
+ * Connections, exchanges and deadlines belong to one loop's thread each.
  */
 #ifndef WEIR_SERVE_SHARED_H
 #define WEIR_SERVE_SHARED_H
@@ -41,9 +41,8 @@ struct weir_server {
     pthread_cond_t changed;
     unsigned prepared; /* loops whose threads can run guests, and those whose cannot; under the lock */
     unsigned unprepared;
-    atomic_bool hinted;   /* at a route for what no other route matches */
-    atomic_uint requests; /* that have begun and are not over */
-    atomic_uint cut;      /* requests that were not answered when the drain time was over */
+    atomic_bool hinted; /* at a route for what no other route matches */
+    atomic_uint cut;    /* requests that were not answered when the drain time was over */
 };
 
 /* Milliseconds of a clock that never runs backwards. */

@@ -102,20 +102,6 @@ unsigned weir_target_parse(const char *text, size_t size, weir_target_t *ret_tar
     return 0;
 }
 
-bool weir_method_is_valid(const char *text)
-{
-    if (text[0] == '\0') {
-        return false;
-    }
-    for (const char *at = text; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (!is_letter(byte) && !is_digit(byte) && strchr("!#$%&'*+-.^_`|~", byte) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The size of the host at the start of an authority: up to the colon of the port. 0 when it is malformed. */
 static size_t host_size(weir_bytes_t authority)
 {

@@ -24,9 +24,6 @@ typedef struct weir_target {
  */
 unsigned weir_target_parse(const char *text, size_t size, weir_target_t *ret_target);
 
-/* Whether the text is a method's name: a token of RFC 9110, section 5.6.2. */
-bool weir_method_is_valid(const char *text);
-
 /*
  * Whether the text is an authority as a Host header may hold it: a name or an address, with or without a port, and no
  * user information; not empty.

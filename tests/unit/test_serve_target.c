@@ -84,19 +84,6 @@ static void test_targets(void **state)
     }
 }
 
-static void test_methods_are_tokens(void **state)
-{
-    (void)state;
-    static const char *const good[] = {"GET", "PROPFIND", "get", "a", "M-SEARCH", "X!#$%&'*+-.^_`|~9"};
-    static const char *const bad[] = {"", "G(T", "GE T", "GET/", "G\"", "G\x80", "a@b", "[", "G\t", "{}"};
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_true(weir_method_is_valid(good[i]));
-    }
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(weir_method_is_valid(bad[i]));
-    }
-}
-
 static void test_authorities(void **state)
 {
     (void)state;
@@ -164,7 +151,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_methods_are_tokens),
         cmocka_unit_test(test_authorities),
         cmocka_unit_test(test_authorities_are_the_same_whatever_the_case),
     };

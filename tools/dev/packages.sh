@@ -38,9 +38,6 @@ need_to_build() {
     need_command gcc gcc
     need_header stdio.h libc6-dev
     need_command ld binutils
-    need_command make make
-    need_command patch patch
-    need_command xz xz-utils
     need_command flock util-linux
     need_command cmake cmake
     need_command ninja ninja-build
@@ -57,7 +54,6 @@ need_to_build() {
         need "clang's run-time library for wasm32" @wasm_runtime
     fi
     find_rust || need "Rust $rust_minimum" @rust
-    find_libmicrohttpd || need "libmicrohttpd $libmicrohttpd_minimum" @libmicrohttpd
 }
 
 need_to_test() {
@@ -234,8 +230,8 @@ setup_packages() {
     missing=()
     "$2"
     for entry in ${missing[@]+"${missing[@]}"}; do
-        # Rust and libmicrohttpd have other ways too, which come next.
-        [[ $entry == *'|@rust' || $entry == *'|@libmicrohttpd' ]] || left+="${left:+, }${entry%%|*}"
+        # Rust has other ways too, which come next.
+        [[ $entry == *'|@rust' ]] || left+="${left:+, }${entry%%|*}"
     done
     [[ -z $left ]] || fail "these are still missing after apt has installed what it could: $left" "$STATUS_CANNOT_INSTALL"
 }
