@@ -3,6 +3,7 @@
  */
 #include "guest/exchange_internal.h"
 #include "guest/guest_internal.h"
+#include "guest/header_filter.h"
 #include "observe/escape.h"
 #include "observe/log.h"
 
@@ -420,6 +421,32 @@ void weir_exchange_feed_end(weir_exchange_t *exchange, bool aborted)
         weir_module_collected(exchange, aborted);
     else if (exchange->call != NULL && !exchange->call_over)
         weir_call_feed_end(exchange->call, aborted);
+}
+
+void weir_exchange_feed_trailers(weir_exchange_t *exchange, const weir_pair_t *trailers, size_t count)
+{
+    weir_pair_t kept[WEIR_REQUEST_HEADERS_MAX];
+    size_t kept_count = 0;
+    if (exchange->module != NULL || exchange->call == NULL || exchange->call_over)
+        return;
+    for (size_t i = 0; i < count && kept_count < WEIR_REQUEST_HEADERS_MAX; i++) {
+        if (!weir_header_is_of_host(trailers[i].name) && !weir_header_is_of_client_connection(trailers[i].name))
+            kept[kept_count++] = trailers[i];
+    }
+    if (kept_count > 0)
+        weir_call_feed_trailers(exchange->call, kept, kept_count);
+}
+
+size_t weir_exchange_trailer_count(const weir_exchange_t *exchange)
+{
+    return exchange->module != NULL || exchange->call == NULL ? 0 : weir_call_trailer_count(exchange->call);
+}
+
+weir_pair_t weir_exchange_trailer(const weir_exchange_t *exchange, size_t index)
+{
+    weir_pair_t trailer = weir_call_trailer(exchange->call, index);
+    bool valid = weir_header_name_is_valid(trailer.name) && weir_header_value_is_valid(trailer.value);
+    return valid ? trailer : (weir_pair_t){{NULL, 0}, {NULL, 0}};
 }
 
 void weir_exchange_free(weir_exchange_t *own_exchange)

@@ -49,7 +49,7 @@ static bool take_header(weir_exchange_t *exchange, weir_pair_t header, size_t *d
             exchange->content_length = length;
         return good;
     }
-    if (weir_header_is_of_server_connection(header.name))
+    if (weir_header_is_of_server_connection(header.name) && !weir_header_is(header.name, "trailer"))
         return true;
     if (!weir_header_name_is_valid(header.name) || !weir_header_value_is_valid(header.value)) {
         (*dropped)++;

@@ -231,8 +231,8 @@ uint16_t weir_exchange_failure_status(const weir_exchange_t *exchange);
 
 /*
  * The response's headers, in lower case, without Content-Length and those of the connection (Connection,
- * Transfer-Encoding, ...). Names are tokens and values have no control characters: others are left out and logged. They
- * live as long as the exchange.
+ * Transfer-Encoding, ...); a component's Trailer is among them. Names are tokens and values have no control characters:
+ * others are left out and logged. They live as long as the exchange.
  */
 size_t weir_exchange_header_count(const weir_exchange_t *exchange);
 weir_pair_t weir_exchange_header(const weir_exchange_t *exchange, size_t index);
@@ -268,6 +268,19 @@ bool weir_exchange_ended(const weir_exchange_t *exchange);
  */
 size_t weir_exchange_feed(weir_exchange_t *exchange, weir_bytes_t bytes);
 void weir_exchange_feed_end(weir_exchange_t *exchange, bool aborted);
+
+/*
+ * The trailers after the request's body, at most once and before weir_exchange_feed_end. They are copied. A program
+ * does not see them, and nobody those that are named as headers that the host sets.
+ */
+void weir_exchange_feed_trailers(weir_exchange_t *exchange, const weir_pair_t *trailers, size_t count);
+
+/*
+ * The trailers that the guest has set, once its response's body has ended; names and values are as those of headers.
+ * They live as long as the exchange.
+ */
+size_t weir_exchange_trailer_count(const weir_exchange_t *exchange);
+weir_pair_t weir_exchange_trailer(const weir_exchange_t *exchange, size_t index);
 
 /* End an exchange wherever it stands. NULL is allowed. */
 void weir_exchange_free(weir_exchange_t *own_exchange);

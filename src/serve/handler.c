@@ -215,6 +215,25 @@ static size_t deliver(weir_connection_t *connection, const char *data, size_t si
     return size;
 }
 
+/* What came after the last chunk. Returns false when these are no trailers. */
+static bool deliver_trailers(weir_connection_t *connection)
+{
+    weir_pair_t *fields = connection->loop->fields;
+    weir_bytes_t text = weir_chunked_trailers(&connection->chunked);
+    weir_task_t *task = connection->task;
+    size_t count;
+    if (text.size == 0) {
+        return true;
+    }
+    if (!weir_trailers_parse(text, fields, &count)) {
+        return false;
+    }
+    if (task != NULL && task->state != WEIR_EXCHANGE_REFUSED) {
+        weir_exchange_feed_trailers(task->exchange, fields, count);
+    }
+    return true;
+}
+
 /* The body is complete. */
 static void end_body(weir_connection_t *connection)
 {
@@ -274,6 +293,9 @@ static bool use_chunked(weir_connection_t *connection)
         return framing + used > 0;
     }
     case WEIR_CHUNKED_ENDED:
+        if (!deliver_trailers(connection)) {
+            break;
+        }
         end_body(connection);
         return true;
     case WEIR_CHUNKED_WRONG:

@@ -126,6 +126,7 @@ void weir_loop_destroy(weir_loop_t *loop)
     free(loop->gathered);
     free(loop->fields);
     weir_head_text_free(&loop->head_text);
+    weir_head_text_free(&loop->end_text);
     loop->received = NULL;
     loop->epoll = -1;
     loop->inbox = NULL;

@@ -79,6 +79,7 @@ typedef struct weir_loop {
     weir_pair_t *fields;                     /* own: a request's headers, WEIR_HEAD_FIELDS_MAX at most */
     const struct weir_connection *fields_of; /* the one whose headers they still are; or NULL */
     weir_head_text_t head_text;              /* a response's head */
+    weir_head_text_t end_text;               /* what follows a response's last chunk */
     weir_date_t date;
 } weir_loop_t;
 

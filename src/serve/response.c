@@ -131,6 +131,50 @@ static weir_body_state_t gather(const weir_connection_t *connection, size_t *ret
     return state;
 }
 
+/* ---- Trailers ---------------------------------------------------------------------------------------------------- */
+
+/* As hyper does for Spin: what the client has said it takes, and the response's Trailer has named. */
+static bool is_announced(const weir_exchange_t *exchange, weir_bytes_t name)
+{
+    char word[64];
+    if (name.size >= sizeof(word)) {
+        return false;
+    }
+    memcpy(word, name.data, name.size);
+    word[name.size] = '\0';
+    size_t count = weir_exchange_header_count(exchange);
+    for (size_t i = 0; i < count; i++) {
+        weir_pair_t header = weir_exchange_header(exchange, i);
+        if (weir_text_is(header.name, "trailer") && weir_list_has(header.value, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Write what follows the last chunk of a response: its trailers, and an empty line. Returns whether there are any. */
+static bool compose_end(const weir_connection_t *connection)
+{
+    const weir_exchange_t *exchange = connection->task->exchange;
+    weir_head_text_t *text = &connection->loop->end_text;
+    size_t count = connection->head.takes_trailers ? weir_exchange_trailer_count(exchange) : 0;
+    text->size = 0;
+    text->failed = false;
+    if (count == 0) {
+        return false;
+    }
+    weir_head_text_add(text, "0\r\n", 3);
+    for (size_t i = 0; i < count; i++) {
+        weir_pair_t trailer = weir_exchange_trailer(exchange, i);
+        if (trailer.name.size > 0 && weir_trailer_is_allowed(trailer.name) && is_announced(exchange, trailer.name)) {
+            weir_response_head_add(text, trailer);
+        }
+    }
+    bool any = text->size > 3 && !text->failed;
+    weir_head_text_add(text, "\r\n", 2);
+    return any && !text->failed;
+}
+
 /* The body is complete: the guest may go on alone, without the rest of the request's. */
 static void finish(weir_connection_t *connection)
 {
@@ -146,11 +190,20 @@ static void finish(weir_connection_t *connection)
     weir_task_detach(task);
 }
 
-/* Send a head, if there is one, and so much of the body. */
-static void send_piece(weir_connection_t *connection, const weir_head_text_t *head, weir_bytes_t body, bool ends)
+/* What follows the last chunk of a body. */
+static struct iovec end_of(const weir_connection_t *connection, bool has_trailers)
+{
+    static const char last[] = "0\r\n\r\n";
+    const weir_head_text_t *text = &connection->loop->end_text;
+    return has_trailers ? (struct iovec){text->data, text->size}
+                        : (struct iovec){(char *)(uintptr_t)last, sizeof(last) - 1};
+}
+
+/* Send a head, if there is one, and so much of the body; at its end with what `end` has. */
+static void send_piece(
+    weir_connection_t *connection, const weir_head_text_t *head, weir_bytes_t body, const struct iovec *end)
 {
     static const char line_end[] = "\r\n";
-    static const char last[] = "0\r\n\r\n";
     bool chunked = connection->framing == WEIR_FRAMING_CHUNKS;
     char frame[WEIR_CHUNK_FRAME_BYTES];
     struct iovec pieces[5];
@@ -167,13 +220,14 @@ static void send_piece(weir_connection_t *connection, const weir_head_text_t *he
             pieces[count++] = (struct iovec){(char *)(uintptr_t)line_end, sizeof(line_end) - 1};
         }
     }
-    if (ends && chunked) {
-        pieces[count++] = (struct iovec){(char *)(uintptr_t)last, sizeof(last) - 1};
+    if (end != NULL && chunked) {
+        pieces[count++] = *end;
     }
     weir_connection_send(connection, pieces, count);
 }
 
-static void begin_with(weir_connection_t *connection, weir_response_form_t *form, weir_bytes_t body, bool ends)
+static void begin_with(
+    weir_connection_t *connection, weir_response_form_t *form, weir_bytes_t body, bool ends, bool has_trailers)
 {
     const weir_head_text_t *head = compose(connection, form, !ends);
     if (head->failed) {
@@ -182,10 +236,11 @@ static void begin_with(weir_connection_t *connection, weir_response_form_t *form
         return;
     }
     connection->response = WEIR_RESPONSE_BODY;
+    struct iovec end = end_of(connection, has_trailers);
     if (ends) {
         finish(connection);
     }
-    send_piece(connection, head, body, ends);
+    send_piece(connection, head, body, ends ? &end : NULL);
 }
 
 /* ---- Answers of the server --------------------------------------------------------------------------------------- */
@@ -198,7 +253,7 @@ static void answer(weir_connection_t *connection)
         .head_only = connection->head_only,
         .length = weir_status_is_bodiless(own->status) ? -1 : (int64_t)own->body_size,
         .keeps = may_keep(connection, false)};
-    begin_with(connection, &form, (weir_bytes_t){own->body, own->body_size}, true);
+    begin_with(connection, &form, (weir_bytes_t){own->body, own->body_size}, true, false);
 }
 
 /* The guest failed before anything of its response was sent: the server answers in its place. */
@@ -233,11 +288,14 @@ void weir_response_begin(weir_connection_t *connection)
         return;
     }
     bool ends = state == WEIR_BODY_ENDED;
-    if (ends && form.length < 0 && !form.head_only && !weir_status_is_bodiless(form.status)) {
+    bool has_trailers = ends && form.minor == 1 && compose_end(connection);
+    if (has_trailers) {
+        form.length = -1; /* they need chunks */
+    } else if (ends && form.length < 0 && !form.head_only && !weir_status_is_bodiless(form.status)) {
         form.length = (int64_t)size;
     }
     form.keeps = may_keep(connection, !ends);
-    begin_with(connection, &form, (weir_bytes_t){connection->loop->gathered, size}, ends);
+    begin_with(connection, &form, (weir_bytes_t){connection->loop->gathered, size}, ends, has_trailers);
 }
 
 bool weir_response_continue(weir_connection_t *connection)
@@ -253,9 +311,11 @@ bool weir_response_continue(weir_connection_t *connection)
     if (size == 0 && !ends) {
         return false;
     }
+    struct iovec end = {NULL, 0};
     if (ends) {
+        end = end_of(connection, connection->framing == WEIR_FRAMING_CHUNKS && compose_end(connection));
         finish(connection);
     }
-    send_piece(connection, NULL, (weir_bytes_t){connection->loop->gathered, size}, ends);
+    send_piece(connection, NULL, (weir_bytes_t){connection->loop->gathered, size}, ends ? &end : NULL);
     return true;
 }

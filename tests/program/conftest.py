@@ -127,6 +127,7 @@ def application_components(guest):
         Component("wait", "/wait/...", guest("http_wait")),
         Component("spin", "/spin", guest("http_spin")),
         Component("stream", "/stream/...", guest("http_stream")),
+        Component("trailers", "/trailers/...", guest("http_trailers")),
         Component("log", "/log", guest("http_log")),
         Component("cat", "/wagi/cat", guest("wagi_cat"), wagi=True, argv="cat ${ARGS}"),
         Component(

@@ -303,6 +303,7 @@ class Wire:
     def __init__(self, connected):
         self.socket = connected
         self.buffer = b""
+        self.trailers = []  # of the last chunked body
 
     def __enter__(self):
         return self
@@ -355,8 +356,7 @@ class Wire:
         """The next chunk of a chunked body; b"" for the last, whose trailers are read too."""
         size = int(self.take_line().split(";")[0], 16)
         if size == 0:
-            while self.take_line():
-                pass
+            self.trailers = list(iter(self.take_line, ""))
             return b""
         data = self.take(size)
         assert self.take(2) == b"\r\n"

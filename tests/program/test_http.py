@@ -77,6 +77,50 @@ def test_trailers_end_a_body_and_shift_nothing(served):
             assert (response.status, response.body) == (200, body)
 
 
+TRAILERS = (
+    b"X-Late: 1\r\nX-Late: gr\xc3\xbcn\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nSpin-Path-Info: /forged\r\n"
+    b"Authorization: x\r\nx-empty:\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("path", [b"", b"/wait"])
+def test_trailers_reach_the_guest_and_its_own_those_who_take_them(served, path):
+    """wasi:http's future-trailers. As hyper sends for Spin: to TE: trailers, what the response's Trailer has named."""
+    with served.wire() as wire:
+        for takes in (b"", b"TE: trailers\r\n", b""):
+            head = b"POST /trailers%s HTTP/1.1\r\nHost: a\r\n%sTransfer-Encoding: chunked\r\n\r\n" % (path, takes)
+            wire.trailers = []
+            wire.send(head + b"5\r\nabcde\r\n0\r\n" + TRAILERS)
+            response = wire.response()
+            assert response.status == 200
+            assert response.all("trailer") == ["x-bytes, content-length"]
+            lines = response.body.decode().splitlines()
+            assert sorted(line for line in lines if line != "waiting") == ["x-empty: ", "x-late: 1", "x-late: grün"]
+            assert wire.trailers == (["x-bytes: 5"] if takes else [])
+
+
+def test_a_request_without_trailers_has_none(served):
+    with served.wire() as wire:
+        for body in (b"Content-Length: 2\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"):
+            wire.send(b"POST /trailers HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n" + body)
+            assert wire.response().body == b"none\n"
+            assert wire.trailers == ["x-bytes: 2"]
+
+
+@pytest.mark.parametrize(
+    "trailers", [b"X-Late: 1\n\r\n", b"X-Late : 1\r\n\r\n", b"X-Late\r\n\r\n", b"X: 1\r\n 2\r\n\r\n", b"X: " + b"a" * 20_000]
+)
+def test_trailers_that_are_none_end_the_connection(served, trailers):
+    with served.wire(10) as wire:
+        try:
+            wire.send(b"POST /trailers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + trailers + GET)
+        except OSError:
+            pass
+        rest = wire.rest()
+        assert b"HTTP/1.1 200" not in rest or not rest.endswith(b"0\r\n\r\n"), rest
+    assert served.get("/echo/").status == 200
+
+
 def test_100_continue_is_sent_before_the_body_is_due(served):
     for target in (b"/echo/", b"/wagi/cat"):
         body = b"content-type: text/plain\n\nhello"
