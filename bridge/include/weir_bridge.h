@@ -146,6 +146,41 @@ weir_head_parsed_t weir_head_parse_request(weir_bytes_t text, weir_parsed_head_t
 weir_head_parsed_t weir_head_parse_fields(
     weir_bytes_t text, size_t *ret_size, weir_pair_t *ret_fields, size_t *ret_count);
 
+/* ---- TLS for the server ------------------------------------------------------------------------------------------ */
+
+/* Certificate and key. Any thread. */
+typedef struct weir_tls_config weir_tls_config_t;
+
+/*
+ * TLS 1.2 and 1.3 with this chain of certificates and this private key, both in PEM; of the protocols that a client
+ * offers (ALPN) http/1.1. On failure returns NULL and stores a one-line message, to be freed with
+ * weir_bridge_text_free. Connections keep what they need and may outlive it. NULL can be freed.
+ */
+weir_tls_config_t *weir_tls_config_new(weir_bytes_t certificates, weir_bytes_t key, char **ret_message);
+void weir_tls_config_free(weir_tls_config_t *own_config);
+
+/* The server's side of a connection. One thread at a time. The socket is the caller's, and does not block. */
+typedef struct weir_tls weir_tls_t;
+
+/* Begin. NULL: it is not possible. NULL can be freed. */
+weir_tls_t *weir_tls_new(const weir_tls_config_t *config);
+void weir_tls_free(weir_tls_t *own_tls);
+
+/*
+ * Receive at most `size` bytes, more than 0, and answer what belongs to TLS itself. Returns how many came; 0 at the end
+ * of what the client sends; -1: nothing now; -2: never any more.
+ */
+ptrdiff_t weir_tls_receive(weir_tls_t *tls, int socket, void *buffer, size_t size);
+
+/* Encrypt bytes, to be sent by weir_tls_flush. Returns how many were taken: at most 64 KiB wait to be sent. */
+size_t weir_tls_write(weir_tls_t *tls, weir_bytes_t bytes);
+
+/* Send what was encrypted. Returns 0: all of it; -1: the rest later; -2: never any more. */
+ptrdiff_t weir_tls_flush(weir_tls_t *tls, int socket);
+
+/* Tell the client that this was all. */
+void weir_tls_finish(weir_tls_t *tls, int socket);
+
 /* ---- Fetching -------------------------------------------------------------------------------------------------- */
 
 /*

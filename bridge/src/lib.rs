@@ -1,10 +1,10 @@
 //! The bridge: Wasmtime's own C API, re-exported as it is, and beside it the functions of
 //! `include/weir_bridge.h`, where each one's contract stands.
 //!
-//! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling
-//! it, `componentize` makes a module a component; `service` is a guest ready to be called, with what `imports` and
-//! `variables` give it; `call` is one request on it, with `pipe` and `output` for its streams; `head` parses the heads of requests;
-//! `threads` are what all of them run on.
+//! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling it,
+//! `componentize` makes a module a component; `service` is a guest ready to be called, with what `imports` and
+//! `variables` give it; `call` is one request on it, with `pipe` and `output` for its streams; `head` parses the heads
+//! of requests, `tls` is between a client's socket and C; `threads` are what all of them run on.
 
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -27,4 +27,5 @@ mod output;
 mod pipe;
 mod service;
 mod threads;
+mod tls;
 mod variables;

@@ -41,9 +41,7 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
         options->max_instance_memory_bytes = inputs->config.max_instance_memory;
     }
     if (options->tls_certificate != NULL) {
-        return weir_tls_files_check(options->tls_certificate, options->tls_key, ret_message) &&
-               weir_arguments_refuse(ret_message,
-                   "--tls-cert: HTTPS is not served yet; leave it out, and have a proxy before weir end TLS");
+        return weir_tls_files_load(options->tls_certificate, options->tls_key, &inputs->tls, ret_message);
     }
     return true;
 }
@@ -127,5 +125,6 @@ void weir_inputs_free(weir_inputs_t *inputs)
     free(inputs->cache_directory);
     free(inputs->strategy_warning);
     free(inputs->variables_note);
+    weir_tls_config_free(inputs->tls);
     memset(inputs, 0, sizeof(*inputs));
 }

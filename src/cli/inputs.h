@@ -9,6 +9,7 @@
 #include "cli/application.h"
 #include "cli/options.h"
 #include "weir/allocator.h"
+#include "weir_bridge.h"
 
 #include <stdbool.h>
 
@@ -18,6 +19,7 @@ typedef struct weir_inputs {
     char *cache_directory; /* of compiled code; NULL: the user's */
     weir_strategy_t strategy;
     char *strategy_warning; /* or NULL, as the next one */
+    weir_tls_config_t *tls; /* or NULL */
     char *variables_note;   /* on environment variables that have no meaning here */
 } weir_inputs_t;
 

@@ -1,5 +1,5 @@
 /*
- * tls_files.c: looks for what PEM begins and ends with; what is between is OpenSSL's or GnuTLS's to judge.
+ * tls_files.c: looks for what PEM begins and ends with; what is between is rustls' to judge, in the bridge.
  */
 #include "cli/tls_files.h"
 
@@ -70,22 +70,43 @@ static bool check_key(const char *path, const char *text, char **ret_message)
                      "--tls-key: no private key in PEM is in %s; it begins with -----BEGIN PRIVATE KEY-----", path);
 }
 
-bool weir_tls_files_check(const char *certificate, const char *key, char **ret_message)
+/* What the bridge makes of both. */
+static bool configure(
+    const char *path, const char *certificate, const char *key, weir_tls_config_t **ret_config, char **ret_message)
+{
+    char *problem = NULL;
+    weir_tls_config_t *config = weir_tls_config_new(
+        (weir_bytes_t){certificate, strlen(certificate)}, (weir_bytes_t){key, strlen(key)}, &problem);
+    if (config == NULL) {
+        weir_arguments_refuse(ret_message, "--tls-cert: %s: %s", path, problem);
+        weir_bridge_text_free(problem);
+        return false;
+    }
+    *ret_config = config;
+    return true;
+}
+
+bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_config_t **ret_config, char **ret_message)
 {
     const struct {
         const char *option;
         const char *path;
         bool (*check)(const char *path, const char *text, char **ret_message);
     } files[] = {{"--tls-cert", certificate, check_certificate}, {"--tls-key", key, check_key}};
+    char *texts[2] = {NULL, NULL};
+    bool fine = true;
+    for (size_t i = 0; fine && i < 2; i++) {
+        texts[i] = read_file(files[i].path);
+        fine = texts[i] != NULL ? files[i].check(files[i].path, texts[i], ret_message)
+                                : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", files[i].option,
+                                      files[i].path, strerror(errno));
+    }
+    fine = fine && configure(certificate, texts[0], texts[1], ret_config, ret_message);
     for (size_t i = 0; i < 2; i++) {
-        char *text = read_file(files[i].path);
-        bool fine = text != NULL ? files[i].check(files[i].path, text, ret_message)
-                                 : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", files[i].option,
-                                       files[i].path, strerror(errno));
-        free(text);
-        if (!fine) {
-            return false;
+        if (texts[i] != NULL) {
+            explicit_bzero(texts[i], strlen(texts[i]));
+            free(texts[i]);
         }
     }
-    return true;
+    return fine;
 }

@@ -4,12 +4,15 @@
 #ifndef WEIR_CLI_TLS_FILES_H
 #define WEIR_CLI_TLS_FILES_H
 
+#include "weir_bridge.h"
+
 #include <stdbool.h>
 
 /*
- * Check that the files can be read and hold what they should in PEM (RFC 7468): a certificate, and a private key. On
- * failure returns false and stores a one-line message to be freed with free(3), NULL when memory ran out.
+ * Read the files, which hold a chain of certificates and a private key in PEM (RFC 7468). On success stores what a
+ * server needs of them, to be freed with weir_tls_config_free. On failure returns false and stores a one-line message
+ * to be freed with free(3), NULL when memory ran out.
  */
-bool weir_tls_files_check(const char *certificate, const char *key, char **ret_message);
+bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_config_t **ret_config, char **ret_message);
 
 #endif

@@ -240,6 +240,7 @@ static int start(up_t *up, uint64_t descriptors)
         .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
         .request_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds,
         .drain_timeout_milliseconds = drain_milliseconds(up),
+        .tls = up->inputs.tls,
         .refused = up->adapt == NULL ? NULL : weir_adapt_refused,
         .context = up->adapt,
     };
@@ -325,6 +326,9 @@ static int run(up_t *up)
     if (!weir_listener_search(
             up->inputs.options.listen, up->inputs.options.find_free_port ? PORTS_TO_TRY : 1, &up->listener, &message)) {
         return fail(EXIT_INPUT, message);
+    }
+    if (up->inputs.tls != NULL) {
+        weir_listener_name_https(&up->listener);
     }
     uint64_t descriptors = raise_descriptors();
     uint64_t fewest = weir_bounds_descriptors(count_processors());

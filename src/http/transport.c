@@ -1,5 +1,5 @@
 /*
- * transport.c: recvmsg(2), sendmsg(2), and what their errors mean.
+ * transport.c: recv(2), sendmsg(2), and what their errors mean; or the bridge's TLS, which speaks to the socket itself.
  */
 #include "http/transport.h"
 
@@ -12,8 +12,23 @@ static ssize_t outcome_of_failure(void)
     return errno == EAGAIN || errno == EWOULDBLOCK ? WEIR_TRANSPORT_LATER : WEIR_TRANSPORT_BROKEN;
 }
 
+static ssize_t receive_tls(weir_transport_t *transport, void *buffer, size_t size)
+{
+    ssize_t received = weir_tls_receive(transport->tls, transport->descriptor, buffer, size);
+    if (received < 0) {
+        transport->readable = false;
+    }
+    if (received != WEIR_TRANSPORT_BROKEN) {
+        (void)weir_transport_flush(transport); /* what belongs to TLS itself, if it was not sent */
+    }
+    return received;
+}
+
 ssize_t weir_transport_receive(weir_transport_t *transport, void *buffer, size_t size)
 {
+    if (transport->tls != NULL) {
+        return receive_tls(transport, buffer, size);
+    }
     ssize_t received;
     do {
         received = recv(transport->descriptor, buffer, size, MSG_DONTWAIT);
@@ -28,8 +43,34 @@ ssize_t weir_transport_receive(weir_transport_t *transport, void *buffer, size_t
     return received;
 }
 
+ssize_t weir_transport_flush(weir_transport_t *transport)
+{
+    ssize_t flushed = transport->tls == NULL ? 0 : weir_tls_flush(transport->tls, transport->descriptor);
+    transport->blocked = flushed == WEIR_TRANSPORT_LATER;
+    return flushed;
+}
+
+static ssize_t send_tls(weir_transport_t *transport, const struct iovec *pieces, size_t count)
+{
+    size_t sent = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t taken = weir_tls_write(transport->tls, (weir_bytes_t){pieces[i].iov_base, pieces[i].iov_len});
+        sent += taken;
+        if (taken < pieces[i].iov_len) {
+            break;
+        }
+    }
+    if (weir_transport_flush(transport) == WEIR_TRANSPORT_BROKEN) {
+        return WEIR_TRANSPORT_BROKEN;
+    }
+    return sent == 0 ? WEIR_TRANSPORT_LATER : (ssize_t)sent;
+}
+
 ssize_t weir_transport_send(weir_transport_t *transport, const struct iovec *pieces, size_t count)
 {
+    if (transport->tls != NULL) {
+        return send_tls(transport, pieces, count);
+    }
     struct msghdr message = {.msg_iov = (struct iovec *)(size_t)pieces, .msg_iovlen = count};
     ssize_t sent;
     do {
@@ -40,11 +81,16 @@ ssize_t weir_transport_send(weir_transport_t *transport, const struct iovec *pie
 
 void weir_transport_finish(weir_transport_t *transport)
 {
+    if (transport->tls != NULL) {
+        weir_tls_finish(transport->tls, transport->descriptor);
+    }
     shutdown(transport->descriptor, SHUT_WR);
 }
 
 void weir_transport_close(weir_transport_t *transport)
 {
+    weir_tls_free(transport->tls);
+    transport->tls = NULL;
     close(transport->descriptor);
     transport->descriptor = -1;
 }

@@ -1,18 +1,23 @@
 /*
- * transport.h: the bytes of a connection: a socket that does not block, in the clear. One thread at a time for each.
+ * transport.h: the bytes of a connection: a socket that does not block, in the clear or with TLS. One thread at a time
+ * for each.
  */
 #ifndef WEIR_HTTP_TRANSPORT_H
 #define WEIR_HTTP_TRANSPORT_H
+
+#include "weir_bridge.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* Zero it, and set the descriptor, to begin. */
+/* Zero it, and set the descriptor, to begin; with weir_tls_new's `tls`, which is the transport's then, or without. */
 typedef struct weir_transport {
-    int descriptor; /* of a socket with O_NONBLOCK */
-    bool readable;  /* there may be something to receive; whoever is told by an event sets it */
+    int descriptor;  /* of a socket with O_NONBLOCK */
+    bool readable;   /* there may be something to receive; whoever is told by an event sets it */
+    bool blocked;    /* something that was taken to be sent waits for weir_transport_flush */
+    weir_tls_t *tls; /* own; NULL: in the clear */
 } weir_transport_t;
 
 enum {
@@ -31,6 +36,9 @@ ssize_t weir_transport_receive(weir_transport_t *transport, void *buffer, size_t
  * can be tried at once; or one of the above.
  */
 ssize_t weir_transport_send(weir_transport_t *transport, const struct iovec *pieces, size_t count);
+
+/* Send what waits. Returns 0 when nothing is left, or one of the above. */
+ssize_t weir_transport_flush(weir_transport_t *transport);
 
 /* Nothing more will be sent: the client sees the end. */
 void weir_transport_finish(weir_transport_t *transport);

@@ -26,11 +26,13 @@ bool weir_connection_open(
     weir_loop_t *loop, int take_descriptor, const struct sockaddr *address, socklen_t address_size)
 {
     weir_connection_t *connection = calloc(1, sizeof(*connection));
-    weir_transport_t transport = {.descriptor = take_descriptor};
+    const weir_tls_config_t *tls = loop->server->settings.tls;
+    weir_transport_t transport = {.descriptor = take_descriptor, .tls = tls == NULL ? NULL : weir_tls_new(tls)};
     /* For all its time, and once for each thing that happens: nothing is asked of the epoll for a request. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
-    if (connection == NULL || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, take_descriptor, &event) != 0) {
-        int error = connection == NULL ? ENOMEM : errno;
+    bool made = connection != NULL && (tls == NULL || transport.tls != NULL);
+    if (!made || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, take_descriptor, &event) != 0) {
+        int error = made ? errno : ENOMEM;
         weir_transport_close(&transport);
         free(connection);
         forget_connection(loop);
@@ -237,8 +239,23 @@ bool weir_connection_send(weir_connection_t *connection, const struct iovec *pie
     return true;
 }
 
+bool weir_connection_is_blocked(const weir_connection_t *connection)
+{
+    return connection->unsent != NULL || connection->transport.blocked;
+}
+
 bool weir_connection_flush(weir_connection_t *connection)
 {
+    if (connection->transport.blocked) {
+        ssize_t flushed = weir_transport_flush(&connection->transport);
+        if (flushed == WEIR_TRANSPORT_BROKEN) {
+            weir_connection_close(connection);
+        }
+        if (flushed != 0) {
+            return false;
+        }
+        connection->sent = true;
+    }
     while (connection->unsent_at < connection->unsent_size) {
         struct iovec rest = {
             connection->unsent + connection->unsent_at, connection->unsent_size - connection->unsent_at};
@@ -257,7 +274,7 @@ bool weir_connection_flush(weir_connection_t *connection)
     connection->unsent = NULL;
     connection->unsent_size = 0;
     connection->unsent_at = 0;
-    return true;
+    return !connection->transport.blocked;
 }
 
 /* ---- Its turns --------------------------------------------------------------------------------------------------- */
@@ -291,7 +308,7 @@ void weir_connection_event(weir_connection_t *connection, uint32_t events)
 /* Whether it goes on only when the client sends or takes something. */
 static bool waits_for_client(const weir_connection_t *connection)
 {
-    return connection->stage == WEIR_STAGE_IDLE || connection->unsent != NULL ||
+    return connection->stage == WEIR_STAGE_IDLE || weir_connection_is_blocked(connection) ||
            (connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->input_size == 0 &&
                (connection->task != NULL || connection->response != WEIR_RESPONSE_AWAITED));
 }
@@ -300,7 +317,7 @@ static void set_limits(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
     /* Where the client does not take what it is sent, only that it does is progress. */
-    bool moved = connection->sent || (connection->received && connection->unsent == NULL);
+    bool moved = connection->sent || (connection->received && !weir_connection_is_blocked(connection));
     if (!waits_for_client(connection)) {
         weir_deadline_lift(&connection->idle_deadline);
     } else if (moved || !weir_deadline_is_set(&connection->idle_deadline)) {
@@ -349,8 +366,9 @@ void weir_connection_request_overdue(weir_connection_t *connection)
 
 void weir_connection_idle_over(weir_connection_t *connection)
 {
-    bool owes_body = connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->unsent == NULL &&
-                     connection->response == WEIR_RESPONSE_AWAITED && connection->answer.status == 0;
+    bool owes_body = connection->stage == WEIR_STAGE_BEGUN && connection->body_coming &&
+                     !weir_connection_is_blocked(connection) && connection->response == WEIR_RESPONSE_AWAITED &&
+                     connection->answer.status == 0;
     if (owes_body) {
         weir_connection_refuse(connection, 408);
         weir_connection_make_ready(connection);
@@ -370,7 +388,7 @@ void weir_connection_linger_over(weir_connection_t *connection)
  */
 void weir_connection_watch_due(weir_connection_t *connection)
 {
-    if (connection->unsent != NULL) {
+    if (weir_connection_is_blocked(connection)) {
         weir_deadline_set(&connection->loop->watches, &connection->watch_deadline, connection->loop->now);
     } else {
         weir_connection_close(connection);
@@ -395,7 +413,7 @@ void weir_connection_drain(weir_connection_t *connection)
 void weir_connection_give_up(weir_connection_t *connection)
 {
     bool answered = connection->stage == WEIR_STAGE_LINGERING ||
-                    (connection->response == WEIR_RESPONSE_DONE && connection->unsent == NULL);
+                    (connection->response == WEIR_RESPONSE_DONE && !weir_connection_is_blocked(connection));
     if ((connection->stage == WEIR_STAGE_IDLE && connection->input_size > 0) ||
         (connection->stage != WEIR_STAGE_IDLE && !answered)) {
         atomic_fetch_add(&connection->loop->server->cut, 1);

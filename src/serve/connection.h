@@ -174,6 +174,9 @@ void weir_connection_use(weir_connection_t *connection, size_t size);
 /* Send, and keep what the client does not take. Closes the connection on failure, and returns false then. */
 bool weir_connection_send(weir_connection_t *connection, const struct iovec *pieces, size_t count);
 
+/* Whether the client has to take something before more can be sent. */
+bool weir_connection_is_blocked(const weir_connection_t *connection);
+
 /* Send what was kept. Returns whether nothing is left of it. */
 bool weir_connection_flush(weir_connection_t *connection);
 

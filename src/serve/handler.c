@@ -312,7 +312,7 @@ static void ask_for_body(weir_connection_t *connection)
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const weir_task_t *task = connection->task;
     if (connection->owes_continue && task != NULL && connection->response == WEIR_RESPONSE_AWAITED &&
-        connection->unsent == NULL && !weir_exchange_ended(task->exchange)) {
+        !weir_connection_is_blocked(connection) && !weir_exchange_ended(task->exchange)) {
         struct iovec piece = {(char *)(uintptr_t)go_on, sizeof(go_on) - 1};
         connection->owes_continue = false;
         weir_connection_send(connection, &piece, 1);
@@ -353,7 +353,7 @@ static bool take_body(weir_connection_t *connection)
 /* Send what can be sent. Returns whether anything was done. */
 static bool respond(weir_connection_t *connection)
 {
-    if (connection->unsent != NULL && !weir_connection_flush(connection)) {
+    if (weir_connection_is_blocked(connection) && !weir_connection_flush(connection)) {
         return false;
     }
     switch (connection->response) {
@@ -378,11 +378,13 @@ static void linger(weir_connection_t *connection)
     weir_loop_t *loop = connection->loop;
     bool may_come = connection->body_coming || connection->answer.closes || connection->input_size > 0 ||
                     connection->transport.readable;
+    if (may_come || connection->transport.tls != NULL) {
+        weir_transport_finish(&connection->transport);
+    }
     if (!may_come || (connection->peer_closed && !connection->transport.readable)) {
         weir_connection_close(connection);
         return;
     }
-    weir_transport_finish(&connection->transport);
     weir_connection_use(connection, connection->input_size);
     connection->stage = WEIR_STAGE_LINGERING;
     weir_connection_count(connection, false);
@@ -415,7 +417,7 @@ static bool drop(weir_connection_t *connection)
 static bool conclude(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
-    if (connection->response != WEIR_RESPONSE_DONE || connection->unsent != NULL) {
+    if (connection->response != WEIR_RESPONSE_DONE || weir_connection_is_blocked(connection)) {
         return false;
     }
     if (!connection->keeps || connection->dropped > WEIR_REST_BYTES) {
@@ -435,7 +437,8 @@ static bool conclude(weir_connection_t *connection)
 bool weir_connection_step(weir_connection_t *connection)
 {
     if (connection->stage == WEIR_STAGE_IDLE) {
-        return take_head(connection);
+        /* Only of TLS itself there can be something to send. */
+        return (!connection->transport.blocked || weir_connection_flush(connection)) && take_head(connection);
     }
     if (connection->stage == WEIR_STAGE_LINGERING) {
         return drop(connection);

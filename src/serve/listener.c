@@ -158,6 +158,13 @@ bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *
     return open_listener(address, ports, ret_listener, ret_message);
 }
 
+void weir_listener_name_https(weir_listener_t *listener)
+{
+    char rest[sizeof(listener->url)];
+    strcpy(rest, listener->url + strlen("http"));
+    snprintf(listener->url, sizeof(listener->url), "https%.*s", (int)(sizeof(rest) - sizeof("https")), rest);
+}
+
 void weir_listener_close(weir_listener_t *listener)
 {
     if (listener->descriptor >= 0) {

@@ -191,7 +191,7 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         .header_count = connection->head.field_count,
         .has_body = connection->head.content_length != 0,
         .content_length = connection->head.content_length,
-        .secure = false,
+        .secure = server->settings.tls != NULL,
         .client_address = connection->client_address,
         .client_ip = connection->client_ip,
         .server_port = server->port,

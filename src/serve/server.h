@@ -18,6 +18,7 @@ typedef struct weir_server_settings {
     uint32_t max_connections;              /* over all loops */
     uint64_t request_timeout_milliseconds; /* until the response's head; then 504 */
     uint64_t drain_timeout_milliseconds;   /* how long a stop waits for requests in flight */
+    const weir_tls_config_t *tls;          /* certificate and key, borrowed as long as the server; NULL: no TLS */
     /* Told that an instance of a component was refused, and of what there was no more, one line; or NULL. The request
      * waits and is tried again. Called on a loop's thread: it must not block. */
     void (*refused)(void *context, const char *component, const char *what);
@@ -29,7 +30,7 @@ typedef struct weir_server weir_server_t;
 /* A listening socket and where it listens. */
 typedef struct weir_listener {
     int descriptor;
-    char url[80]; /* "http://127.0.0.1:3000", with the port that was really bound */
+    char url[80]; /* "http://127.0.0.1:3000", or https, with the port that was really bound */
     uint16_t port;
 } weir_listener_t;
 
@@ -46,6 +47,9 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
  * src/server.rs, search_for_free_port).
  */
 bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message);
+
+/* Say https in its URL: a server with TLS listens there. */
+void weir_listener_name_https(weir_listener_t *listener);
 
 /* Close it. */
 void weir_listener_close(weir_listener_t *listener);

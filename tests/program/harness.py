@@ -22,7 +22,7 @@ START_DEADLINE = 60.0
 STOP_DEADLINE = 45.0
 REQUEST_DEADLINE = 30.0
 
-SERVING = re.compile(r"^Serving (http://(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s]+):(?P<port>\d+))/?$")
+SERVING = re.compile(r"^Serving (https?://(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s]+):(?P<port>\d+))/?$")
 
 
 class Expired(AssertionError):

@@ -98,7 +98,7 @@ def pem(tmp_path_factory):
 @pytest.mark.parametrize(
     "cert, key, words",
     [
-        ("cert", "key", ["HTTPS is not served yet", "proxy"]),
+        ("cert", "key", ["--tls-cert", "cert", "of no use together"]),
         ("text", "key", ["--tls-cert", "no certificate in PEM", "text"]),
         ("key", "cert", ["--tls-cert", "no certificate in PEM"]),
         ("cert", "cert", ["--tls-key", "no private key in PEM"]),

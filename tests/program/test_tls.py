@@ -1,0 +1,164 @@
+"""HTTPS: what goes over it is what goes in the clear, and nothing is served without it once it is asked for."""
+
+import contextlib
+import hashlib
+import select
+import shutil
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from harness import REQUEST_DEADLINE, Wire, in_background
+
+MIB = 1 << 20
+
+
+def openssl(directory, *arguments):
+    program = shutil.which("openssl")
+    assert program, "openssl is not installed"
+    subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """A certificate for localhost that signs itself, its key, and the key of another."""
+    directory = tmp_path_factory.mktemp("pem")
+    for name in ("server", "other"):
+        openssl(
+            directory, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2", "-subj", f"/CN={name} of a test",
+            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        )  # fmt: skip
+    return directory
+
+
+@pytest.fixture
+def secured(weir_checked, application, serve, pem):
+    return serve(weir_checked, application, "--tls-cert", pem / "server.pem", "--tls-key", pem / "server.key")
+
+
+@pytest.fixture
+def client(pem):
+    """Dials over TLS: a Wire whose certificate was checked."""
+
+    def dial(server, version=None, protocols=("http/1.1",)):
+        context = ssl.create_default_context(cafile=pem / "server.pem")
+        context.set_alpn_protocols(protocols)
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
+        plain = socket.create_connection((server.host, server.port), timeout=REQUEST_DEADLINE)
+        return Wire(context.wrap_socket(plain, server_hostname="localhost"))
+
+    return dial
+
+
+def ask(wire, target, more=b""):
+    wire.send(b"GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n" % (target.encode(), more))
+    return wire.response()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_requests_are_served_over_tls_of_each_version(secured, client, version):
+    assert f"Serving https://{secured.host}:{secured.port}" in secured.stdout.lines
+    assert any(line.startswith("  echo: https://") for line in secured.stdout.lines)
+    with client(secured, version) as wire:
+        assert wire.socket.version() == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
+        assert wire.socket.selected_alpn_protocol() == "http/1.1"
+        for _ in range(3):
+            assert ask(wire, "/echo/").status == 200
+            assert ask(wire, "/nowhere").status == 404
+        assert ask(wire, "/echo/", b"Connection: close\r\n").get("connection") == "close"
+        wire.assert_closed()
+
+
+def test_a_client_that_wants_another_protocol_gets_none(secured, client):
+    with pytest.raises(ssl.SSLError):
+        client(secured, protocols=("h2",))
+    with client(secured, protocols=("h2", "http/1.1")) as wire:
+        assert wire.socket.selected_alpn_protocol() == "http/1.1"
+
+
+def test_a_guest_is_told_of_https(secured, client):
+    """Spin: crates/trigger-http/src/headers.rs, and wasi.rs for the scheme of wasi:http, which is always HTTP."""
+    with client(secured) as wire:
+        lines = ask(wire, "/request/x?y").text.splitlines()
+        assert "header spin-full-url: https://a/request/x?y" in lines
+        assert "scheme http" in lines
+        assert "environment X_FULL_URL=https://a/wagi/environment/x" in ask(wire, "/wagi/environment/x").text.splitlines()
+
+
+@pytest.mark.parametrize("target", ["/echo/", "/wagi/cat"])
+def test_large_bodies_come_back_whole(secured, client, target):
+    head = b"content-type: application/x-weir\n\n" if "wagi" in target else b""
+    body = hashlib.sha256(b"weir").digest() * (2 * MIB // 32)
+    with client(secured) as wire:
+        length = len(head) + len(body)
+        request = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (target.encode(), length)
+        # Both ways at once, on one thread: OpenSSL's objects bear no two.
+        sent = memoryview(request + head + body)
+        wire.socket.setblocking(False)
+        received = b""
+        while sent:
+            select.select([wire.socket], [wire.socket], [], REQUEST_DEADLINE)
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                sent = sent[wire.socket.send(sent[:16384]) :]
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                received += wire.socket.recv(65536)
+        wire.socket.settimeout(REQUEST_DEADLINE)
+        wire.buffer = received
+        response = wire.response()
+        assert (response.status, response.body) == (200, body)
+        assert ask(wire, "/echo/").status == 200
+
+
+def test_a_client_that_reads_slowly_gets_all(secured, client):
+    with client(secured) as wire:
+        wire.send(b"GET /stream/bulk/%d HTTP/1.1\r\nHost: a\r\n\r\n" % (8 * MIB))
+        with client(secured) as other:
+            assert ask(other, "/echo/").status == 200, "one that does not read holds up another"
+        response = wire.response()
+        pattern = bytes(range(251))
+        assert response.body == (pattern * (8 * MIB // 251 + 1))[: 8 * MIB]
+
+
+def test_a_stream_arrives_piece_by_piece(secured, client):
+    with client(secured) as wire:
+        wire.send(b"GET /stream/forever HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert wire.head().status == 200
+        assert [wire.chunk() for _ in range(3)] == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
+
+
+def test_what_is_not_tls_is_not_served(secured, client):
+    with secured.wire(10) as wire:
+        wire.send(b"GET /echo/ HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"HTTP/1.1" not in wire.rest()
+    with secured.wire(10) as wire:
+        wire.send(bytes.fromhex("1603010005") + b"\1\0\0\1\0" + b"x" * 500)
+        assert b"HTTP/1.1" not in wire.rest()
+    with client(secured) as wire:
+        assert ask(wire, "/echo/").status == 200
+
+
+def test_clients_that_leave_are_noticed_and_a_stop_ends_well(secured, client):
+    for _ in range(8):
+        wire = client(secured)
+        wire.send(b"GET /wait/60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        secured.stderr.wait_for("waiting")
+        wire.close()
+    with client(secured) as wire:
+        wire.send(b"POST /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nonly this")
+    with client(secured) as wire:
+        assert ask(wire, "/echo/").status == 200
+        wire.send(b"GET /wait/500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        secured.stderr.wait_for("waiting", count=9)
+        with in_background(secured.stop):
+            assert wire.response().body == b"waited\n"
+
+
+def test_a_key_of_another_certificate_is_refused(weir_checked, application, pem):
+    done = weir_checked.run("up", application, "--tls-cert", pem / "server.pem", "--tls-key", pem / "other.key")
+    assert done.status != 0 and "server.pem" in done.stderr, done
+    assert "of no use together" in done.stderr, done
+    assert len(done.stderr.splitlines()) == 1, done
