@@ -6,12 +6,12 @@
 enum {
     MOST_CONNECTIONS = 4096,
     FEWEST_CONNECTIONS = 16,
-    OTHER_DESCRIPTORS = 64,       /* epolls, standard streams, files that are open for a moment */
-    CONNECTION_BYTES = 96 * 1024, /* a connection's memory in the server, and what belongs to it */
-    OUTBOUND_PART = 8,            /* of the descriptors, for requests of guests */
-    CONNECTIONS_PART = 16,        /* of the address space, for connections */
-    FEWEST_DESCRIPTORS = 16,      /* of the process: standard streams, the listener, timers, files that are read */
-    LOOP_DESCRIPTORS = 4,         /* two epolls, an eventfd, a file that is opened for a moment */
+    OTHER_DESCRIPTORS = 64,        /* epolls, standard streams, files that are open for a moment */
+    CONNECTION_BYTES = 144 * 1024, /* what a connection may hold of requests and responses, and its record */
+    OUTBOUND_PART = 8,             /* of the descriptors, for requests of guests */
+    CONNECTIONS_PART = 16,         /* of the address space, for connections */
+    FEWEST_DESCRIPTORS = 16,       /* of the process: standard streams, the listener, timers, files that are read */
+    LOOP_DESCRIPTORS = 3,          /* an epoll, an eventfd, a file that is opened for a moment */
 };
 
 static uint64_t least(uint64_t left, uint64_t right)

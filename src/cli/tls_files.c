@@ -101,7 +101,8 @@ bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_conf
                                 : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", files[i].option,
                                       files[i].path, strerror(errno));
     }
-    fine = fine && configure(certificate, texts[0], texts[1], ret_config, ret_message);
+    fine = fine && texts[0] != NULL && texts[1] != NULL &&
+           configure(certificate, texts[0], texts[1], ret_config, ret_message);
     for (size_t i = 0; i < 2; i++) {
         if (texts[i] != NULL) {
             explicit_bzero(texts[i], strlen(texts[i]));

@@ -130,11 +130,12 @@ void weir_connection_close(weir_connection_t *connection)
 
 void weir_connection_free_closed(weir_loop_t *loop)
 {
-    weir_link_t *link;
-    while ((link = weir_list_first(&loop->closed)) != NULL) {
-        weir_link_remove(link);
+    weir_link_t *next;
+    for (weir_link_t *link = weir_list_first(&loop->closed); link != NULL; link = next) {
+        next = weir_list_next(&loop->closed, link);
         free(WEIR_CONTAINER(link, weir_connection_t, link));
     }
+    weir_list_init(&loop->closed);
 }
 
 /* ---- Receiving --------------------------------------------------------------------------------------------------- */
@@ -142,8 +143,9 @@ void weir_connection_free_closed(weir_loop_t *loop)
 weir_received_t weir_connection_receive(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
+    bool ends = connection->peer_closed || connection->reading_ended;
     if (!connection->transport.readable) {
-        return connection->peer_closed ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
+        return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
     }
     size_t size = connection->input_size;
     if (size > 0 && connection->input != loop->received) {
@@ -160,7 +162,7 @@ weir_received_t weir_connection_receive(weir_connection_t *connection)
         return WEIR_RECEIVED_SOME;
     }
     if (more == WEIR_TRANSPORT_LATER) {
-        return connection->peer_closed ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
+        return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
     }
     connection->transport.readable = false;
     connection->peer_closed = true;
@@ -299,7 +301,7 @@ void weir_connection_event(weir_connection_t *connection, uint32_t events)
     if ((events & EPOLLIN) != 0) {
         connection->transport.readable = true;
     }
-    if ((events & EPOLLRDHUP) != 0) {
+    if ((events & EPOLLRDHUP) != 0 && !connection->reading_ended) {
         connection->peer_closed = true;
     }
     weir_connection_make_ready(connection);

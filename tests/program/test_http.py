@@ -1,8 +1,12 @@
 """HTTP/1 on the wire: what a client may send and gets back, and what is refused."""
 
 import re
+import socket
+import time
 
 import pytest
+
+from harness import in_background
 
 GET = b"GET /echo/ HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -75,6 +79,99 @@ def test_trailers_end_a_body_and_shift_nothing(served):
             wire.send(head + b"5\r\n" + body + b"\r\n0\r\nX-Late: 1\r\n\r\n")
             response = wire.response()
             assert (response.status, response.body) == (200, body)
+
+
+def test_an_answer_does_not_wait_for_the_body_and_the_connection_survives_a_short_rest(served):
+    with served.wire() as wire:
+        for _ in range(3):
+            wire.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n")
+            response = wire.response()
+            assert (response.status, response.get("connection")) == (404, None)
+            wire.send(b"x" * 20 + GET)
+            assert wire.response().status == 200
+        wire.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert wire.response().status == 404
+        wire.send(b"5\r\nabcde\r\n0\r\n\r\n" + GET)
+        assert wire.response().status == 200
+
+
+def test_a_long_rest_is_announced_to_close_the_connection_and_dropped(served):
+    with served.wire() as wire:
+        wire.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        response = wire.response()
+        assert (response.status, response.get("connection")) == (404, "close")
+        wire.send(b"x" * 1_000_000)  # and no reset, which would throw the answer away
+        wire.assert_closed()
+    with served.wire() as wire:
+        wire.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert wire.response().status == 404
+        wire.send(b"100000\r\n" + b"x" * 0x100000 + b"\r\n0\r\n\r\n" + GET)
+        assert wire.rest() == b"", "what followed a rest that was too long was taken for a request"
+
+
+def test_an_echo_at_once_keeps_its_connection(served):
+    with served.wire() as wire:
+        for _ in range(3):
+            wire.send(b"POST /echo/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+            assert wire.head().status == 200
+            assert wire.chunk() == b"one"
+            wire.send(b"3\r\ntwo\r\n0\r\n\r\n")
+            assert (wire.chunk(), wire.chunk()) == (b"two", b"")
+
+
+def test_a_final_answer_comes_without_100_and_closes(served):
+    with served.wire() as wire:
+        wire.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        response = wire.response()
+        assert (response.status, response.get("connection")) == (404, "close")
+        wire.assert_closed()
+
+
+def test_who_has_sent_the_body_already_is_not_told_to(served):
+    """RFC 9110, section 10.1.1: a server may leave 100 out once it has received some of the body."""
+    with served.wire() as wire:
+        wire.send(b"POST /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello")
+        assert wire.response().body == b"hello"
+
+
+def test_a_client_that_has_said_all_gets_its_answers(served):
+    """Half-closed, with several requests on their way: each that is quick is answered."""
+    with served.wire() as wire:
+        wire.send(b"POST /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none" + GET * 3)
+        wire.socket.shutdown(socket.SHUT_WR)
+        assert wire.response().body == b"one"
+        assert [wire.response().status for _ in range(3)] == [200] * 3
+        wire.assert_closed()
+
+
+def test_a_client_that_has_closed_its_side_and_waits_long_has_left(served):
+    known = served.stderr.text.count("waiting")
+    with served.wire(20) as wire:
+        before = time.monotonic()
+        wire.send(b"GET /wait/60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        wire.socket.shutdown(socket.SHUT_WR)
+        served.stderr.wait_for("waiting", count=known + 1)
+        assert wire.rest() == b""
+        assert time.monotonic() - before < 15, "the guest went on for a client that had left"
+
+
+def test_thousands_of_pipelined_requests_are_answered_in_order(served):
+    count = 3000
+    with served.wire(60) as wire:
+        request = b"POST /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n%04d"
+        with in_background(lambda: wire.send(b"".join(request % number for number in range(count)))) as sent:
+            assert [wire.response().body for _ in range(count)] == [b"%04d" % number for number in range(count)]
+            sent(60)
+
+
+def test_a_client_that_does_not_read_is_not_sent_more_than_it_takes_and_then_gets_all(served):
+    body = bytes(range(256)) * 16384
+    with served.wire(60) as wire:
+        wire.send(b"POST /echo/late HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+        with in_background(lambda: wire.send(body)) as sent:
+            assert served.get("/echo/").status == 200
+            assert wire.response().body == body
+            sent(60)
 
 
 TRAILERS = (

@@ -142,10 +142,10 @@ def test_what_is_not_tls_is_not_served(secured, client):
 
 
 def test_clients_that_leave_are_noticed_and_a_stop_ends_well(secured, client):
-    for _ in range(8):
+    for number in range(8):
         wire = client(secured)
         wire.send(b"GET /wait/60000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        secured.stderr.wait_for("waiting")
+        secured.stderr.wait_for("waiting", count=number + 1)
         wire.close()
     with client(secured) as wire:
         wire.send(b"POST /echo/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nonly this")
