@@ -12,6 +12,7 @@
 
 typedef int look_up_t(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): those of the C library are reserved */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_found)
 {
     static const char end[] = ".hang.test";
