@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 #include <wasmtime.h>
 
@@ -40,6 +41,7 @@ enum {
     MAX_WAITING = 1024,            /* requests that wait for an instance */
     MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
     MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
+    END_UNSAID_STEPS = 20,         /* of 5 ms: an end that takes no longer needs no word */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
 
@@ -298,10 +300,15 @@ static void announce(const up_t *up)
     }
 }
 
-/* Say for what it does not end yet; nothing when there is no such thing. */
+/* Say for what a server that drains does not end yet; nothing when there is no such thing, or not for long. */
 static void announce_end(const up_t *up)
 {
+    const struct timespec step = {0, 5 * 1000 * 1000};
     unsigned requests = weir_server_requests(up->server);
+    for (unsigned steps = 0; requests > 0 && steps < END_UNSAID_STEPS; steps++) {
+        nanosleep(&step, NULL);
+        requests = weir_server_requests(up->server);
+    }
     if (requests > 0) {
         weir_log(WEIR_LOG_INFO,
             "ending after %u %s in flight, in %" PRIu64 " s at the latest; a second Ctrl-C or SIGTERM ends it at once",
@@ -349,10 +356,11 @@ static int run(up_t *up)
     }
     announce(up);
     weir_signals_wait();
-    announce_end(up);
     if (up->adapt != NULL) {
         weir_adapt_stop(up->adapt);
     }
+    weir_server_drain(up->server);
+    announce_end(up);
     unsigned cut = weir_server_stop(up->server);
     if (cut > 0) {
         weir_log(WEIR_LOG_WARNING, "%u requests had no answer yet when the time to stop was over, and were cut", cut);

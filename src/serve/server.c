@@ -267,15 +267,23 @@ static void refuse_new_connections(int listener)
     (void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-unsigned weir_server_stop(weir_server_t *own_server)
+void weir_server_drain(weir_server_t *server)
 {
-    weir_server_t *server = own_server;
+    if (atomic_load(&server->stopping)) {
+        return;
+    }
     refuse_new_connections(server->listener);
     server->drain_until = weir_clock() + server->settings.drain_timeout_milliseconds;
     atomic_store(&server->stopping, true);
     for (unsigned i = 0; i < server->loop_count; i++) {
         weir_inbox_wake(server->loops[i].inbox);
     }
+}
+
+unsigned weir_server_stop(weir_server_t *own_server)
+{
+    weir_server_t *server = own_server;
+    weir_server_drain(server);
     pthread_mutex_lock(&server->lock);
     while (atomic_load(&server->listening) > 0) {
         pthread_cond_wait(&server->changed, &server->lock);

@@ -80,9 +80,15 @@ unsigned weir_server_generations(weir_server_t *server);
 unsigned weir_server_requests(const weir_server_t *server);
 
 /*
- * Stop: what has been accepted or waits in the listen queue is answered, new connections are refused, idle connections
- * are closed; after the drain time-out what is left is cut, and its number returned (0: nothing was lost). Joins the
- * threads and frees the server. Blocks.
+ * Begin to stop: from now on new connections are refused, and those that are idle are closed. Returns at once. No swap
+ * may follow.
+ */
+void weir_server_drain(weir_server_t *server);
+
+/*
+ * Stop, drained before or not: what has been accepted or waits in the listen queue is answered, new connections are
+ * refused, idle connections are closed; after the drain time-out what is left is cut, and its number returned (0:
+ * nothing was lost). Joins the threads and frees the server. Blocks.
  */
 unsigned weir_server_stop(weir_server_t *own_server);
 
