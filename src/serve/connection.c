@@ -48,6 +48,9 @@ bool weir_connection_open(
     weir_list_append(&loop->connections, &connection->link);
     weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
     weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
+    /* Its request may be there already: where guests compute, that saves it the wait for another turn. */
+    connection->transport.readable = true;
+    weir_connection_make_ready(connection);
     return true;
 }
 

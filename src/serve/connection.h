@@ -2,7 +2,7 @@
  * connection.h: a client's connection and the request on it. All of it belongs to one loop's thread.
  *
  * connection.c is its life, and what the loop tells it; handler.c goes with a request from its head to its end;
- * request.c examines the head; response.c says what to send.
+ * request.c examines the head, body.c takes the body in; response.c says what to send.
  */
 #ifndef WEIR_SERVE_CONNECTION_H
 #define WEIR_SERVE_CONNECTION_H

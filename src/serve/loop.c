@@ -1,7 +1,7 @@
 /*
- * loop.c: the turns of an event loop. Each turn handles first what came in (messages, events), then runs guests that
- * can go on, then goes on with the connections to which something happened; guests that want to go on after that wait
- * for the next turn, so that one that spins holds up the others on its loop for a time slice at most.
+ * loop.c: the turns of an event loop. Each turn handles first what came in (messages, connections, what they sent),
+ * then runs guests that can go on, then sends what these have written; guests that want to go on after that wait for
+ * the next turn, so that one that spins holds up the others on its loop for a time slice at most.
  */
 #include "serve/loop.h"
 
@@ -349,12 +349,15 @@ static void turn(weir_loop_t *loop)
     weir_admission_refresh(loop);
     take_messages(loop);
     handle_deadlines(loop);
-    run_tasks(loop);
-    weir_chain_run(loop);
-    weir_admission_admit(loop);
     if (accepts && !loop->draining) {
         weir_accept(loop);
     }
+    /* What has come in goes before guests that compute: they may take a time slice. */
+    run_connections(loop);
+    weir_chain_run(loop);
+    run_tasks(loop);
+    weir_chain_run(loop);
+    weir_admission_admit(loop);
     run_connections(loop);
     weir_chain_run(loop);
     weir_admission_admit(loop);

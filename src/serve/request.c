@@ -23,6 +23,9 @@ static bool method_is(const weir_connection_t *connection, const char *method)
     return text.size == strlen(method) && memcmp(text.data, method, text.size) == 0;
 }
 
+_Static_assert(
+    (int)WEIR_HEAD_FIELDS_MAX <= (int)WEIR_REQUEST_HEADERS_MAX, "a guest takes every head that was let through");
+
 /* Settle the one authority. Returns false when there is none, or two. */
 static bool examine_authority(weir_connection_t *connection)
 {

@@ -61,6 +61,23 @@ def test_memory_does_not_grow_with_the_number_of_requests(weir, hello, serve):
     assert grown < 16 << 20, f"{grown / (1 << 20):.1f} MiB more after 6,000 requests"
 
 
+def test_idle_connections_hold_no_buffers(weir, hello, serve):
+    server = serve(weir, hello)
+    assert load(server, 200, CONCURRENCY, hello_load) == []
+    before = server.resident_bytes()
+    wires = []
+    try:
+        for _ in range(800):
+            wires.append(server.wire())
+            wires[-1].send(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert wires[-1].response().status == 200
+        grown = (server.resident_bytes() - before) / len(wires)
+    finally:
+        for wire in wires:
+            wire.close()
+    assert grown < 8 << 10, f"{grown / 1024:.1f} KiB for each idle connection"
+
+
 def test_a_stop_under_load_loses_no_request_that_was_accepted(weir_checked, application, serve):
     server = serve(weir_checked, application)
     wires = [server.wire() for _ in range(24)]
