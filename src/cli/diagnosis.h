@@ -9,18 +9,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 /*
  * The choice against the best that the hardware could give: what was wanted, or where limits allow too few slots for
  * that to be of use, the standard pool with as many as processors. Both with the made-up module of trials, never an
- * application's own components, timed in turns so that what disturbs the machine meanwhile disturbs them alike.
+ * application's own components, timed on as many threads each, in turns so that what disturbs the machine meanwhile
+ * disturbs them alike.
  */
 typedef struct weir_comparison {
     bool measured;
     bool same;        /* the choice is the best itself: then both costs are that of its trial */
     weir_rung_t best; /* when measured */
     unsigned rounds;  /* of which the least counts; 0 when it is the same */
+    uint32_t threads; /* that both were timed on */
     double best_microseconds;
     double choice_microseconds;
 } weir_comparison_t;

@@ -3,15 +3,10 @@
  */
 #include "cli/doctor.h"
 
-#include "allocator/child.h"
 #include "allocator/choice.h"
-#include "allocator/phrases.h"
-#include "allocator/plan.h"
-#include "allocator/remember.h"
-#include "allocator/report.h"
 #include "allocator/translate.h"
-#include "allocator/trial.h"
 #include "cli/diagnosis.h"
+#include "cli/doctor_compare.h"
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/precompile.h"
@@ -28,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2, ROUNDS = 5, ROUNDS_EMULATED = 3 };
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_INPUT = 2 };
 
 typedef struct doctor_options {
     bool help;
@@ -196,122 +191,6 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
     return true;
 }
 
-/* A trial, shown to who waits for it. */
-static void run_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
-{
-    char rung[WEIR_PHRASE_MAX];
-    (void)context;
-    weir_status_show(weir_translate("trying %s"), weir_phrase_rung(&plan->rung, rung, sizeof rung));
-    weir_trial_run(facts, plan, ret_verdict);
-}
-
-static double read_clock(void *context)
-{
-    (void)context;
-    return weir_clock_milliseconds();
-}
-
-static const weir_tester_t shown_trials = {run_trial, read_clock, NULL};
-
-/* What the choice is to be compared with. False: there is nothing. */
-static bool find_best(const weir_diagnosis_t *diagnosis, weir_rung_t *ret_rung, weir_needs_t *ret_needs)
-{
-    const weir_trial_result_t *wanted = weir_report_wanted(diagnosis->choice);
-    weir_choose_options_t options;
-    weir_choice_t *reference = NULL;
-    if (diagnosis->strategy == WEIR_STRATEGY_AUTO && wanted != NULL && wanted->verdict.outcome == WEIR_OUTCOME_PASSED) {
-        *ret_rung = wanted->rung;
-        *ret_needs = *weir_choice_needs(diagnosis->choice);
-        return true;
-    }
-    weir_choose_options_init(&options);
-    options.strategy = WEIR_STRATEGY_POOLING;
-    options.needs = *weir_choice_needs(diagnosis->choice);
-    options.needs.concurrency = weir_facts_processors(weir_choice_facts(diagnosis->choice));
-    options.cache_directory = "";
-    bool found = weir_allocator_choose_with(weir_machine_real(), &shown_trials, &options, &reference) == WEIR_OK &&
-                 !weir_choice_rung(reference)->pulley;
-    if (found) {
-        *ret_rung = *weir_choice_rung(reference);
-        *ret_needs = *weir_choice_needs(reference);
-    }
-    weir_choice_free(reference);
-    return found;
-}
-
-/* Time a rung as it is, with no more instances than are in use; keeps the lesser of that and `*cost`. */
-static bool time_rung(const weir_facts_t *facts, const weir_needs_t *needs, const weir_rung_t *rung, double *cost)
-{
-    weir_budgets_t budgets;
-    weir_plan_t plan;
-    weir_verdict_t verdict;
-    weir_budgets_make(facts, needs, true, &budgets);
-    weir_plan_make(facts, needs, &budgets, rung, WEIR_DEPTH_FULL, 0, &plan);
-    plan.hold = plan.threads;
-    /* Timed as the ladder's rungs are, with the one setting that it has. */
-    plan.knobs[0] = weir_rung_knobs(rung);
-    plan.knob_count = 1;
-    weir_trial_run(facts, &plan, &verdict);
-    if (verdict.outcome != WEIR_OUTCOME_PASSED) {
-        return false;
-    }
-    *cost = *cost == 0 || verdict.instance_microseconds < *cost ? verdict.instance_microseconds : *cost;
-    return true;
-}
-
-static void compare(weir_diagnosis_t *diagnosis)
-{
-    const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
-    const weir_facts_t *facts = weir_choice_facts(diagnosis->choice);
-    weir_needs_t best_needs;
-    weir_comparison_t comparison = {.measured = false};
-    if (rung == NULL || !find_best(diagnosis, &comparison.best, &best_needs)) {
-        return;
-    }
-    comparison.measured = true;
-    comparison.same = rung->tier == comparison.best.tier && rung->slots == comparison.best.slots;
-    if (comparison.same) {
-        comparison.choice_microseconds = comparison.best_microseconds =
-            diagnosis->choice->decision.pool.ladder[weir_choice_index(diagnosis->choice)].verdict.instance_microseconds;
-    }
-    comparison.rounds = comparison.same ? 0 : weir_fact_is(facts->emulated, 1) ? ROUNDS_EMULATED : ROUNDS;
-    for (unsigned round = 0; round < comparison.rounds && comparison.measured; round++) {
-        weir_status_show(weir_translate("comparing with the best, round %u of %u"), round + 1, comparison.rounds);
-        comparison.measured =
-            time_rung(facts, weir_choice_needs(diagnosis->choice), rung, &comparison.choice_microseconds) &&
-            time_rung(facts, &best_needs, &comparison.best, &comparison.best_microseconds);
-    }
-    diagnosis->comparison = comparison;
-}
-
-static void compare_remembered(const weir_rung_t *chosen, weir_remembered_t *remembered)
-{
-    const weir_rung_t *rung = &remembered->rung;
-    weir_knobs_t knobs = weir_rung_knobs(rung);
-    weir_knobs_t chosen_knobs = weir_rung_knobs(chosen);
-    remembered->same_size = rung->tier == chosen->tier && rung->slots == chosen->slots &&
-                            rung->slot_bytes == chosen->slot_bytes && rung->pulley == chosen->pulley;
-    remembered->same = remembered->same_size && weir_knobs_are_equal(&knobs, &chosen_knobs);
-}
-
-/* What an earlier `weir up` with the same options decided, in the same environment. */
-static void recall(weir_diagnosis_t *diagnosis)
-{
-    weir_remembered_t *remembered = &diagnosis->remembered;
-    const weir_rung_t *chosen = weir_choice_rung(diagnosis->choice);
-    weir_decision_t *decision = malloc(sizeof *decision);
-    diagnosis->memory_directory = weir_memory_directory(NULL);
-    if (decision != NULL && diagnosis->memory_directory != NULL && diagnosis->has_application &&
-        weir_memory_look(diagnosis->memory_directory, diagnosis->choice->memory_key, decision, &remembered->since)) {
-        remembered->found = true;
-        remembered->rung = decision->pool.ladder[decision->pool.index].rung;
-        if (chosen != NULL) {
-            compare_remembered(chosen, remembered);
-        }
-    }
-    free(decision);
-}
-
 static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
 {
     weir_choose_options_t choose_options;
@@ -322,8 +201,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
     choose_options.guests = diagnosis->guest_count > 0 ? diagnosis->guests : NULL;
     choose_options.guest_count = diagnosis->guest_count;
     choose_options.cache_directory = ""; /* what is true now, not what was true once */
-    weir_status_t status =
-        weir_allocator_choose_with(weir_machine_real(), &shown_trials, &choose_options, &diagnosis->choice);
+    weir_status_t status = weir_doctor_choose(&choose_options, &diagnosis->choice);
     if (diagnosis->choice == NULL) {
         weir_status_clear();
         weir_log(WEIR_LOG_ERROR, weir_translate("no choice could be made: %s"),
@@ -331,7 +209,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
                                         : weir_translate("the system refused what that takes"));
         return false;
     }
-    compare(diagnosis);
+    weir_doctor_compare(diagnosis);
     if (diagnosis->has_application && weir_choice_rung(diagnosis->choice) != NULL) {
         weir_choice_prepare_process(diagnosis->choice);
         weir_application_place(&diagnosis->application, diagnosis->choice);
@@ -347,7 +225,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
         }
     }
     weir_status_clear();
-    recall(diagnosis);
+    weir_doctor_recall(diagnosis);
     return true;
 }
 

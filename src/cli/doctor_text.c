@@ -209,14 +209,23 @@ static void print_comparison(const weir_page_t *page, const weir_comparison_t *c
         if (ratio > noise) {
             weir_text_append(text, sizeof text,
                 weir_translate("Against the best that the hardware could give (%s): %.1f times as much."), rung, ratio);
-        } else {
+        } else if (ratio >= 1) {
             weir_text_append(text, sizeof text,
                 weir_translate("Against the best that the hardware could give (%s): no more."), rung);
+        } else {
+            weir_text_append(text, sizeof text,
+                weir_translate("Against the best that the hardware could give: this is it, and costs less than %s."),
+                rung);
         }
         weir_text_append(text, sizeof text,
-            weir_translate(" For that, both were timed once more, in turns, with the made-up guest: the least of %u "
-                           "rounds is %.1f us, and %.1f us for the best."),
-            comparison->rounds, comparison->choice_microseconds, comparison->best_microseconds);
+            weir_translate_count(
+                " For that, both were timed once more, in turns, on %u thread, with the made-up guest; "
+                "the least of %u rounds: chosen %.1f us, %s %.1f us.",
+                " For that, both were timed once more, in turns, on %u threads, with the made-up guest; the least of "
+                "%u rounds: chosen %.1f us, %s %.1f us.",
+                comparison->threads),
+            comparison->threads, comparison->rounds, comparison->choice_microseconds, rung,
+            comparison->best_microseconds);
     }
     weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
 }
