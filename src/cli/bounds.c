@@ -1,11 +1,19 @@
 /*
- * bounds.c: arithmetic on limits.
+ * bounds.c: arithmetic on limits, and the limits of this process.
  */
 #include "cli/bounds.h"
+
+#include "allocator/text.h"
+#include "allocator/translate.h"
+
+#include <sched.h>
+#include <sys/resource.h>
 
 enum {
     MOST_CONNECTIONS = 4096,
     FEWEST_CONNECTIONS = 16,
+    MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
+    USUAL_DESCRIPTORS = 1024,      /* where the limit cannot be read */
     OTHER_DESCRIPTORS = 64,        /* epolls, standard streams, files that are open for a moment */
     CONNECTION_BYTES = 144 * 1024, /* what a connection may hold of requests and responses, and its record */
     OUTBOUND_PART = 8,             /* of the descriptors, for requests of guests */
@@ -38,4 +46,73 @@ uint32_t weir_bounds_outbound(uint64_t descriptors)
 uint64_t weir_bounds_descriptors(unsigned loops)
 {
     return FEWEST_DESCRIPTORS + (uint64_t)LOOP_DESCRIPTORS * loops + FEWEST_CONNECTIONS;
+}
+
+/* ---- This process ------------------------------------------------------------------------------------------------ */
+
+static uint64_t address_space_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return UINT64_MAX;
+    }
+    return limit.rlim_cur;
+}
+
+/* Take as many descriptors as may be had, within reason. Returns how many. */
+static uint64_t raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return USUAL_DESCRIPTORS;
+    }
+    rlim_t wanted =
+        limit.rlim_max == RLIM_INFINITY || limit.rlim_max > MAX_DESCRIPTORS ? MAX_DESCRIPTORS : limit.rlim_max;
+    if (limit.rlim_cur < wanted) {
+        struct rlimit raised = {wanted, limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+            return wanted;
+        }
+    }
+    return limit.rlim_cur;
+}
+
+static unsigned count_processors(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) < 0) {
+        return 1;
+    }
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : (unsigned)count;
+}
+
+void weir_bounds_take(weir_bounds_t *ret_bounds)
+{
+    unsigned loops = count_processors();
+    uint64_t descriptors = raise_descriptors();
+    *ret_bounds = (weir_bounds_t){
+        .loops = loops,
+        .descriptors = descriptors,
+        .fewest_descriptors = weir_bounds_descriptors(loops),
+        .connections = weir_bounds_connections(descriptors, address_space_limit()),
+    };
+}
+
+bool weir_bounds_suffice(const weir_bounds_t *bounds)
+{
+    return bounds->descriptors >= bounds->fewest_descriptors;
+}
+
+const char *weir_bounds_refusal(const weir_bounds_t *bounds, char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    if (!weir_bounds_suffice(bounds)) {
+        weir_text_append(buffer, size,
+            weir_translate("the limit on open files is %llu, and %llu is the least to serve with here; raise it "
+                           "(ulimit -n, LimitNOFILE= in a systemd unit)"),
+            (unsigned long long)bounds->descriptors, (unsigned long long)bounds->fewest_descriptors);
+    }
+    return buffer;
 }

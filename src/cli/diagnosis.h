@@ -5,6 +5,7 @@
 #define WEIR_CLI_DIAGNOSIS_H
 
 #include "cli/application.h"
+#include "cli/bounds.h"
 #include "weir/allocator.h"
 
 #include <stdbool.h>
@@ -39,6 +40,7 @@ typedef struct weir_remembered {
 
 typedef struct weir_diagnosis {
     weir_strategy_t strategy; /* that was asked for */
+    weir_bounds_t bounds;     /* of a server in this process */
     weir_choice_t *choice;
     weir_comparison_t comparison;
     char *memory_directory; /* where `weir up` remembers its decisions; NULL: nowhere */

@@ -194,6 +194,7 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
 static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
 {
     weir_choose_options_t choose_options;
+    weir_bounds_take(&diagnosis->bounds); /* first, as weir up does */
     weir_choose_options_init(&choose_options);
     choose_options.strategy = diagnosis->strategy;
     choose_options.needs.concurrency = options->max_concurrency;
@@ -254,7 +255,8 @@ static int report(const weir_diagnosis_t *diagnosis, const doctor_options_t *opt
         weir_log(WEIR_LOG_ERROR, weir_translate("cannot write the report to standard output: %s"), strerror(errno));
         return EXIT_FAILED;
     }
-    return weir_choice_rung(diagnosis->choice) == NULL ? EXIT_FAILED : EXIT_FINE;
+    bool serves = weir_choice_rung(diagnosis->choice) != NULL && weir_bounds_suffice(&diagnosis->bounds);
+    return serves ? EXIT_FINE : EXIT_FAILED;
 }
 
 static int run(const doctor_options_t *options, weir_diagnosis_t *diagnosis)

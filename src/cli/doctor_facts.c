@@ -190,20 +190,39 @@ static void print_unknown(const weir_page_t *page, const weir_facts_t *facts)
     }
 }
 
-void weir_doctor_print_facts(const weir_page_t *page, const weir_choice_t *choice, weir_strategy_t strategy, bool all)
+/* Where it is less than a server would take. */
+static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
 {
+    char text[TEXT_MAX] = "";
+    weir_text_append(text, sizeof text, "%llu", (unsigned long long)bounds->descriptors);
+    if (!weir_bounds_suffice(bounds)) {
+        weir_text_append(text, sizeof text, weir_translate("; %llu is the least to serve with"),
+            (unsigned long long)bounds->fewest_descriptors);
+        print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
+    } else if (bounds->connections < weir_bounds_connections(UINT64_MAX, UINT64_MAX)) {
+        print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
+        snprintf(text, sizeof text, weir_translate("%u at most, by the limits"), bounds->connections);
+        print_row(page, 2, weir_translate("connections at a time"), text);
+    }
+}
+
+void weir_doctor_print_facts(const weir_page_t *page, const weir_diagnosis_t *diagnosis, bool all)
+{
+    const weir_choice_t *choice = diagnosis->choice;
     const weir_facts_t *facts = weir_choice_facts(choice);
     weir_budgets_t budgets;
     char text[TEXT_MAX];
     if (all) {
         print_all(page, facts);
+        print_bounds(page, &diagnosis->bounds);
         return;
     }
-    weir_budgets_make(facts, weir_choice_needs(choice), strategy == WEIR_STRATEGY_POOLING, &budgets);
+    weir_budgets_make(facts, weir_choice_needs(choice), diagnosis->strategy == WEIR_STRATEGY_POOLING, &budgets);
     snprintf(text, sizeof text, "%u", weir_facts_processors(facts));
     print_row(page, 2, weir_translate("processors"), text);
     print_memory(page, facts);
     print_limits(page, facts, &budgets);
+    print_bounds(page, &diagnosis->bounds);
     print_unusual(page, facts, &budgets);
     print_unknown(page, facts);
     snprintf(text, sizeof text, "%u", weir_choice_needs(choice)->concurrency);

@@ -343,6 +343,16 @@ static json_t *json_remembered(const weir_remembered_t *remembered)
     return object;
 }
 
+/* Whether a server can be had here, whatever the allocator. */
+static json_t *json_serving(const weir_bounds_t *bounds)
+{
+    char refusal[WEIR_BOUNDS_TEXT];
+    return json_pack("{s:b, s:o, s:o, s:I, s:s}", "possible", (int)weir_bounds_suffice(bounds), "open_files",
+        weir_json_number(bounds->descriptors), "least_open_files", weir_json_number(bounds->fewest_descriptors),
+        "connections", (json_int_t)bounds->connections, "refusal",
+        weir_bounds_refusal(bounds, refusal, sizeof refusal));
+}
+
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 
 static json_t *make_document(const weir_diagnosis_t *diagnosis)
@@ -367,6 +377,7 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
     set(document, "memory",
         json_pack("{s:o, s:s, s:o}", "directory", json_path(diagnosis->memory_directory), "note", choice->memory_note,
             "remembered", json_remembered(&diagnosis->remembered)));
+    set(document, "serving", json_serving(&diagnosis->bounds));
     set(document, "advice", json_string(weir_choice_advice(choice)));
     set(document, "summary", json_string(weir_choice_summary(choice)));
     set(document, "notice", json_string(weir_choice_notice(choice)));

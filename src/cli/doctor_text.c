@@ -94,6 +94,13 @@ static void print_verdict(const weir_page_t *page, const weir_diagnosis_t *diagn
     char phrase[WEIR_PHRASE_MAX];
     char text[TEXT_MAX] = "";
     const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
+    if (!weir_bounds_suffice(&diagnosis->bounds)) {
+        char refusal[WEIR_BOUNDS_TEXT];
+        weir_text_append(text, sizeof text, weir_translate("'weir up' cannot serve here: %s."),
+            weir_bounds_refusal(&diagnosis->bounds, refusal, sizeof refusal));
+        weir_page_text(page, 0, "", WEIR_INK_BAD, text);
+        text[0] = '\0';
+    }
     if (rung == NULL) {
         const char *notice = weir_choice_notice(diagnosis->choice);
         size_t size = strcspn(notice, "\n");
@@ -106,8 +113,11 @@ static void print_verdict(const weir_page_t *page, const weir_diagnosis_t *diagn
         return;
     }
     weir_phrase_rung(rung, phrase, sizeof phrase);
-    weir_text_append(
-        text, sizeof text, weir_translate("All is well: the instance allocator gets what was wanted: %s."), phrase);
+    weir_text_append(text, sizeof text,
+        weir_bounds_suffice(&diagnosis->bounds)
+            ? weir_translate("All is well: the instance allocator gets what was wanted: %s.")
+            : weir_translate("The instance allocator gets what was wanted: %s."),
+        phrase);
     weir_page_text(page, 0, "", WEIR_INK_GOOD, text);
     print_cost_in_short(page, diagnosis, "");
 }
@@ -290,6 +300,13 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
     const char *advice = weir_choice_advice(diagnosis->choice);
     char text[TEXT_MAX];
     weir_page_heading(page, weir_translate("Remedy"));
+    if (!weir_bounds_suffice(&diagnosis->bounds)) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+            weir_translate("Raise the limit on open files: 'ulimit -n', or 'LimitNOFILE=' in a systemd unit."));
+        if (rung != NULL && !weir_choice_is_reduced(diagnosis->choice)) {
+            return;
+        }
+    }
     if (!weir_choice_is_reduced(diagnosis->choice)) {
         const weir_comparison_t *comparison = &diagnosis->comparison;
         bool costly = diagnosis->strategy != WEIR_STRATEGY_AUTO && comparison->measured &&
@@ -390,7 +407,7 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
     weir_page_init(&page);
     print_verdict(&page, diagnosis);
     weir_page_heading(&page, weir_translate("What was found"));
-    weir_doctor_print_facts(&page, diagnosis->choice, diagnosis->strategy, verbose);
+    weir_doctor_print_facts(&page, diagnosis, verbose);
     weir_page_heading(&page, weir_translate("What was tried"));
     weir_doctor_print_ladder(&page, diagnosis->choice, verbose);
     if (weir_choice_rung(diagnosis->choice) != NULL) {

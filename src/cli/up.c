@@ -24,11 +24,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <wasmtime.h>
@@ -40,7 +38,6 @@ enum {
     PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
     MAX_WAITING = 1024,            /* requests that wait for an instance */
     MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
-    MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
     END_UNSAID_STEPS = 20,         /* of 5 ms: an end that takes no longer needs no word */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
@@ -63,46 +60,6 @@ static int fail(int status, char *own_message)
     weir_log(WEIR_LOG_ERROR, "%s", own_message == NULL ? weir_translate("out of memory") : own_message);
     free(own_message);
     return status;
-}
-
-/* ---- The machine ------------------------------------------------------------------------------------------------- */
-
-static uint64_t limit_of(int resource)
-{
-    struct rlimit limit;
-    if (getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return UINT64_MAX;
-    }
-    return limit.rlim_cur;
-}
-
-/* Take as many descriptors as may be had, within reason. Returns how many. */
-static uint64_t raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return 1024;
-    }
-    rlim_t wanted =
-        limit.rlim_max == RLIM_INFINITY || limit.rlim_max > MAX_DESCRIPTORS ? MAX_DESCRIPTORS : limit.rlim_max;
-    if (limit.rlim_cur < wanted) {
-        struct rlimit raised = {wanted, limit.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
-            return wanted;
-        }
-    }
-    return limit.rlim_cur;
-}
-
-static unsigned count_processors(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof(set), &set) < 0) {
-        return 1;
-    }
-    int count = CPU_COUNT(&set);
-    return count < 1 ? 1 : (unsigned)count;
 }
 
 /* ---- The engine -------------------------------------------------------------------------------------------------- */
@@ -226,9 +183,9 @@ static void bound_guests(const weir_runtime_config_t *config, uint64_t descripto
         config->sockets.is_set ? config->sockets.most : connections / 2);
 }
 
-static int start(up_t *up, uint64_t descriptors)
+static int start(up_t *up, const weir_bounds_t *bounds)
 {
-    bound_guests(&up->inputs.config, descriptors);
+    bound_guests(&up->inputs.config, bounds->descriptors);
     weir_adapt_settings_t adapting = {.application = &up->application,
         .choice = up->choice,
         .trial_server = up->trial_server,
@@ -237,9 +194,9 @@ static int start(up_t *up, uint64_t descriptors)
     weir_server_settings_t settings = {
         .application_name = up->application.manifest.name,
         .application_version = up->application.manifest.version,
-        .loops = count_processors(),
+        .loops = bounds->loops,
         .max_waiting = MAX_WAITING,
-        .max_connections = weir_bounds_connections(descriptors, limit_of(RLIMIT_AS)),
+        .max_connections = bounds->connections,
         .request_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds,
         .drain_timeout_milliseconds = drain_milliseconds(up),
         .tls = up->inputs.tls,
@@ -337,20 +294,18 @@ static int run(up_t *up)
     if (up->inputs.tls != NULL) {
         weir_listener_name_https(&up->listener);
     }
-    uint64_t descriptors = raise_descriptors();
-    uint64_t fewest = weir_bounds_descriptors(count_processors());
-    if (descriptors < fewest) {
-        weir_log(WEIR_LOG_ERROR,
-            weir_translate("the limit on open files is %llu, and %llu is the least to serve with here; raise it "
-                           "(ulimit -n, LimitNOFILE= in a systemd unit)"),
-            (unsigned long long)descriptors, (unsigned long long)fewest);
+    weir_bounds_t bounds;
+    char refusal[WEIR_BOUNDS_TEXT];
+    weir_bounds_take(&bounds);
+    if (!weir_bounds_suffice(&bounds)) {
+        weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(&bounds, refusal, sizeof refusal));
         return EXIT_FAILED;
     }
     int status = prepare_engine(up);
     if (status != EXIT_FINE) {
         return status;
     }
-    status = start(up, descriptors);
+    status = start(up, &bounds);
     if (status != EXIT_FINE) {
         return status;
     }

@@ -349,6 +349,48 @@ def test_on_demand_is_compared_with_the_pool_that_could_be_had(weir, schema):
     assert document["comparison"]["choice_microseconds"] > 0
 
 
+def files_limited(program, count):
+    """The program with so many descriptors that may be open, however it asks."""
+    return program.wrapped("prlimit", f"--nofile={count}", "--")
+
+
+@pytest.mark.parametrize("language", [{}, CHINESE], ids=["English", "Chinese"])
+def test_doctor_ends_as_up_does_where_too_few_files_may_be_open(weir, schema, hello, language):
+    limited = files_limited(weir, 20)
+    up = limited.run("up", "-f", hello, "--listen", "127.0.0.1:0", environment=language)
+    refusal = up.stderr.removeprefix("weir: error: ").strip()
+    done = limited.run("doctor", environment=language)
+    assert up.status == 1 and done.status == 1, (up, done)
+    assert_readable(done.stdout)
+    page = "".join(done.stdout.split())
+    assert "".join(refusal.split()) in page.split("RLIMIT_NOFILE")[0], done
+    assert "All is well" not in done.stdout and "There is nothing to remedy" not in done.stdout
+    assert page.count("'ulimit-n'") == 1 and "RLIMIT_NOFILE" in page, done
+    document = diagnosis(schema, limited, status=1)
+    serving = document["serving"]
+    assert serving["possible"] is False and serving["open_files"] == 20 < serving["least_open_files"]
+    assert document["choice"] is not None, "the allocator's choice is told all the same"
+    if not language:
+        assert serving["refusal"] == refusal
+
+
+def test_the_least_number_of_open_files_that_doctor_names_is_enough(weir, schema, hello, serve):
+    least = diagnosis(schema, files_limited(weir, 20), status=1)["serving"]["least_open_files"]
+    limited = files_limited(weir, least)
+    serving = diagnosis(schema, limited)["serving"]
+    assert serving["possible"] and serving["refusal"] == ""
+    assert serve(limited, hello).get("/").status in (200, 404)
+    assert diagnosis(schema, files_limited(weir, least - 1), status=1)["serving"]["possible"] is False
+
+
+def test_doctor_says_how_many_connections_a_limit_leaves(weir, schema):
+    connections = diagnosis(schema, files_limited(weir, 256))["serving"]["connections"]
+    assert connections == (256 - 64) * 3 // 4
+    found = sections(files_limited(weir, 256).run("doctor").stdout)["What was found"]
+    assert f"limit on open files (RLIMIT_NOFILE) 256 connections at a time {connections} at most" in found, found
+    assert diagnosis(schema, files_limited(weir, "64:300"))["serving"]["open_files"] == 300, "it is raised, as by up"
+
+
 def read_terminal(program, *arguments, **environment):
     """What the program writes to a terminal of 72 columns."""
     process, terminal = pty.fork()
