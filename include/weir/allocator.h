@@ -172,20 +172,22 @@ typedef struct weir_facts {
     weir_fact_t stall_full;          /* all of them did */
     weir_fact_t cgroup_stall_some;   /* the same within the group whose limit is cgroup_limit, else within our own */
     weir_fact_t cgroup_stall_full;
-    weir_fact_t free_block_largest; /* the largest free block of physical memory */
-    weir_fact_t free_large_share;   /* of free memory, in blocks of at least 2 MiB: hundredths of a percent */
-    weir_fact_t huge_pages;         /* a weir_huge_pages_t */
-    weir_fact_t kernel_release;     /* 6.1.85 is 6,001,085; kernel_name has all of it */
-    weir_fact_t pagemap_scan;       /* 1 when the ioctl PAGEMAP_SCAN works, 0 when not; so the next four */
-    weir_fact_t process_madvise;    /* process_madvise(PIDFD_SELF, MADV_DONTNEED) */
-    weir_fact_t protection_keys;    /* pkey_alloc */
-    weir_fact_t memory_files;       /* memfd_create, for images that are mapped copy-on-write */
-    weir_fact_t processor_flags;    /* a set: bit n stands for the weir_processor_flag_t of value n */
-    weir_fact_t hypervisor;         /* a weir_hypervisor_t */
-    weir_fact_t container;          /* a weir_container_t */
-    weir_fact_t gvisor;             /* 1 under gVisor, 0 otherwise */
-    weir_fact_t wsl;                /* a weir_wsl_t */
-    weir_fact_t android;            /* 1 on Android, 0 otherwise */
+    weir_fact_t free_block_largest;       /* the largest free block of physical memory */
+    weir_fact_t free_large_share;         /* of free memory, in blocks of at least 2 MiB: hundredths of a percent */
+    weir_fact_t huge_pages;               /* a weir_huge_pages_t */
+    weir_fact_t kernel_release;           /* 6.1.85 is 6,001,085; kernel_name has all of it */
+    weir_fact_t pagemap_scan;             /* 1 when the ioctl PAGEMAP_SCAN works, 0 when not; so the next four */
+    weir_fact_t process_madvise;          /* process_madvise(PIDFD_SELF, MADV_DONTNEED) */
+    weir_fact_t protection_keys;          /* pkey_alloc */
+    weir_fact_t memory_files;             /* memfd_create, for images that are mapped copy-on-write */
+    weir_fact_t processor_flags;          /* a set: bit n stands for the weir_processor_flag_t of value n */
+    weir_fact_t hypervisor;               /* a weir_hypervisor_t */
+    weir_fact_t container;                /* a weir_container_t */
+    weir_fact_t gvisor;                   /* 1 under gVisor, 0 otherwise */
+    weir_fact_t wsl;                      /* a weir_wsl_t */
+    weir_fact_t android;                  /* 1 on Android, 0 otherwise */
+    weir_fact_t address_space_hard_limit; /* RLIMIT_AS: as far as its user may raise it; so the next one */
+    weir_fact_t data_hard_limit;          /* RLIMIT_DATA */
 } weir_facts_t;
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
@@ -280,6 +282,7 @@ typedef enum weir_limit {
     WEIR_LIMIT_MAPPINGS = 8,      /* vm.max_map_count */
     WEIR_LIMIT_EXECUTABLE = 9,    /* executable memory is refused */
     WEIR_LIMIT_EMULATION = 10,    /* a user-mode emulator pays for every page that is reserved */
+    WEIR_LIMIT_PROCESSES = 11,    /* RLIMIT_NPROC, TasksMax=, pids.max: no process could be had for a trial */
 } weir_limit_t;
 
 /* What a trial found. */

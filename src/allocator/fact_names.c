@@ -74,6 +74,9 @@ static const weir_fact_name_t fact_names[] = {
     {FACT(gvisor), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("gVisor")},
     {FACT(wsl), WEIR_FACT_WORD, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("Windows Subsystem for Linux")},
     {FACT(android), WEIR_FACT_FLAG, WEIR_FACTS_PLACE, STABLE, WEIR_TRANSLATABLE("Android")},
+    {FACT(address_space_hard_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("address space limit, hard")},
+    {FACT(data_hard_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, WEIR_TRANSLATABLE("data limit, hard")},
 };
 
 const weir_fact_name_t *weir_fact_names(size_t *ret_count)

@@ -22,11 +22,12 @@ static weir_fact_t fact(bool known, uint64_t value, const char *source)
 
 /* ---- The machine's own functions --------------------------------------------------------------------------------- */
 
-static weir_fact_t read_limit(const weir_machine_t *machine, int resource, const char *source)
+static weir_fact_t read_limit(
+    bool (*read)(int resource, uint64_t *ret_bytes, bool *ret_unlimited), int resource, const char *source)
 {
     uint64_t bytes = 0;
     bool unlimited = false;
-    if (machine->resource_limit == NULL || !machine->resource_limit(resource, &bytes, &unlimited)) {
+    if (read == NULL || !read(resource, &bytes, &unlimited)) {
         return fact(false, 0, source);
     }
     return unlimited ? (weir_fact_t){WEIR_UNLIMITED, 0, source} : fact(true, bytes, source);
@@ -56,9 +57,11 @@ static void read_machine(const weir_machine_t *machine, weir_facts_t *facts)
     facts->processors = fact(known, value, "sched_getaffinity");
     known = machine->page_size != NULL && machine->page_size(&value) && value > 0 && (value & (value - 1)) == 0;
     facts->page_size = fact(known, value, "sysconf _SC_PAGESIZE");
-    facts->address_space_limit = read_limit(machine, RLIMIT_AS, "RLIMIT_AS");
-    facts->data_limit = read_limit(machine, RLIMIT_DATA, "RLIMIT_DATA");
-    facts->memory_lock_limit = read_limit(machine, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK");
+    facts->address_space_limit = read_limit(machine->resource_limit, RLIMIT_AS, "RLIMIT_AS");
+    facts->address_space_hard_limit = read_limit(machine->resource_hard_limit, RLIMIT_AS, "RLIMIT_AS, hard");
+    facts->data_limit = read_limit(machine->resource_limit, RLIMIT_DATA, "RLIMIT_DATA");
+    facts->data_hard_limit = read_limit(machine->resource_hard_limit, RLIMIT_DATA, "RLIMIT_DATA, hard");
+    facts->memory_lock_limit = read_limit(machine->resource_limit, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK");
     char name[sizeof facts->kernel_name];
     if (machine->kernel_name != NULL && machine->kernel_name(name, sizeof name)) {
         weir_text_one_line(facts->kernel_name, sizeof facts->kernel_name, name, strlen(name));

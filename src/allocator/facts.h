@@ -17,6 +17,7 @@ typedef struct weir_machine {
     bool (*page_size)(uint64_t *ret_bytes);
     /* `resource` is one of RLIMIT_*. */
     bool (*resource_limit)(int resource, uint64_t *ret_bytes, bool *ret_unlimited);
+    bool (*resource_hard_limit)(int resource, uint64_t *ret_bytes, bool *ret_unlimited);
     /* The kernel's release, terminated within `size` bytes. */
     bool (*kernel_name)(char *ret_name, size_t size);
     weir_cpuid_function_t cpuid;                 /* x86 alone */

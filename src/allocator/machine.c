@@ -39,14 +39,29 @@ static bool real_page_size(uint64_t *ret_bytes)
     return true;
 }
 
+static void store_limit(rlim_t limit, uint64_t *ret_bytes, bool *ret_unlimited)
+{
+    *ret_unlimited = limit == RLIM_INFINITY;
+    *ret_bytes = *ret_unlimited ? 0 : (uint64_t)limit;
+}
+
 static bool real_resource_limit(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
 {
     struct rlimit limit;
     if (getrlimit(resource, &limit) != 0) {
         return false;
     }
-    *ret_unlimited = limit.rlim_cur == RLIM_INFINITY;
-    *ret_bytes = *ret_unlimited ? 0 : (uint64_t)limit.rlim_cur;
+    store_limit(limit.rlim_cur, ret_bytes, ret_unlimited);
+    return true;
+}
+
+static bool real_resource_hard_limit(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0) {
+        return false;
+    }
+    store_limit(limit.rlim_max, ret_bytes, ret_unlimited);
     return true;
 }
 
@@ -97,6 +112,7 @@ const weir_machine_t *weir_machine_real(void)
         .processors = real_processors,
         .page_size = real_page_size,
         .resource_limit = real_resource_limit,
+        .resource_hard_limit = real_resource_hard_limit,
         .kernel_name = real_kernel_name,
 #if defined(__x86_64__)
         .cpuid = real_cpuid,

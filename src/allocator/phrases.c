@@ -97,6 +97,8 @@ static const char *limit_name(weir_limit_t limit)
         return weir_translate("the ban on executable memory");
     case WEIR_LIMIT_EMULATION:
         return weir_translate("the user-mode emulator");
+    case WEIR_LIMIT_PROCESSES:
+        return weir_translate("the limit on processes (RLIMIT_NPROC, TasksMax= or pids.max)");
     case WEIR_LIMIT_UNKNOWN:
         break;
     }
@@ -115,7 +117,7 @@ const char *weir_phrase_limit(const weir_facts_t *facts, weir_limit_t limit, cha
     return buffer;
 }
 
-const char *weir_phrase_remedy(weir_limit_t limit)
+static const char *phrase_simple_remedy(weir_limit_t limit)
 {
     switch (limit) {
     case WEIR_LIMIT_ADDRESS_SPACE:
@@ -143,11 +145,36 @@ const char *weir_phrase_remedy(weir_limit_t limit)
     case WEIR_LIMIT_EMULATION:
         return weir_translate(
             "Run it natively: use a program or a container image built for this machine's processor.");
+    case WEIR_LIMIT_PROCESSES:
+        return weir_translate("Allow more processes and threads: 'ulimit -u' for all of this user's, 'TasksMax=' in a "
+                              "systemd unit, 'pids.max' of the control group ('docker run --pids-limit').");
     case WEIR_LIMIT_NONE:
     case WEIR_LIMIT_UNKNOWN:
         break;
     }
     return "";
+}
+
+const char *weir_phrase_remedy(const weir_facts_t *facts, weir_limit_t limit, char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    if (limit == WEIR_LIMIT_ADDRESS_SPACE && facts->address_space_hard_limit.knowledge == WEIR_KNOWN) {
+        weir_text_append(buffer, size,
+            weir_translate("Raise the limit on address space (it limits reservations, not memory in use). Beyond the "
+                           "hard limit, which is %s, that is for root: 'ulimit -v unlimited' in root's shell, 'as' in "
+                           "/etc/security/limits.conf, 'LimitAS=infinity' in a systemd unit, or the settings of the "
+                           "container."),
+            weir_size_text(facts->address_space_hard_limit.value).text);
+    } else if (limit == WEIR_LIMIT_DATA && facts->data_hard_limit.knowledge == WEIR_KNOWN) {
+        weir_text_append(buffer, size,
+            weir_translate("Raise the limit on data. Beyond the hard limit, which is %s, that is for root: 'ulimit -d "
+                           "unlimited' in root's shell, 'data' in /etc/security/limits.conf, 'LimitDATA=infinity' in a "
+                           "systemd unit, or the settings of the container."),
+            weir_size_text(facts->data_hard_limit.value).text);
+    } else {
+        weir_text_append(buffer, size, "%s", phrase_simple_remedy(limit));
+    }
+    return buffer;
 }
 
 /* ---- Obstacles --------------------------------------------------------------------------------------------------- */
@@ -286,6 +313,9 @@ const char *weir_phrase_obstacle(const weir_facts_t *facts, const weir_needs_t *
         weir_text_append(buffer, size, weir_translate("its trial could not be run: %s (%s)"),
             verdict->call[0] != '\0' ? verdict->call : verdict->message,
             error_name(verdict->error_number, number, sizeof number));
+        if (verdict->limit == WEIR_LIMIT_PROCESSES) {
+            weir_text_append(buffer, size, weir_translate(", by %s"), limit_name(verdict->limit));
+        }
         break;
     }
     return buffer;

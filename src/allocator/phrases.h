@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-enum { WEIR_PHRASE_MAX = 512 };
+enum { WEIR_PHRASE_MAX = 512, WEIR_REMEDY_MAX = 1024 };
 
 /* "compact pool, 16 slots of 16 MiB", "on demand, 64 instances, nothing reserved". Returns `buffer`, as do they all. */
 const char *weir_phrase_rung(const weir_rung_t *rung, char *buffer, size_t size);
@@ -30,7 +30,8 @@ const char *weir_phrase_obstacle(const weir_facts_t *facts, const weir_needs_t *
 /* Why a step that could have been tried was not: from its verdict's message. A constant string. */
 const char *weir_phrase_untried(const weir_verdict_t *verdict);
 
-/* What a person can do about a limit: whole sentences, one line; "" when there is nothing. A constant string. */
-const char *weir_phrase_remedy(weir_limit_t limit);
+/* What a person can do about a limit, by the hard limits among the facts: whole sentences, one line; "" when there is
+ * nothing. WEIR_REMEDY_MAX bytes are enough. */
+const char *weir_phrase_remedy(const weir_facts_t *facts, weir_limit_t limit, char *buffer, size_t size);
 
 #endif

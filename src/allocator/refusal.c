@@ -124,6 +124,11 @@ weir_limit_t weir_refusal_limit(const weir_facts_t *facts, const weir_usage_t *u
     return weir_fact_is(facts->emulated, 1) ? WEIR_LIMIT_EMULATION : WEIR_LIMIT_UNKNOWN;
 }
 
+weir_limit_t weir_limit_of_fork(const char *call, int error_number)
+{
+    return error_number == EAGAIN && strcmp(call, "fork") == 0 ? WEIR_LIMIT_PROCESSES : WEIR_LIMIT_UNKNOWN;
+}
+
 const char *weir_limit_value_text(const weir_facts_t *facts, weir_limit_t limit, char *buffer, size_t size)
 {
     const weir_fact_t *fact = NULL;
@@ -154,6 +159,7 @@ const char *weir_limit_value_text(const weir_facts_t *facts, weir_limit_t limit,
     case WEIR_LIMIT_UNKNOWN:
     case WEIR_LIMIT_EXECUTABLE:
     case WEIR_LIMIT_EMULATION:
+    case WEIR_LIMIT_PROCESSES:
         break;
     }
     if (fact != NULL && fact->knowledge == WEIR_KNOWN) {

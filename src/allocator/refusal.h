@@ -41,4 +41,8 @@ weir_limit_t weir_refusal_limit(const weir_facts_t *facts, const weir_usage_t *u
 /* The size of a limit in words, for a message; "" for one that has none. Returns `buffer`. */
 const char *weir_limit_value_text(const weir_facts_t *facts, weir_limit_t limit, char *buffer, size_t size);
 
+/* The limit behind a call that was to make a process: WEIR_LIMIT_PROCESSES when there may be no more (fork(2), EAGAIN).
+ */
+weir_limit_t weir_limit_of_fork(const char *call, int error_number);
+
 #endif

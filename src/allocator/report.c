@@ -3,6 +3,7 @@
  */
 #include "allocator/report.h"
 
+#include "allocator/least.h"
 #include "allocator/phrases.h"
 #include "allocator/placement.h"
 #include "allocator/plan.h"
@@ -254,35 +255,66 @@ static const weir_trial_result_t *last_tried(const weir_decided_t *decided)
     return last;
 }
 
-static void write_unavailable(weir_choice_t *choice)
+/* Nothing works at all: what was tried last, or else what would ask for least. Returns the limit in its way. */
+static weir_limit_t append_least(weir_choice_t *choice)
 {
     char *text = choice->notice;
     size_t size = sizeof choice->notice;
     char rung[WEIR_PHRASE_MAX];
     char phrase[WEIR_PHRASE_MAX];
     const weir_decided_t *pool = &choice->decision.pool;
-    const weir_decided_t *decided = pool->index == SIZE_MAX ? pool : &choice->decision.rest;
-    const weir_trial_result_t *last = last_tried(decided);
-    if (decided != pool) {
-        weir_text_append(text, size, "%s",
-            weir_translate("There is a pool, but nothing beside it for the components that do not fit its slots."));
-    } else {
+    const weir_trial_result_t *last = last_tried(pool);
+    weir_facts_t facts;
+    weir_least_t least;
+    weir_share_facts(&choice->facts, &choice->decision, pool, &facts);
+    if (last == NULL &&
+        weir_least_find(&facts, &pool->needs, choice->decision.strategy, pool->ladder, pool->count, &least)) {
+        const weir_trial_result_t result = {.rung = least.rung, .verdict = {.limit = least.limit}};
+        weir_phrase_obstacle(&facts, &pool->needs, choice->decision.strategy, &result, phrase, sizeof phrase);
+        weir_text_append(text, size, weir_translate(" What asks for least is %s: %s"),
+            weir_phrase_rung(&least.rung, rung, sizeof rung), phrase);
+        if (least.limit_bytes != 0) {
+            weir_text_append(text, size, weir_translate("; with a limit of %s it would fit"),
+                weir_size_text(least.limit_bytes).text);
+        }
+        weir_text_append(text, size, "%s", weir_translate("."));
+        return least.limit;
+    }
+    if (last != NULL) {
+        weir_report_obstacle_text(choice, pool, last, phrase, sizeof phrase);
+        weir_text_append(text, size, weir_translate(" The least that was tried is %s: %s."),
+            weir_phrase_rung(&last->rung, rung, sizeof rung), phrase);
+    }
+    return last == NULL ? weir_report_limit(choice) : last->verdict.limit;
+}
+
+/* Returns the limit that is in the way. */
+static weir_limit_t write_unavailable(weir_choice_t *choice)
+{
+    char *text = choice->notice;
+    size_t size = sizeof choice->notice;
+    char rung[WEIR_PHRASE_MAX];
+    char phrase[WEIR_PHRASE_MAX];
+    const weir_trial_result_t *last = last_tried(&choice->decision.rest);
+    if (choice->decision.pool.index == SIZE_MAX) {
         if (choice->decision.strategy == WEIR_STRATEGY_AUTO) {
-            weir_text_append(text, size, "%s", weir_translate("No allocation strategy works on this machine: "));
+            weir_text_append(text, size, "%s", weir_translate("No allocation strategy works on this machine."));
         } else {
             weir_text_append(text, size,
                 weir_translate("The allocation strategy that was asked for (%s) cannot be had on this machine, and is "
-                               "not replaced by another: "),
+                               "not replaced by another."),
                 weir_strategy_name(choice->decision.strategy));
         }
-        append_why(choice);
-        weir_text_append(text, size, "%s", weir_translate("."));
+        return append_least(choice);
     }
-    if (last != NULL && last != weir_report_obstacle(choice)) {
-        weir_phrase_rung(&last->rung, rung, sizeof rung);
-        weir_report_obstacle_text(choice, decided, last, phrase, sizeof phrase);
-        weir_text_append(text, size, weir_translate("\nThe least that was tried is %s: %s."), rung, phrase);
+    weir_text_append(text, size, "%s",
+        weir_translate("There is a pool, but nothing beside it for the components that do not fit its slots."));
+    if (last != NULL) {
+        weir_report_obstacle_text(choice, &choice->decision.rest, last, phrase, sizeof phrase);
+        weir_text_append(text, size, weir_translate(" The least that was tried is %s: %s."),
+            weir_phrase_rung(&last->rung, rung, sizeof rung), phrase);
     }
+    return last == NULL ? weir_report_limit(choice) : last->verdict.limit;
 }
 
 /* What was done, instead of what, and why. */
@@ -352,13 +384,14 @@ void weir_report_write(weir_choice_t *choice)
     if (!weir_choice_is_reduced(choice)) {
         return;
     }
+    weir_limit_t limit = weir_report_limit(choice);
     if (is_unavailable(choice)) {
-        write_unavailable(choice);
+        limit = write_unavailable(choice);
     } else {
         append_deed(choice);
         append_meaning(choice);
     }
-    snprintf(choice->advice, sizeof choice->advice, "%s", weir_phrase_remedy(weir_report_limit(choice)));
+    weir_phrase_remedy(&choice->facts, limit, choice->advice, sizeof choice->advice);
     if (choice->advice[0] != '\0') {
         weir_text_append(choice->notice, sizeof choice->notice, weir_translate("\nRemedy: %s"), choice->advice);
     }

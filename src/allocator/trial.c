@@ -250,6 +250,7 @@ void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const 
         break;
     case WEIR_CHILD_SYSTEM:
         verdict.error_number = result->error_number;
+        verdict.limit = weir_limit_of_fork(result->call, result->error_number);
         snprintf(verdict.call, sizeof verdict.call, "%s", result->call);
         weir_text_append(text, size, "no trial: %s: %s (errno %d)", result->call, strerror(result->error_number),
             result->error_number);

@@ -102,6 +102,8 @@ const char *weir_limit_name(weir_limit_t limit)
         return "the ban on executable memory";
     case WEIR_LIMIT_EMULATION:
         return "the user-mode emulator";
+    case WEIR_LIMIT_PROCESSES:
+        return "the limit on processes";
     }
     return "an unknown limit";
 }

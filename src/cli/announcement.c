@@ -32,7 +32,17 @@ static void log_lines(weir_log_level_t level, const char *text, const char *end)
     }
 }
 
-static void announce_reduction(const weir_choice_t *choice)
+/* Where there is more, as a command that judges for the same application. */
+static void append_more(const weir_application_t *application, char *text, size_t size)
+{
+    /* What a shell, or a reader, would take for something else than a name is not repeated. */
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,@%:-";
+    const char *path = application->manifest.path;
+    bool tellable = path != NULL && path[0] != '-' && path[0] != '\0' && path[strspn(path, plain)] == '\0';
+    weir_text_append(text, size, weir_translate(" 'weir doctor -f %s' says more."), tellable ? path : "APP");
+}
+
+static void announce_reduction(const weir_choice_t *choice, const weir_application_t *application)
 {
     char end[TEXT_MAX] = "";
     const weir_rung_t *rung = weir_choice_rung(choice);
@@ -40,7 +50,7 @@ static void announce_reduction(const weir_choice_t *choice)
         weir_text_append(end, sizeof end,
             weir_translate(" For larger memories: '--max-concurrency' with fewer than %u."), rung->slots);
     }
-    weir_text_append(end, sizeof end, "%s", weir_translate(" 'weir doctor' says more."));
+    append_more(application, end, sizeof end);
     log_lines(WEIR_LOG_WARNING, weir_choice_notice(choice), end);
 }
 
@@ -89,7 +99,7 @@ void weir_announce_choice(const weir_choice_t *choice, const weir_application_t 
         fflush(stdout);
     }
     if (weir_choice_notice(choice)[0] != '\0') {
-        announce_reduction(choice);
+        announce_reduction(choice, application);
     }
     announce_apart(choice, application);
     if (choice->memory_note[0] != '\0') {
@@ -98,17 +108,17 @@ void weir_announce_choice(const weir_choice_t *choice, const weir_application_t 
     }
 }
 
-void weir_announce_refusal(const weir_choice_t *choice, const char *switch_name, const char *switch_value)
+void weir_announce_refusal(const weir_choice_t *choice, const weir_application_t *application, const char *switch_name,
+    const char *switch_value)
 {
-    if (switch_name == NULL) {
-        weir_log(WEIR_LOG_ERROR, "%s",
-            weir_translate("no instance allocator works on this machine; 'weir doctor' shows what was tried"));
-    } else {
+    char end[TEXT_MAX] = "";
+    append_more(application, end, sizeof end);
+    if (switch_name != NULL) {
         weir_log(WEIR_LOG_ERROR,
             weir_translate("%s=%s cannot be had on this machine; SPIN_ALLOCATOR=auto takes the best that works"),
             switch_name, switch_value);
     }
-    log_lines(WEIR_LOG_ERROR, weir_choice_notice(choice), "");
+    log_lines(WEIR_LOG_ERROR, weir_choice_notice(choice), end);
 }
 
 void weir_announce_anew(const weir_choice_t *choice)

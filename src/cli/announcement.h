@@ -19,8 +19,9 @@ void weir_announce_choice(const weir_choice_t *choice, const weir_application_t 
 /* Log that the choice was made anew because that was asked for, and what became of an earlier one. */
 void weir_announce_anew(const weir_choice_t *choice);
 
-/* Log that nothing that the strategy allows works here, and why. `switch_name` and `switch_value` are the environment
- * variable that asked for that strategy; NULL when none did. */
-void weir_announce_refusal(const weir_choice_t *choice, const char *switch_name, const char *switch_value);
+/* Log that nothing that the strategy allows works here, and why; and where there is more. `switch_name` and
+ * `switch_value` are the environment variable that asked for that strategy; NULL when none did. */
+void weir_announce_refusal(const weir_choice_t *choice, const weir_application_t *application, const char *switch_name,
+    const char *switch_value);
 
 #endif

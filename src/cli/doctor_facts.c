@@ -200,7 +200,9 @@ static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
             (unsigned long long)bounds->fewest_descriptors);
         print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
     } else if (bounds->connections < weir_bounds_connections(UINT64_MAX, UINT64_MAX)) {
-        print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
+        if (bounds->connections == weir_bounds_connections(bounds->descriptors, UINT64_MAX)) {
+            print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
+        }
         snprintf(text, sizeof text, weir_translate("%u at most, by the limits"), bounds->connections);
         print_row(page, 2, weir_translate("connections at a time"), text);
     }

@@ -56,6 +56,8 @@ static const char *limit_word(weir_limit_t limit)
         return "executable";
     case WEIR_LIMIT_EMULATION:
         return "emulation";
+    case WEIR_LIMIT_PROCESSES:
+        return "processes";
     case WEIR_LIMIT_UNKNOWN:
         break;
     }

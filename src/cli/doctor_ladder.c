@@ -92,6 +92,35 @@ static bool was_said(const weir_trial_result_t *ladder, size_t index)
     return false;
 }
 
+/* No process could be had, and for the same reason none for an earlier step. */
+static bool failed_before(const weir_trial_result_t *ladder, size_t index)
+{
+    const weir_verdict_t *verdict = &ladder[index].verdict;
+    for (size_t i = 0; verdict->outcome == WEIR_OUTCOME_SYSTEM && i < index; i++) {
+        const weir_verdict_t *earlier = &ladder[i].verdict;
+        if (earlier->outcome == WEIR_OUTCOME_SYSTEM && earlier->error_number == verdict->error_number &&
+            strcmp(earlier->call, verdict->call) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many steps are left out, since what would be said of them was said of others. */
+static void print_unsaid(const weir_page_t *page, const char *label, unsigned unsaid)
+{
+    char text[TEXT_MAX];
+    char lead[64] = "  ";
+    if (unsaid == 0) {
+        return;
+    }
+    weir_text_append(lead, sizeof lead, "%s ", label);
+    weir_page_pad(lead, sizeof lead, LABEL_END);
+    snprintf(text, sizeof text,
+        weir_translate_count("%u more, for the same reasons", "%u more, for the same reasons", unsaid), unsaid);
+    weir_page_text(page, LABEL_END, lead, WEIR_INK_WARNING, text);
+}
+
 /* The steps that were not tried for one reason each, in a sentence. */
 static void print_needless(const weir_page_t *page, const weir_trial_result_t *ladder, size_t count)
 {
@@ -126,6 +155,7 @@ void weir_doctor_print_ladder(const weir_page_t *page, const weir_choice_t *choi
     const weir_trial_result_t *ladder = weir_choice_ladder(choice, &count);
     char text[TEXT_MAX];
     unsigned unsaid = 0;
+    unsigned failed = 0;
     if (weir_choice_rung(choice) != NULL) {
         weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
             weir_translate("Each in a process of its own, timed with a made-up guest: create an instance, write to it, "
@@ -136,6 +166,8 @@ void weir_doctor_print_ladder(const weir_page_t *page, const weir_choice_t *choi
             print_passed(page, &ladder[i], i == weir_choice_index(choice));
         } else if (is_ruled_out(&ladder[i]) && !verbose && was_said(ladder, i)) {
             unsaid++;
+        } else if (!verbose && failed_before(ladder, i)) {
+            failed++;
         } else if (!is_needless(&ladder[i]) || verbose) {
             weir_report_obstacle_text(choice, &choice->decision.pool, &ladder[i], text, sizeof text);
             print_result(page,
@@ -146,14 +178,8 @@ void weir_doctor_print_ladder(const weir_page_t *page, const weir_choice_t *choi
             }
         }
     }
-    if (unsaid > 0) {
-        char lead[64] = "  ";
-        weir_text_append(lead, sizeof lead, "%s ", weir_translate("too large"));
-        weir_page_pad(lead, sizeof lead, LABEL_END);
-        snprintf(text, sizeof text,
-            weir_translate_count("%u more, for the same reasons", "%u more, for the same reasons", unsaid), unsaid);
-        weir_page_text(page, LABEL_END, lead, WEIR_INK_WARNING, text);
-    }
+    print_unsaid(page, weir_translate("too large"), unsaid);
+    print_unsaid(page, weir_translate("failed"), failed);
     if (!verbose) {
         print_needless(page, ladder, count);
     }

@@ -406,6 +406,11 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
     weir_page_t page;
     weir_page_init(&page);
     print_verdict(&page, diagnosis);
+    if (!diagnosis->has_application) {
+        weir_page_text(&page, 0, "", WEIR_INK_PLAIN,
+            weir_translate("No application was given: all that follows is for a usual small component. 'weir doctor -f "
+                           "APP' judges for an application."));
+    }
     weir_page_heading(&page, weir_translate("What was found"));
     weir_doctor_print_facts(&page, diagnosis, verbose);
     weir_page_heading(&page, weir_translate("What was tried"));

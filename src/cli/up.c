@@ -69,7 +69,7 @@ static int refuse_choice(const up_t *up)
 {
     const char *value = NULL;
     const char *variable = up->inputs.strategy == WEIR_STRATEGY_AUTO ? NULL : weir_strategy_variable(&value);
-    weir_announce_refusal(up->choice, variable, value);
+    weir_announce_refusal(up->choice, &up->application, variable, value);
     return EXIT_FAILED;
 }
 

@@ -296,6 +296,11 @@ def test_both_sides_of_a_comparison_are_timed_on_as_many_threads(weir, schema):
     assert comparison["slots"] == 1 and comparison["threads"] == 1, comparison
 
 
+def test_without_an_application_it_is_said_what_the_figures_are_for(weir, hello):
+    assert "No application was given: all that follows is for a usual small" in sections(weir.run("doctor").stdout)[""]
+    assert "No application was given" not in weir.run("doctor", hello).stdout
+
+
 def test_with_an_application_the_figures_are_those_of_its_components(weir, hello):
     done = weir.run("doctor", "-f", hello)
     text = sections(done.stdout)
@@ -430,6 +435,53 @@ def test_colours_are_for_terminals_and_not_with_no_color(weir):
     assert "\x1b[" in read_terminal(weir, "doctor")
     assert "\x1b[" not in read_terminal(weir, "doctor", NO_COLOR="1")
     assert "\x1b[" not in read_terminal(weir, "doctor", TERM="dumb")
+
+
+# ---- Where nothing works ---------------------------------------------------------------------------------------------
+
+
+def least_limit(text):
+    """In MiB, as the message has it."""
+    found = re.search(r"with a limit of (\d+) MiB it would fit", " ".join(text.split()))
+    assert found, text
+    return int(found[1])
+
+
+def test_where_nothing_fits_the_least_limit_is_named_and_enough(weir, hello, serve):
+    few = prlimit_address_space(weir, 50 * MIB)
+    up = few.run("up", "-f", hello, "--listen", "127.0.0.1:0")
+    assert up.status == 1, up
+    lines = up.stderr.splitlines()
+    assert len(lines) == 2, "a thing is said once, and its remedy"
+    assert "What asks for least is on demand, 1 instance" in lines[0] and "TiB" not in up.stderr, up
+    assert "'weir doctor -f" in lines[1] and "50 MiB, that is for root" in lines[1], up
+    server = serve(prlimit_address_space(weir, least_limit(up.stderr) * MIB), hello)
+    assert server.get("/").status in (200, 404)
+    doctor = few.run("doctor")
+    assert doctor.status == 1, doctor
+    again = prlimit_address_space(weir, least_limit(doctor.stdout) * MIB).run("doctor")
+    assert again.status == 0, again
+
+
+def test_a_soft_limit_is_for_its_user_to_raise(weir):
+    text = weir.wrapped("prlimit", f"--as={GIB}:", "--").run("doctor").stdout
+    soft_only = resource.getrlimit(resource.RLIMIT_AS)[1] == resource.RLIM_INFINITY
+    assert ("for root" in text) != soft_only, text
+
+
+def test_where_no_process_can_be_had_the_limit_on_them_is_named_once(weir, schema):
+    if os.geteuid() != 0:
+        pytest.skip("another user, whose processes are few, can be had by root alone")
+    limited = weir.wrapped("prlimit", "--nproc=1", "setpriv", "--reuid=65534", "--clear-groups")
+    done = limited.run("doctor", environment={"XDG_CACHE_HOME": "/nonexistent"})
+    assert done.status == 1, done
+    tried = sections(done.stdout)["What was tried"]
+    assert tried.count("fork (EAGAIN)") == 1 and re.search(r"failed \d+ more, for the same reasons", tried), done
+    for name in ("RLIMIT_NPROC", "TasksMax=", "pids.max"):
+        assert name in done.stdout.split("\n\n")[0], done
+    assert "'TasksMax='" in sections(done.stdout)["Remedy"], done
+    document = diagnosis(schema, limited, status=1, environment={"XDG_CACHE_HOME": "/nonexistent"})
+    assert {result["limit_id"] for result in document["ladder"]} == {"processes"}
 
 
 # ---- While it works --------------------------------------------------------------------------------------------------
@@ -634,7 +686,7 @@ def test_up_warns_in_three_lines_at_most(weir, hello, serve):
     assert len(lines) <= 3, server.log
     assert "reduced automatically" in lines[0] and "RLIMIT_AS (400 MiB)" in lines[0]
     assert "normal" in lines[1] and " us" in lines[1]
-    assert "ulimit -v unlimited" in lines[2] and "'weir doctor' says more" in lines[2]
+    assert "ulimit -v unlimited" in lines[2] and f"'weir doctor -f {hello}/spin.toml' says more" in lines[2]
     assert "--max-concurrency" in lines[2], "its slots are small"
 
 

@@ -171,6 +171,13 @@ static inline bool limits(int resource, uint64_t *ret_bytes, bool *ret_unlimited
     return true;
 }
 
+static inline bool hard_limits(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
+{
+    *ret_unlimited = resource == RLIMIT_DATA;
+    *ret_bytes = 67890;
+    return true;
+}
+
 static const char *kernel_name = "6.1.85-cloud-amd64";
 
 static inline bool name_kernel(char *ret_name, size_t size)
@@ -200,6 +207,7 @@ static inline weir_machine_t machine(void)
         .processors = two,
         .page_size = four_thousand,
         .resource_limit = limits,
+        .resource_hard_limit = hard_limits,
         .kernel_name = name_kernel,
         .cpuid = ask_processor,
         .vector_state = read_vector_state,

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -400,9 +401,8 @@ static bool table_page_size(uint64_t *ret_value)
 
 static bool table_limit(int resource, uint64_t *ret_bytes, bool *ret_unlimited)
 {
-    (void)resource;
     *ret_bytes = table_facts->address_space_limit.value;
-    *ret_unlimited = table_facts->address_space_limit.knowledge == WEIR_UNLIMITED;
+    *ret_unlimited = resource != RLIMIT_AS || table_facts->address_space_limit.knowledge == WEIR_UNLIMITED;
     return true;
 }
 
@@ -828,6 +828,7 @@ static void each_limit_has_its_own_remedy_and_no_other(void **state)
         {WEIR_LIMIT_MAPPINGS, "vm.max_map_count"},
         {WEIR_LIMIT_EXECUTABLE, "execmem"},
         {WEIR_LIMIT_EMULATION, "natively"},
+        {WEIR_LIMIT_PROCESSES, "TasksMax="},
     };
     const size_t count = sizeof cases / sizeof cases[0];
     weir_facts_t facts = generous();
@@ -856,6 +857,59 @@ static void each_limit_has_its_own_remedy_and_no_other(void **state)
     const rule_t unknown[] = {{STANDARD, 0, 0, 0, REFUSE, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
     weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, unknown, WEIR_OK);
     assert_string_equal(weir_choice_advice(choice), ""); /* better none than a wrong one */
+    weir_choice_free(choice);
+}
+
+static void a_hard_limit_says_who_can_raise_it(void **state)
+{
+    static const weir_limit_t limits[] = {WEIR_LIMIT_ADDRESS_SPACE, WEIR_LIMIT_DATA};
+    static const char *const simple[] = {
+        "'LimitAS=infinity' in a systemd unit.", "'LimitDATA=infinity' in a systemd unit."};
+    static const char *const files[] = {"'as' in /etc/security/limits.conf", "'data' in /etc/security/limits.conf"};
+    char text[WEIR_REMEDY_MAX];
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        weir_facts_t facts = generous();
+        weir_fact_t *hard = i == 0 ? &facts.address_space_hard_limit : &facts.data_hard_limit;
+        for (int knowledge = 0; knowledge < 2; knowledge++) {
+            *hard = (weir_fact_t){knowledge == 0 ? WEIR_UNLIMITED : WEIR_UNKNOWN, 0, ""};
+            assert_says(weir_phrase_remedy(&facts, limits[i], text, sizeof text), simple[i]);
+            assert_null(strstr(text, "root"));
+        }
+        *hard = known(3 * GIB);
+        assert_says(
+            weir_phrase_remedy(&facts, limits[i], text, sizeof text), "hard limit, which is 3 GiB, that is for root");
+        assert_says(text, files[i]);
+    }
+}
+
+/* 10 MiB are less than any program has: nothing can be tried. */
+static void where_nothing_fits_it_says_what_would(void **state)
+{
+    const rule_t rules[] = {{0, 0, 0, 0, PASS, 10, 0}};
+    weir_facts_t facts = generous();
+    char words[64];
+    (void)state;
+    facts.address_space_limit = known(10 * MIB);
+    facts.address_space_used = known(20 * MIB);
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_ERROR_UNAVAILABLE);
+    const char *notice = weir_choice_notice(choice);
+    assert_says(notice, "No allocation strategy works on this machine. What asks for least is on demand, 1 instance, ");
+    assert_says(notice, "RLIMIT_AS (10 MiB) leaves 0 bytes for instances; with a limit of ");
+    assert_null(strstr(notice, "TiB"));
+    assert_says(weir_choice_advice(choice), "ulimit -v unlimited");
+    unsigned least = 0;
+    assert_int_equal(sscanf(strstr(notice, "with a limit of "), "with a limit of %u MiB it would fit.", &least), 1);
+    snprintf(words, sizeof words, "%u MiB", least);
+    weir_choice_free(choice);
+    /* That is true, and one less is not enough. */
+    facts.address_space_limit = known(least * MIB);
+    choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_int_equal(weir_choice_rung(choice)->tier, ONDEMAND);
+    weir_choice_free(choice);
+    facts.address_space_limit = known((least - 1) * MIB);
+    choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_ERROR_UNAVAILABLE);
+    assert_says(weir_choice_notice(choice), words);
     weir_choice_free(choice);
 }
 
@@ -1138,6 +1192,8 @@ int main(void)
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
         cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
         cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
+        cmocka_unit_test(a_hard_limit_says_who_can_raise_it),
+        cmocka_unit_test(where_nothing_fits_it_says_what_would),
         cmocka_unit_test(a_remedy_for_the_host_says_that_it_is_for_the_host),
         cmocka_unit_test(without_a_pool_it_is_disabled_automatically),
         cmocka_unit_test(what_it_means_for_memories_and_requests_is_said),

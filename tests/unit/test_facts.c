@@ -67,6 +67,8 @@ static void a_healthy_machine_is_known(void **state)
     assert_known(facts.address_space_limit, 12345);
     assert_known(facts.address_space_used, UINT64_C(30000) * 1024);
     assert_int_equal(facts.data_limit.knowledge, WEIR_UNLIMITED);
+    assert_known(facts.address_space_hard_limit, 67890);
+    assert_int_equal(facts.data_hard_limit.knowledge, WEIR_UNLIMITED);
     assert_known(facts.data_used, UINT64_C(2000) * 1024);
     assert_known(facts.address_bits, 47);
     assert_known(facts.cgroup_limit, 268435456);
@@ -108,6 +110,7 @@ static void nothing_that_cannot_be_read_is_known_or_unlimited(void **state)
             .processors = no_number,
             .page_size = no_number,
             .resource_limit = no_limits,
+            .resource_hard_limit = no_limits,
             .kernel_name = no_name,
             .cpuid = ask_processor,
             .vector_state = read_vector_state,
