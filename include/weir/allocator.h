@@ -475,7 +475,10 @@ uint64_t weir_rung_commit_bytes(const weir_rung_t *rung, const weir_needs_t *nee
 /* True when the decision was made at an earlier start, and only proved again now. */
 bool weir_choice_is_remembered(const weir_choice_t *choice);
 
-/* True when, for want of something on this machine, the choice is less than the standard pool with the slots wanted. */
+/*
+ * True when, for want of something on this machine, the choice is less than the standard pool with the slots wanted, or
+ * fewer than usual were wanted because of a control group's memory limit. A machine's own size is no such thing.
+ */
 bool weir_choice_is_reduced(const weir_choice_t *choice);
 
 /* One line: tier, slots, slot size, how it was decided. Lives as long as the choice. */

@@ -272,6 +272,28 @@ uint32_t weir_rung_fit(const weir_rung_t *rung, const weir_needs_t *needs, uint6
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
 
+static uint32_t usual_concurrency(const weir_facts_t *facts)
+{
+    return weir_fact_is(facts->emulated, 1) ? SLOTS_WANTED_EMULATED : SLOTS_WANTED;
+}
+
+bool weir_needs_are_lessened(
+    const weir_facts_t *facts, const weir_needs_t *needs, weir_limit_t *ret_limit, uint32_t *ret_usual)
+{
+    weir_budgets_t budgets;
+    if (needs->concurrency >= usual_concurrency(facts)) {
+        return false;
+    }
+    weir_budgets_make(facts, needs, false, &budgets);
+    if (ret_limit != NULL) {
+        *ret_limit = budgets.resident.bounded ? budgets.resident.limit : WEIR_LIMIT_UNKNOWN;
+    }
+    if (ret_usual != NULL) {
+        *ret_usual = usual_concurrency(facts);
+    }
+    return true;
+}
+
 void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, weir_needs_t *ret_complete)
 {
     weir_needs_t complete = *needs;
@@ -290,7 +312,7 @@ void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, w
          */
         weir_budgets_t budgets;
         weir_budgets_make(facts, &complete, false, &budgets);
-        uint32_t wanted = weir_fact_is(facts->emulated, 1) ? SLOTS_WANTED_EMULATED : SLOTS_WANTED;
+        uint32_t wanted = usual_concurrency(facts);
         if (budgets.resident.bounded) {
             uint64_t each = weir_add(weir_multiply(complete.memories, complete.minimum_memory_bytes), instance_touches);
             uint64_t fit = budgets.resident.bytes / each;

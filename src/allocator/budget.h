@@ -65,6 +65,13 @@ const weir_budget_t *weir_rung_overdraws(const weir_rung_t *rung, const weir_nee
 /* Fill in what `needs` leaves open: defaults, and the instances wanted at once. */
 void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, weir_needs_t *ret_complete);
 
+/*
+ * Whether memory left room for fewer instances at once than are wanted where nobody says how many: by which limit, and
+ * how many those are. `needs` are complete, and it was not said in them. Either result may be NULL.
+ */
+bool weir_needs_are_lessened(
+    const weir_facts_t *facts, const weir_needs_t *needs, weir_limit_t *ret_limit, uint32_t *ret_usual);
+
 /* The page size, or 4 KiB when it is unknown. */
 uint64_t weir_facts_page_size(const weir_facts_t *facts);
 

@@ -329,6 +329,7 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     const making_t making = {machine, tester, options, choice};
     double started = tester->milliseconds(tester->context);
     choice->server = options->server;
+    choice->stated = is_concurrency_stated(options);
     weir_facts_read(machine, &choice->facts, NULL);
     choice->memory_directory = weir_memory_directory(options->cache_directory);
     choice->memory_key = weir_memory_key(&choice->facts, options);
@@ -437,7 +438,7 @@ bool weir_choice_is_reduced(const weir_choice_t *choice)
     for (size_t i = 0; i < pool->count; i++) {
         if (weir_rung_is_full(&pool->ladder[i].rung, &pool->needs, choice->decision.strategy) &&
             (i == pool->index || pool->ladder[i].verdict.outcome == WEIR_OUTCOME_PASSED)) {
-            return false;
+            return weir_report_is_lessened(choice);
         }
     }
     return true;

@@ -32,6 +32,26 @@ const weir_trial_result_t *weir_report_wanted(const weir_choice_t *choice)
     return NULL;
 }
 
+bool weir_report_usual(const weir_choice_t *choice, weir_limit_t *ret_limit, uint32_t *ret_usual)
+{
+    const weir_decision_t *decision = &choice->decision;
+    weir_facts_t facts;
+    weir_share_facts(&choice->facts, decision, &decision->pool, &facts);
+    return !choice->stated && weir_needs_are_lessened(&facts, &decision->pool.needs, ret_limit, ret_usual);
+}
+
+bool weir_report_is_lessened(const weir_choice_t *choice)
+{
+    const weir_decided_t *pool = &choice->decision.pool;
+    weir_limit_t limit = WEIR_LIMIT_NONE;
+    bool works = false;
+    for (size_t i = 0; i < pool->count && !works; i++) {
+        works = weir_rung_is_full(&pool->ladder[i].rung, &pool->needs, choice->decision.strategy) &&
+                (i == pool->index || pool->ladder[i].verdict.outcome == WEIR_OUTCOME_PASSED);
+    }
+    return works && weir_report_usual(choice, &limit, NULL) && limit == WEIR_LIMIT_CGROUP;
+}
+
 const weir_trial_result_t *weir_report_obstacle(const weir_choice_t *choice)
 {
     const weir_decided_t *pool = &choice->decision.pool;
@@ -78,6 +98,9 @@ static bool is_interpreted(const weir_choice_t *choice)
 weir_limit_t weir_report_limit(const weir_choice_t *choice)
 {
     const weir_trial_result_t *result = weir_report_obstacle(choice);
+    if (weir_choice_rung(choice) != NULL && weir_report_is_lessened(choice)) {
+        return WEIR_LIMIT_CGROUP;
+    }
     if (is_interpreted(choice)) {
         return WEIR_LIMIT_EXECUTABLE;
     }
@@ -317,6 +340,18 @@ static weir_limit_t write_unavailable(weir_choice_t *choice)
     return last == NULL ? weir_report_limit(choice) : last->verdict.limit;
 }
 
+/* What was wanted works, and would have been more without the control group's limit. */
+static void append_lessened(weir_choice_t *choice)
+{
+    weir_limit_t limit = WEIR_LIMIT_NONE;
+    uint32_t usual = 0;
+    char phrase[WEIR_PHRASE_MAX];
+    weir_report_usual(choice, &limit, &usual);
+    weir_text_append(choice->notice, sizeof choice->notice,
+        weir_translate(". %u at a time are usual; %s has room for the memory of %u."), usual,
+        weir_phrase_limit(&choice->facts, limit, phrase, sizeof phrase), choice->decision.pool.needs.concurrency);
+}
+
 /* What was done, instead of what, and why. */
 static void append_deed(weir_choice_t *choice)
 {
@@ -328,10 +363,14 @@ static void append_deed(weir_choice_t *choice)
     weir_phrase_rung(chosen, phrase, sizeof phrase);
     if (chosen->tier != WEIR_TIER_ONDEMAND) {
         weir_text_append(text, size, weir_translate("The pooling allocator was reduced automatically: %s"), phrase);
-    } else if (choice->decision.strategy == WEIR_STRATEGY_ONDEMAND) {
+    } else if (choice->decision.strategy == WEIR_STRATEGY_ONDEMAND || weir_report_is_lessened(choice)) {
         weir_text_append(text, size, weir_translate("Allocation on demand was reduced automatically: %s"), phrase);
     } else {
         weir_text_append(text, size, weir_translate("The pooling allocator was disabled automatically: %s"), phrase);
+    }
+    if (weir_report_is_lessened(choice)) {
+        append_lessened(choice);
+        return;
     }
     if (wanted != NULL) {
         weir_text_append(

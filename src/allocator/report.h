@@ -17,6 +17,16 @@ const weir_trial_result_t *weir_report_wanted(const weir_choice_t *choice);
 const weir_trial_result_t *weir_report_obstacle(const weir_choice_t *choice);
 
 /*
+ * Whether it is all that was wanted, and no more was wanted for a limit's sake: of a control group, which somebody set,
+ * not of a machine that is small. The choice must have a rung.
+ */
+bool weir_report_is_lessened(const weir_choice_t *choice);
+
+/* How many instances would be wanted at once if memory did not leave room for fewer, and which limit of memory that is.
+ * False when it was said how many, or there is room for as many as are usual. */
+bool weir_report_usual(const weir_choice_t *choice, weir_limit_t *ret_limit, uint32_t *ret_usual);
+
+/*
  * Why a rung of a part of the decision (its `pool` or its `rest`) cannot be had: see weir_phrase_obstacle. What the
  * other part has is not there for this one.
  */

@@ -5,6 +5,8 @@
 
 #include "allocator/budget.h"
 #include "allocator/facts.h"
+#include "allocator/phrases.h"
+#include "allocator/report.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
 
@@ -208,6 +210,21 @@ static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
     }
 }
 
+/* How many requests are wanted at a time, and what makes it so many. */
+static void print_wanted(const weir_page_t *page, const weir_choice_t *choice)
+{
+    char text[TEXT_MAX] = "";
+    char phrase[WEIR_PHRASE_MAX];
+    weir_limit_t limit;
+    uint32_t usual;
+    weir_text_append(text, sizeof text, "%u", weir_choice_needs(choice)->concurrency);
+    if (weir_report_usual(choice, &limit, &usual)) {
+        weir_text_append(text, sizeof text, weir_translate(": as many as %s has room for the memory of; %u are usual"),
+            weir_phrase_limit(weir_choice_facts(choice), limit, phrase, sizeof phrase), usual);
+    }
+    print_row(page, 2, weir_translate("requests wanted at a time"), text);
+}
+
 void weir_doctor_print_facts(const weir_page_t *page, const weir_diagnosis_t *diagnosis, bool all)
 {
     const weir_choice_t *choice = diagnosis->choice;
@@ -227,6 +244,5 @@ void weir_doctor_print_facts(const weir_page_t *page, const weir_diagnosis_t *di
     print_bounds(page, &diagnosis->bounds);
     print_unusual(page, facts, &budgets);
     print_unknown(page, facts);
-    snprintf(text, sizeof text, "%u", weir_choice_needs(choice)->concurrency);
-    print_row(page, 2, weir_translate("requests wanted at a time"), text);
+    print_wanted(page, choice);
 }

@@ -171,6 +171,16 @@ static json_t *json_needs(const weir_needs_t *needs)
         (json_int_t)needs->concurrency);
 }
 
+/* How many instances are wanted at once, and why so many. */
+static json_t *json_concurrency(const weir_choice_t *choice)
+{
+    weir_limit_t limit = WEIR_LIMIT_NONE;
+    uint32_t usual = weir_choice_needs(choice)->concurrency;
+    weir_report_usual(choice, &limit, &usual);
+    return json_pack("{s:I, s:b, s:I, s:o}", "wanted", (json_int_t)weir_choice_needs(choice)->concurrency, "stated",
+        (int)choice->stated, "usual", (json_int_t)usual, "limit_id", json_word(limit_word(limit)));
+}
+
 /* ---- What was tried ---------------------------------------------------------------------------------------------- */
 
 static void set_knobs(json_t *object, const weir_knobs_t *knobs)
@@ -368,6 +378,7 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
     set(document, "facts", json_facts(weir_choice_facts(choice)));
     set(document, "budgets", json_budgets(diagnosis));
     set(document, "needs", json_needs(weir_choice_needs(choice)));
+    set(document, "concurrency", json_concurrency(choice));
     set(document, "ladder", json_ladder(choice, &choice->decision.pool));
     set(document, "choice", json_choice(diagnosis));
     set(document, "wanted", json_place(choice, weir_report_wanted(choice)));

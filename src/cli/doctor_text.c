@@ -74,14 +74,22 @@ static void print_reduced(const weir_page_t *page, const weir_diagnosis_t *diagn
     if (rung->tier != WEIR_TIER_ONDEMAND) {
         weir_text_append(
             text, sizeof text, weir_translate("The pooling allocator is reduced automatically: %s."), phrase);
-    } else if (diagnosis->strategy == WEIR_STRATEGY_ONDEMAND) {
+    } else if (diagnosis->strategy == WEIR_STRATEGY_ONDEMAND || weir_report_is_lessened(diagnosis->choice)) {
         weir_text_append(
             text, sizeof text, weir_translate("Allocation on demand is reduced automatically: %s."), phrase);
     } else {
         weir_text_append(
             text, sizeof text, weir_translate("The pooling allocator is disabled automatically: %s."), phrase);
     }
-    if (wanted != NULL) {
+    if (weir_report_is_lessened(diagnosis->choice)) {
+        weir_limit_t limit = WEIR_LIMIT_NONE;
+        uint32_t usual = 0;
+        weir_report_usual(diagnosis->choice, &limit, &usual);
+        weir_text_append(text, sizeof text,
+            weir_translate(" %u at a time are usual; %s has room for the memory of %u, the remedy is below."), usual,
+            weir_phrase_limit(weir_choice_facts(diagnosis->choice), limit, phrase, sizeof phrase),
+            weir_choice_needs(diagnosis->choice)->concurrency);
+    } else if (wanted != NULL) {
         weir_text_append(text, sizeof text, weir_translate(" Wanted was: %s; the remedy is below."),
             weir_phrase_rung(&wanted->rung, phrase, sizeof phrase));
     }
@@ -201,7 +209,7 @@ static void print_sizes(const weir_page_t *page, const weir_diagnosis_t *diagnos
 }
 
 /* The cost against the best that the hardware could give. */
-static void print_comparison(const weir_page_t *page, const weir_comparison_t *comparison)
+static void print_comparison(const weir_page_t *page, const weir_comparison_t *comparison, bool lessened)
 {
     char text[TEXT_MAX] = "";
     char rung[WEIR_PHRASE_MAX];
@@ -212,8 +220,10 @@ static void print_comparison(const weir_page_t *page, const weir_comparison_t *c
                            "measured within these limits."));
     } else if (comparison->same) {
         weir_text_append(text, sizeof text, "%s",
-            weir_translate(
-                "Against the best that the hardware could give: this is it, nothing is held back by a limit."));
+            lessened
+                ? weir_translate("Against the best that the hardware could give: this is it, for so many at a time.")
+                : weir_translate("Against the best that the hardware could give: this is it, nothing is held back "
+                                 "by a limit."));
     } else {
         weir_phrase_rung(&comparison->best, rung, sizeof rung);
         if (ratio > noise) {
@@ -316,7 +326,11 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
                 weir_translate("It was asked for (%s). If nothing is asked for, weir takes what costs least."),
                 weir_strategy_name(diagnosis->strategy));
         } else {
-            snprintf(text, sizeof text, "%s", weir_translate("There is nothing to remedy."));
+            snprintf(text, sizeof text, "%s",
+                weir_report_usual(diagnosis->choice, NULL, NULL)
+                    ? weir_translate("There is nothing to remedy. For more requests at a time: more memory, or "
+                                     "'--max-concurrency' with more of them.")
+                    : weir_translate("There is nothing to remedy."));
         }
         weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
         return;
@@ -420,7 +434,7 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
         print_choice(&page, diagnosis);
         weir_page_heading(&page, weir_translate("What it costs"));
         print_knobs(&page, diagnosis, verbose);
-        print_comparison(&page, &diagnosis->comparison);
+        print_comparison(&page, &diagnosis->comparison, weir_report_usual(diagnosis->choice, NULL, NULL));
     }
     print_apart(&page, diagnosis);
     print_remedy(&page, diagnosis);

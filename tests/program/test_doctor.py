@@ -437,6 +437,74 @@ def test_colours_are_for_terminals_and_not_with_no_color(weir):
     assert "\x1b[" not in read_terminal(weir, "doctor", TERM="dumb")
 
 
+# ---- How many are wanted ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def group_of():
+    """Makes control groups (v1) of so many bytes, and gives the words that start a program in one."""
+    parent = Path("/sys/fs/cgroup/memory")
+    if not os.access(parent / "cgroup.procs", os.W_OK):
+        pytest.skip("no control group can be made here: there is no writable memory controller (v1)")
+    groups = []
+
+    def make(size):
+        group = parent / f"weir-doctor-{os.getpid()}-{len(groups)}"
+        group.mkdir()
+        groups.append(group)
+        (group / "memory.limit_in_bytes").write_text(str(size))
+        return ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group))
+
+    yield make
+    for group in groups:
+        deadline = time.monotonic() + 30
+        while (group / "cgroup.procs").read_text().strip() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        group.rmdir()
+
+
+def test_a_control_group_that_lessens_what_is_wanted_is_told_by_doctor(weir, schema, group_of):
+    limited = weir.wrapped(*group_of(64 * MIB))
+    document = diagnosis(schema, limited)
+    concurrency = document["concurrency"]
+    assert concurrency["wanted"] == document["needs"]["concurrency"] < concurrency["usual"] == 1000
+    assert concurrency["limit_id"] == "cgroup" and not concurrency["stated"]
+    assert document["choice"]["reduced"] and "MemoryMax=" in document["advice"]
+    text = limited.run("doctor").stdout
+    assert_readable(text)
+    parts = sections(text)
+    assert "All is well" not in text and "nothing is held back" not in text
+    assert re.search(
+        r"requests wanted at a time \d+: as many as the control group's memory limit \(64 MiB\) has room for the memory "
+        r"of; 1000 are usual",
+        parts["What was found"],
+    ), text
+    assert "'MemoryMax='" in parts["Remedy"], text
+    stated = diagnosis(schema, limited, "--max-concurrency", "4")
+    assert stated["concurrency"] == {"wanted": 4, "stated": True, "usual": 4, "limit_id": None}
+    assert "control group" not in stated["notice"] or stated["ladder"][stated["obstacle"]]["limit_id"] == "cgroup"
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, ("reduced automatically", "control group's memory limit (64 MiB)", "MemoryMax=")),
+        (CHINESE, ("自动缩减", "控制组", "MemoryMax=")),
+    ],
+    ids=["English", "Chinese"],
+)
+def test_up_warns_where_a_control_group_lessens_what_is_wanted(weir, hello, serve, group_of, environment, words):
+    limited = weir.wrapped(*group_of(64 * MIB))
+    for _ in range(2):  # decided, and remembered
+        server = start_and_stop(limited, hello, serve, environment=environment)
+        lines = notices(server)
+        assert 0 < len(lines) <= 3, server.log
+        for word in words:
+            assert word in "\n".join(lines), server.log
+    server = start_and_stop(limited, hello, serve, "--max-concurrency", "2", environment=environment)
+    assert notices(server) == [] or "1000" not in notices(server)[0], server.log
+
+
 # ---- Where nothing works ---------------------------------------------------------------------------------------------
 
 
@@ -538,8 +606,8 @@ def test_a_signal_ends_it_at_once_with_its_children(weir, request, number, emula
 # ---- What is remembered ----------------------------------------------------------------------------------------------
 
 
-def start_and_stop(program, application, serve, **options):
-    server = serve(program, application, **options)
+def start_and_stop(program, application, serve, *arguments, **options):
+    server = serve(program, application, *arguments, **options)
     server.stop()
     return server
 

@@ -801,6 +801,56 @@ static void nothing_is_said_when_all_that_was_wanted_works(void **state)
     weir_choice_free(choice);
 }
 
+/* A control group's limit is somebody's to raise; a machine is as small as it is. */
+static void what_a_limit_leaves_no_room_for_is_told_and_a_small_machine_is_not_warned_of(void **state)
+{
+    weir_facts_t facts = generous();
+    const weir_needs_t needs = {.minimum_memory_bytes = MIB, .memories = 1};
+    weir_choice_t *choice = calloc(1, sizeof *choice);
+    weir_decided_t *pool = &choice->decision.pool;
+    weir_limit_t limit;
+    uint32_t usual;
+    (void)state;
+    assert_non_null(choice);
+    for (unsigned small = 0; small < 3; small++) {
+        choice->facts = facts;
+        choice->facts.memory_total = known(small == 1 ? 200 * MIB : 64 * GIB);
+        choice->facts.memory_available = known(small == 1 ? 150 * MIB : 60 * GIB);
+        choice->facts.cgroup_limit = small == 2 ? known(150 * MIB) : (weir_fact_t){WEIR_UNLIMITED, 0, ""};
+        choice->facts.cgroup_used = known(10 * MIB);
+        weir_needs_complete(&choice->facts, &needs, &pool->needs);
+        pool->count = 1;
+        pool->index = 0;
+        pool->ladder[0].rung =
+            (weir_rung_t){.tier = WEIR_TIER_STANDARD, .slots = pool->needs.concurrency, .slot_bytes = 4 * GIB};
+        pool->ladder[0].verdict = (weir_verdict_t){.outcome = WEIR_OUTCOME_PASSED, .instance_microseconds = 10};
+        choice->stated = false;
+        weir_report_write(choice);
+        assert_int_equal(weir_report_usual(choice, &limit, &usual), small != 0);
+        assert_int_equal(weir_choice_is_reduced(choice), small == 2);
+        assert_int_equal(weir_choice_notice(choice)[0] != '\0', small == 2);
+        if (small == 0) {
+            assert_int_equal(pool->needs.concurrency, 1000);
+            continue;
+        }
+        assert_true(pool->needs.concurrency < 200);
+        assert_int_equal(usual, 1000);
+        assert_int_equal(limit, small == 1 ? WEIR_LIMIT_MEMORY : WEIR_LIMIT_CGROUP);
+        if (small == 2) {
+            assert_says(weir_choice_notice(choice), "reduced automatically: standard pool, ");
+            assert_says(
+                weir_choice_notice(choice), "1000 at a time are usual; the control group's memory limit (150 MiB)");
+            assert_says(weir_choice_advice(choice), "MemoryMax=");
+            assert_true(count_lines(weir_choice_notice(choice)) <= 3);
+        }
+        choice->stated = true;
+        weir_report_write(choice);
+        assert_false(weir_choice_is_reduced(choice));
+        assert_string_equal(weir_choice_notice(choice), "");
+    }
+    free(choice);
+}
+
 static void a_faster_rung_than_the_wanted_one_is_no_fallback(void **state)
 {
     const rule_t rules[] = {{STANDARD, 0, 0, 0, PASS, 30, 0}, {0, 0, 0, 0, PASS, 10, 0}};
@@ -1190,6 +1240,7 @@ int main(void)
         cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
         cmocka_unit_test(what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not),
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
+        cmocka_unit_test(what_a_limit_leaves_no_room_for_is_told_and_a_small_machine_is_not_warned_of),
         cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
         cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
         cmocka_unit_test(a_hard_limit_says_who_can_raise_it),
