@@ -31,15 +31,29 @@ typedef struct compilation {
     pthread_cond_t changed;
     uint64_t bytes_most; /* of wasm at once */
     size_t count;        /* components to compile */
-    size_t taken;        /* of them */
+    size_t begun;        /* of them */
     size_t next;         /* the first component that nobody has looked at */
     size_t bytes_under_way;
     bool failed;
     char *message; /* of the first that failed */
 } compilation_t;
 
-/* It is component `number` of `count`. */
-static bool compile_component(const weir_application_t *application, size_t component, size_t number, size_t count,
+/* One of several, in the order in which they begin, or the only one. */
+static weir_progress_t *begin(compilation_t *compilation, weir_progress_work_t *work, int standard_error)
+{
+    if (compilation == NULL) {
+        return weir_progress_begin(work, standard_error);
+    }
+    pthread_mutex_lock(&compilation->mutex);
+    work->number = ++compilation->begun;
+    work->count = compilation->count;
+    weir_progress_t *progress = weir_progress_begin(work, standard_error);
+    pthread_mutex_unlock(&compilation->mutex);
+    return progress;
+}
+
+/* `compilation` that it is part of, or NULL. */
+static bool compile_component(const weir_application_t *application, size_t component, compilation_t *compilation,
     const wasm_engine_t *engine, char **ret_message)
 {
     const weir_manifest_t *manifest = &application->manifest;
@@ -55,10 +69,10 @@ static bool compile_component(const weir_application_t *application, size_t comp
     }
     weir_progress_work_t work = {.component = its_component->id,
         .size = file->size,
-        .number = number,
-        .count = count,
+        .number = 1,
+        .count = 1,
         .is_kept = application->cache != NULL};
-    weir_progress_t *progress = weir_progress_begin(&work, application->standard_error);
+    weir_progress_t *progress = begin(compilation, &work, application->standard_error);
     bool compiled =
         weir_guest_code_compile(application->codes[component], engine, manifest, its_component, file, ret_message);
     weir_progress_end(progress);
@@ -69,7 +83,7 @@ static bool compile_component(const weir_application_t *application, size_t comp
 bool weir_application_compile_one(
     const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message)
 {
-    return compile_component(application, component, 1, 1, engine, ret_message);
+    return compile_component(application, component, NULL, engine, ret_message);
 }
 
 bool weir_application_lacks_code(const weir_application_t *application, size_t component)
@@ -106,10 +120,9 @@ static void *compile(void *context)
     size_t component;
     while ((component = take_next(compilation)) != SIZE_MAX) {
         char *message = NULL;
-        size_t number = ++compilation->taken;
         pthread_mutex_unlock(&compilation->mutex);
-        bool compiled = compile_component(
-            compilation->application, component, number, compilation->count, compilation->engine, &message);
+        bool compiled =
+            compile_component(compilation->application, component, compilation, compilation->engine, &message);
         pthread_mutex_lock(&compilation->mutex);
         compilation->bytes_under_way -= compilation->application->files[component].size;
         if (!compiled && !compilation->failed) {

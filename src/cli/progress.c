@@ -4,6 +4,8 @@
  */
 #include "cli/progress.h"
 
+#include "allocator/text.h"
+#include "allocator/translate.h"
 #include "cli/status_line.h"
 #include "observe/log.h"
 #include "observe/thread.h"
@@ -32,12 +34,17 @@ struct weir_progress {
     pthread_cond_t ended_early;
     struct timespec began;
     bool ended;
-    bool said;
+    bool said;                    /* with the mutex below, as the next one */
+    struct weir_progress *before; /* that began before this one, and is under way */
 };
 
 /* Standard error is one for all: who leads it elsewhere for a line must be alone with it. */
 static pthread_mutex_t standard_error_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* The last that began of those that are under way. */
+static weir_progress_t *latest;
+
+/* With the mutex for standard error held. */
 __attribute__((format(printf, 2, 3))) static void say(const weir_progress_t *progress, const char *format, ...)
 {
     char text[256];
@@ -46,7 +53,6 @@ __attribute__((format(printf, 2, 3))) static void say(const weir_progress_t *pro
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     int now = -1;
-    pthread_mutex_lock(&standard_error_mutex);
     if (progress->standard_error >= 0) {
         now = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         dup2(progress->standard_error, STDERR_FILENO);
@@ -57,6 +63,47 @@ __attribute__((format(printf, 2, 3))) static void say(const weir_progress_t *pro
         dup2(now, STDERR_FILENO);
         close(now);
     }
+}
+
+/* Say of this one that it is being compiled, and before that of those that began before it: so numbers count up. */
+static void say_beginning(weir_progress_t *progress)
+{
+    const weir_progress_work_t *work = &progress->work;
+    char text[256] = "";
+    if (progress->before != NULL) {
+        say_beginning(progress->before);
+    }
+    if (progress->said) {
+        return;
+    }
+    progress->said = true;
+    weir_text_append(text, sizeof(text), weir_translate("compiling component %.100s (%s)"), work->component,
+        weir_size_text(work->size).text);
+    if (work->count > 1) {
+        weir_text_append(text, sizeof(text), weir_translate(", %zu of %zu"), work->number, work->count);
+    }
+    say(progress, "%s%s", text,
+        work->is_kept ? weir_translate("; a large one takes a while, but only once on this machine")
+                      : weir_translate("; a large one takes a while"));
+}
+
+/* Into the list of those under way, or out of it. */
+static void enlist(weir_progress_t *progress)
+{
+    pthread_mutex_lock(&standard_error_mutex);
+    progress->before = latest;
+    latest = progress;
+    pthread_mutex_unlock(&standard_error_mutex);
+}
+
+static void delist(weir_progress_t *progress)
+{
+    pthread_mutex_lock(&standard_error_mutex);
+    weir_progress_t **place = &latest;
+    while (*place != progress) {
+        place = &(*place)->before;
+    }
+    *place = progress->before;
     pthread_mutex_unlock(&standard_error_mutex);
 }
 
@@ -84,16 +131,14 @@ static void *tell(void *context)
     weir_progress_t *progress = context;
     pthread_mutex_lock(&progress->mutex);
     if (wait_until(progress, FIRST_SECONDS)) {
-        progress->said = true;
-        const weir_progress_work_t *work = &progress->work;
-        char place[64] = "";
-        if (work->count > 1) {
-            snprintf(place, sizeof(place), ", %zu of %zu", work->number, work->count);
-        }
-        say(progress, "compiling component %.100s (%.1f MiB)%s; a large one takes a while%s", work->component,
-            (double)work->size / (1 << 20), place, work->is_kept ? ", but only once on this machine" : "");
+        pthread_mutex_lock(&standard_error_mutex);
+        say_beginning(progress);
+        pthread_mutex_unlock(&standard_error_mutex);
         for (time_t next = SECOND_SECONDS; wait_until(progress, next); next *= 2) {
-            say(progress, "still compiling component %.100s, for %ld s", progress->work.component, (long)next);
+            pthread_mutex_lock(&standard_error_mutex);
+            say(progress, weir_translate("still compiling component %.100s, for %ld s"), progress->work.component,
+                (long)next);
+            pthread_mutex_unlock(&standard_error_mutex);
         }
     }
     pthread_mutex_unlock(&progress->mutex);
@@ -122,7 +167,9 @@ weir_progress_t *weir_progress_begin(const weir_progress_work_t *work, int stand
     pthread_cond_init(&progress->ended_early, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&progress->mutex, NULL);
+    enlist(progress);
     if (weir_thread_start(&progress->thread, STACK_BYTES, tell, progress) != 0) {
+        delist(progress);
         free_progress(progress);
         return NULL;
     }
@@ -139,9 +186,12 @@ void weir_progress_end(weir_progress_t *own_progress)
     pthread_cond_signal(&own_progress->ended_early);
     pthread_mutex_unlock(&own_progress->mutex);
     pthread_join(own_progress->thread, NULL);
+    delist(own_progress);
     if (own_progress->said) {
-        say(own_progress, "component %.100s took %.1f s", own_progress->work.component,
+        pthread_mutex_lock(&standard_error_mutex);
+        say(own_progress, weir_translate("component %.100s took %.1f s"), own_progress->work.component,
             seconds_since(&own_progress->began));
+        pthread_mutex_unlock(&standard_error_mutex);
     }
     free_progress(own_progress);
 }

@@ -20,9 +20,9 @@ typedef struct weir_progress_work {
 
 /*
  * A component is being compiled: log so if it takes longer than a second, again from time to time, and
- * at the end how long it took. Several may be under way at once. `standard_error` is where the log is to go when
- * standard error has been led elsewhere, as in a trial; -1: nowhere else. Returns NULL, and nothing will be logged,
- * when there is no thread to be had. It starts a thread.
+ * at the end how long it took. Several may be under way at once: they are first told of in the order in which they
+ * began. `standard_error` is where the log is to go when standard error has been led elsewhere, as in a trial; -1:
+ * nowhere else. Returns NULL, and nothing will be logged, when there is no thread to be had. It starts a thread.
  */
 weir_progress_t *weir_progress_begin(const weir_progress_work_t *work, int standard_error);
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import prlimit_address_space
 from harness import Component, hello_body, write_application
 
-COMPILING = r"^weir: compiling component slow \(\d+\.\d MiB\); a large one takes a while, but only once on this machine$"
+COMPILING = r"^weir: compiling component slow \(\d+(\.\d)? [KM]iB\); a large one takes a while, but only once on this machine$"
 
 
 def unsigned(number):
@@ -104,7 +104,7 @@ def test_components_are_compiled_at_once_and_a_signal_ends_that(weir, serve, tmp
     components = [Component(name, f"/{name}", tmp_path / f"{name}.wasm", wagi=True) for name in ("one", "two")]
     server = serve(weir, write_application(tmp_path / "application", components), serving=False)
     for name in ("one", "two"):
-        server.stderr.wait_for(rf"^weir: compiling component {name} \(\d+\.\d MiB\), [12] of 2; ", 60)
+        server.stderr.wait_for(rf"^weir: compiling component {name} \(\d+(\.\d)? [KM]iB\), [12] of 2; ", 60)
     assert not re.search(r"^weir: component \w+ took", server.log, re.M), "one was compiled after the other"
     server.stopped = True
     before = time.monotonic()
