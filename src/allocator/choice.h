@@ -42,6 +42,7 @@ struct weir_choice {
     weir_trial_server_t *server; /* borrowed; NULL: trials fork from this process */
     double milliseconds;
     bool remembered;        /* it was proved again, not decided anew */
+    char wish[64];          /* what asked for its strategy, where that is not the strategy's own name; or "" */
     bool stated;            /* how many instances are wanted at once was said, not derived from memory */
     char *memory_directory; /* own: where it is remembered; NULL: nowhere */
     uint64_t memory_key;

@@ -148,6 +148,17 @@ const char *weir_report_obstacle_text(const weir_choice_t *choice, const weir_de
     return weir_phrase_obstacle(&facts, &part->needs, strategy, result, buffer, size);
 }
 
+const char *weir_report_wish(const weir_choice_t *choice)
+{
+    return choice->wish[0] != '\0' ? choice->wish : weir_strategy_name(choice->decision.strategy);
+}
+
+void weir_report_name_wish(weir_choice_t *choice, const char *wish)
+{
+    snprintf(choice->wish, sizeof choice->wish, "%s", wish);
+    weir_report_write(choice);
+}
+
 /* ---- The summary and the reason ---------------------------------------------------------------------------------- */
 
 static void append_how(weir_choice_t *choice)
@@ -156,7 +167,7 @@ static void append_how(weir_choice_t *choice)
     char *text = choice->summary;
     size_t size = sizeof choice->summary;
     if (decision->strategy != WEIR_STRATEGY_AUTO) {
-        weir_text_append(text, size, weir_translate("asked for: %s; "), weir_strategy_name(decision->strategy));
+        weir_text_append(text, size, weir_translate("asked for: %s; "), weir_report_wish(choice));
     }
     if (choice->remembered) {
         weir_text_append(
@@ -177,7 +188,7 @@ static void write_summary(weir_choice_t *choice)
     size_t size = sizeof choice->summary;
     if (is_unavailable(choice)) {
         snprintf(text, size, weir_translate("allocator: none works (asked for: %s; %u tried in %.0f ms)"),
-            weir_strategy_name(decision->strategy), decision->pool.trials, choice->milliseconds);
+            weir_report_wish(choice), decision->pool.trials, choice->milliseconds);
         return;
     }
     weir_phrase_rung(&chosen_result(choice)->rung, rung, sizeof rung);
@@ -326,7 +337,7 @@ static weir_limit_t write_unavailable(weir_choice_t *choice)
             weir_text_append(text, size,
                 weir_translate("The allocation strategy that was asked for (%s) cannot be had on this machine, and is "
                                "not replaced by another."),
-                weir_strategy_name(choice->decision.strategy));
+                weir_report_wish(choice));
         }
         return append_least(choice);
     }

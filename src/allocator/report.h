@@ -9,6 +9,13 @@
 /* Write the summary, the reason, the notice and the advice of a choice that has everything else. */
 void weir_report_write(weir_choice_t *choice);
 
+/* Say from now on in what is written of a choice what asked for its strategy ("SPIN_WASMTIME_POOLING=0"); "": by the
+ * strategy's name. */
+void weir_report_name_wish(weir_choice_t *choice, const char *wish);
+
+/* What asked for the strategy: that, or its name. As long as the choice is not changed. */
+const char *weir_report_wish(const weir_choice_t *choice);
+
 /* The result in the ladder that would have been all that was wanted: native code, for AUTO and POOLING the standard
  * pool with all its slots. NULL when there is none. */
 const weir_trial_result_t *weir_report_wanted(const weir_choice_t *choice);

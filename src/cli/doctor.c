@@ -4,6 +4,7 @@
 #include "cli/doctor.h"
 
 #include "allocator/choice.h"
+#include "allocator/report.h"
 #include "allocator/translate.h"
 #include "cli/diagnosis.h"
 #include "cli/doctor_compare.h"
@@ -210,6 +211,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
                                         : weir_translate("the system refused what that takes"));
         return false;
     }
+    weir_report_name_wish(diagnosis->choice, weir_strategy_wish(options->disable_pooling));
     weir_doctor_compare(diagnosis);
     if (diagnosis->has_application && weir_choice_rung(diagnosis->choice) != NULL) {
         weir_choice_prepare_process(diagnosis->choice);

@@ -324,7 +324,7 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
         if (costly) {
             snprintf(text, sizeof text,
                 weir_translate("It was asked for (%s). If nothing is asked for, weir takes what costs least."),
-                weir_strategy_name(diagnosis->strategy));
+                weir_report_wish(diagnosis->choice));
         } else {
             snprintf(text, sizeof text, "%s",
                 weir_report_usual(diagnosis->choice, NULL, NULL)

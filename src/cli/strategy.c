@@ -107,6 +107,21 @@ const char *weir_strategy_variable(const char **ret_value)
     return allocator != NULL ? "SPIN_ALLOCATOR" : "SPIN_WASMTIME_POOLING";
 }
 
+const char *weir_strategy_wish(bool disable_pooling_option)
+{
+    const char *pooling = getenv("SPIN_WASMTIME_POOLING");
+    if (spin_allocator_given() != NULL) {
+        return "";
+    }
+    if (disable_pooling_option) {
+        return "--disable-pooling";
+    }
+    if (pooling == NULL) {
+        return "";
+    }
+    return strcmp(pooling, "1") == 0 ? "SPIN_WASMTIME_POOLING=1" : "SPIN_WASMTIME_POOLING=0";
+}
+
 bool weir_strategy_from_environment(bool disable_pooling_option, weir_strategy_t *ret_strategy, char **ret_message)
 {
     return weir_strategy_decide(

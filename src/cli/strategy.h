@@ -23,6 +23,12 @@ bool weir_strategy_from_environment(bool disable_pooling_option, weir_strategy_t
  */
 const char *weir_strategy_variable(const char **ret_value);
 
+/*
+ * What asks for a strategy by another name than the strategy's own: "SPIN_WASMTIME_POOLING=0", "--disable-pooling"; ""
+ * when SPIN_ALLOCATOR decides, or nothing is asked for. Constant.
+ */
+const char *weir_strategy_wish(bool disable_pooling_option);
+
 /* weir_strategy_from_environment for given values of the two variables, NULL when one is not set. */
 bool weir_strategy_decide(const char *spin_allocator, const char *spin_wasmtime_pooling, bool disable_pooling_option,
     weir_strategy_t *ret_strategy, char **ret_message);

@@ -4,6 +4,7 @@
  */
 #include "cli/up.h"
 
+#include "allocator/report.h"
 #include "allocator/translate.h"
 #include "cli/adapt.h"
 #include "cli/announcement.h"
@@ -87,6 +88,9 @@ static int choose(up_t *up)
     up->choice = NULL;
     weir_status_t status = guests == NULL ? WEIR_ERROR_MEMORY : weir_allocator_choose(&options, &up->choice);
     free(guests);
+    if (up->choice != NULL && up->inputs.strategy != WEIR_STRATEGY_AUTO) {
+        weir_report_name_wish(up->choice, weir_strategy_wish(up->inputs.options.disable_pooling));
+    }
     if (status == WEIR_ERROR_UNAVAILABLE) {
         return refuse_choice(up);
     }

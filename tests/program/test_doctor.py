@@ -322,6 +322,22 @@ def test_the_price_of_a_strategy_that_was_asked_for_is_told_with_the_way_out(wei
     assert text["Remedy"].startswith("It was asked for (ondemand). If nothing is asked for,"), text
 
 
+@pytest.mark.parametrize(
+    ("environment", "arguments", "words"),
+    [
+        ({"SPIN_WASMTIME_POOLING": "0"}, [], "SPIN_WASMTIME_POOLING=0"),
+        ({"SPIN_WASMTIME_POOLING": "1"}, [], "SPIN_WASMTIME_POOLING=1"),
+        ({"SPIN_WASMTIME_POOLING": "1"}, ["--disable-pooling"], "--disable-pooling"),
+        ({"SPIN_WASMTIME_POOLING": "1", "SPIN_ALLOCATOR": "ondemand"}, [], "ondemand"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, (dict, list)) else value,
+)
+def test_what_asked_for_a_strategy_is_named_as_it_was_given(weir, schema, hello, serve, environment, arguments, words):
+    assert f"asked for: {words};" in diagnosis(schema, weir, *arguments, environment=environment)["summary"]
+    server = start_and_stop(weir, hello, serve, *arguments, environment=environment)
+    assert f"asked for: {words};" in server.stdout.lines[0], server.log
+
+
 def test_what_was_not_tried_for_time_says_how_much_there_was(weir):
     """Nothing is "used up" beside a time that is less: the figure bounds when trials begin, 4 s where they take long."""
     tried = sections(weir.run("doctor").stdout)["What was tried"]
