@@ -1,6 +1,7 @@
 /*
  * fact_words.c: what the values of enumerated facts are called.
  */
+#include "allocator/translate.h"
 #include "weir/allocator.h"
 
 static const char *word_of(const char *const *words, size_t count, uint64_t value)
@@ -18,14 +19,14 @@ const char *weir_huge_pages_name(uint64_t value)
 const char *weir_hypervisor_name(uint64_t value)
 {
     static const char *const words[] = {
-        [WEIR_HYPERVISOR_NONE] = "none",
+        [WEIR_HYPERVISOR_NONE] = WEIR_TRANSLATABLE("none"),
         [WEIR_HYPERVISOR_KVM] = "kvm",
         [WEIR_HYPERVISOR_TCG] = "tcg",
         [WEIR_HYPERVISOR_HYPER_V] = "hyper-v",
         [WEIR_HYPERVISOR_VMWARE] = "vmware",
         [WEIR_HYPERVISOR_XEN] = "xen",
         [WEIR_HYPERVISOR_QEMU] = "qemu",
-        [WEIR_HYPERVISOR_OTHER] = "other",
+        [WEIR_HYPERVISOR_OTHER] = WEIR_TRANSLATABLE("other"),
     };
     return word_of(words, sizeof words / sizeof words[0], value);
 }
@@ -33,20 +34,21 @@ const char *weir_hypervisor_name(uint64_t value)
 const char *weir_container_name(uint64_t value)
 {
     static const char *const words[] = {
-        [WEIR_CONTAINER_NONE] = "none",
+        [WEIR_CONTAINER_NONE] = WEIR_TRANSLATABLE("none"),
         [WEIR_CONTAINER_DOCKER] = "docker",
         [WEIR_CONTAINER_PODMAN] = "podman",
         [WEIR_CONTAINER_KUBERNETES] = "kubernetes",
         [WEIR_CONTAINER_LXC] = "lxc",
         [WEIR_CONTAINER_NSPAWN] = "systemd-nspawn",
-        [WEIR_CONTAINER_OTHER] = "other",
+        [WEIR_CONTAINER_OTHER] = WEIR_TRANSLATABLE("other"),
     };
     return word_of(words, sizeof words / sizeof words[0], value);
 }
 
 const char *weir_wsl_name(uint64_t value)
 {
-    static const char *const words[] = {[WEIR_WSL_NONE] = "none", [WEIR_WSL_1] = "wsl1", [WEIR_WSL_2] = "wsl2"};
+    static const char *const words[] = {
+        [WEIR_WSL_NONE] = WEIR_TRANSLATABLE("none"), [WEIR_WSL_1] = "wsl1", [WEIR_WSL_2] = "wsl2"};
     return word_of(words, sizeof words / sizeof words[0], value);
 }
 

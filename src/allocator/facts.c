@@ -9,6 +9,7 @@
 #include "allocator/pressure.h"
 #include "allocator/procfs.h"
 #include "allocator/text.h"
+#include "allocator/translate.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -58,9 +59,11 @@ static void read_machine(const weir_machine_t *machine, weir_facts_t *facts)
     known = machine->page_size != NULL && machine->page_size(&value) && value > 0 && (value & (value - 1)) == 0;
     facts->page_size = fact(known, value, "sysconf _SC_PAGESIZE");
     facts->address_space_limit = read_limit(machine->resource_limit, RLIMIT_AS, "RLIMIT_AS");
-    facts->address_space_hard_limit = read_limit(machine->resource_hard_limit, RLIMIT_AS, "RLIMIT_AS, hard");
+    facts->address_space_hard_limit =
+        read_limit(machine->resource_hard_limit, RLIMIT_AS, WEIR_TRANSLATABLE("RLIMIT_AS, hard"));
     facts->data_limit = read_limit(machine->resource_limit, RLIMIT_DATA, "RLIMIT_DATA");
-    facts->data_hard_limit = read_limit(machine->resource_hard_limit, RLIMIT_DATA, "RLIMIT_DATA, hard");
+    facts->data_hard_limit =
+        read_limit(machine->resource_hard_limit, RLIMIT_DATA, WEIR_TRANSLATABLE("RLIMIT_DATA, hard"));
     facts->memory_lock_limit = read_limit(machine->resource_limit, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK");
     char name[sizeof facts->kernel_name];
     if (machine->kernel_name != NULL && machine->kernel_name(name, sizeof name)) {
@@ -231,11 +234,11 @@ static void take_grants(const weir_features_t *features, weir_facts_t *facts)
         [WEIR_FEATURE_MEMORY_FILES] = &facts->memory_files,
     };
     static const char *const sources[WEIR_FEATURES] = {
-        [WEIR_FEATURE_EXECUTABLE_MEMORY] = "mprotect PROT_EXEC in a child",
-        [WEIR_FEATURE_PAGEMAP_SCAN] = "ioctl PAGEMAP_SCAN in a child",
-        [WEIR_FEATURE_PROCESS_MADVISE] = "process_madvise in a child",
-        [WEIR_FEATURE_PROTECTION_KEYS] = "pkey_alloc in a child",
-        [WEIR_FEATURE_MEMORY_FILES] = "memfd_create in a child",
+        [WEIR_FEATURE_EXECUTABLE_MEMORY] = WEIR_TRANSLATABLE("mprotect PROT_EXEC in a child"),
+        [WEIR_FEATURE_PAGEMAP_SCAN] = WEIR_TRANSLATABLE("ioctl PAGEMAP_SCAN in a child"),
+        [WEIR_FEATURE_PROCESS_MADVISE] = WEIR_TRANSLATABLE("process_madvise in a child"),
+        [WEIR_FEATURE_PROTECTION_KEYS] = WEIR_TRANSLATABLE("pkey_alloc in a child"),
+        [WEIR_FEATURE_MEMORY_FILES] = WEIR_TRANSLATABLE("memfd_create in a child"),
     };
     for (size_t i = 0; i < WEIR_FEATURES; i++) {
         bool known = features->grants[i] == WEIR_GRANT_YES || features->grants[i] == WEIR_GRANT_NO;

@@ -3,6 +3,8 @@
  */
 #include "allocator/text.h"
 
+#include "allocator/translate.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 weir_size_text_t weir_size_text(uint64_t bytes)
 {
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    static const char *const units[] = {WEIR_TRANSLATABLE("bytes"), "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     weir_size_text_t result;
     unsigned unit = 0;
     uint64_t whole = bytes;
@@ -21,7 +23,7 @@ weir_size_text_t weir_size_text(uint64_t bytes)
         unit++;
     }
     if (rest == 0) {
-        snprintf(result.text, sizeof result.text, "%" PRIu64 " %s", whole, units[unit]);
+        snprintf(result.text, sizeof result.text, "%" PRIu64 " %s", whole, weir_translate(units[unit]));
     } else {
         double value = (double)bytes / (double)(UINT64_C(1) << (10 * unit));
         snprintf(result.text, sizeof result.text, "%.1f %s", value, units[unit]);

@@ -13,7 +13,8 @@ typedef struct weir_size_text {
     char text[24];
 } weir_size_text_t;
 
-/* "64 MiB", "4.1 TiB", "17 bytes": exact where it is whole, else one decimal. Any thread. */
+/* "64 MiB", "4.1 TiB", "17 bytes": exact where it is whole, else one decimal. Any thread; "bytes" in the language in
+ * use. */
 weir_size_text_t weir_size_text(uint64_t bytes);
 
 /*

@@ -5,6 +5,8 @@
 
 #include "weir/allocator.h"
 
+#include <langinfo.h>
+#include <locale.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,11 +123,26 @@ static locale_name_t parse_name(const char *text, size_t size)
     return name;
 }
 
-/* Messages are UTF-8. A name without a codeset is taken at its word: few systems are left where that is another. */
+/* Messages are UTF-8. A name without a codeset may be of another: is_utf8_here. */
 static bool is_utf8(const locale_name_t *name)
 {
     return name->codeset == NULL || (name->codeset_size == 5 && strncasecmp(name->codeset, "UTF-8", 5) == 0) ||
            (name->codeset_size == 4 && strncasecmp(name->codeset, "UTF8", 4) == 0);
+}
+
+/*
+ * Whether a locale whose name says no codeset has UTF-8, by the C library (glibc's zh_CN is GB2312). Where it is not
+ * installed that cannot be known, and UTF-8 is what terminals have.
+ */
+static bool is_utf8_here(const char *name)
+{
+    locale_t locale = newlocale(LC_CTYPE_MASK, name, (locale_t)0);
+    if (locale == (locale_t)0) {
+        return true;
+    }
+    bool utf8 = strcasecmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+    freelocale(locale);
+    return utf8;
 }
 
 static bool is_named(const locale_name_t *name, const char *word)
@@ -183,7 +200,7 @@ static const weir_catalogue_t *find_for_environment(void)
     }
     locale_name_t name = parse_name(value, strlen(value));
     bool is_plain = name.codeset == NULL && (is_named(&name, "C") || is_named(&name, "POSIX"));
-    if (is_plain || !is_utf8(&name)) {
+    if (is_plain || !is_utf8(&name) || (name.codeset == NULL && !is_utf8_here(value))) {
         return NULL;
     }
     const char *list = getenv("LANGUAGE");

@@ -66,7 +66,7 @@ static void print_all(const weir_page_t *page, const weir_facts_t *facts)
                 char value[TEXT_MAX];
                 char text[2 * TEXT_MAX] = "";
                 weir_text_append(text, sizeof text, "%s [%s]", value_text(facts, &names[i], value, sizeof value),
-                    weir_fact_get(facts, &names[i])->source);
+                    weir_translate(weir_fact_get(facts, &names[i])->source));
                 print_row(page, INDENT, weir_translate(names[i].meaning), text);
             }
         }

@@ -6,6 +6,7 @@ import pty
 import re
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -758,6 +759,24 @@ def test_other_ways_to_ask_for_chinese(weir, environment):
 def test_english_otherwise(weir, environment):
     text = weir.run("doctor", environment=environment).stdout
     assert "What was found" in text and text.isascii(), text
+
+
+def test_a_locale_whose_charset_is_another_gets_english(weir, tmp_path):
+    """zh_CN alone is GB2312 where glibc's is installed, and unknown, so taken for UTF-8, where it is not."""
+    if shutil.which("localedef") is None or not Path("/usr/share/i18n/locales/zh_CN").exists():
+        pytest.skip("localedef with the sources of locales (Debian: locales) makes the locale")
+    made = subprocess.run(
+        ["localedef", "-i", "zh_CN", "-f", "GB2312", tmp_path / "zh_CN"], capture_output=True, text=True, check=False
+    )
+    assert (tmp_path / "zh_CN" / "LC_CTYPE").exists(), made
+    for places, chinese in ((tmp_path, False), ("/nonexistent", True)):
+        text = weir.run("doctor", environment={"LANG": "zh_CN", "LOCPATH": str(places)}).stdout
+        assert text.isascii() != chinese, text
+
+
+def test_values_and_sources_of_facts_are_in_chinese_too(weir):
+    text = weir.run("doctor", "--verbose", environment=CHINESE).stdout
+    assert not re.search(r"\b(none|bytes|in a child|hard)\b", text), text
 
 
 def notices(server):
