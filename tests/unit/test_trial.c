@@ -454,8 +454,10 @@ static void each_end_has_a_verdict_of_its_own(void **state)
             WEIR_LIMIT_UNKNOWN, "panicked"},
         {{.end = WEIR_CHILD_SIGNAL, .detail = SIGKILL}, WEIR_OUTCOME_SIGNAL, WEIR_LIMIT_CGROUP, "signal 9"},
         {{.end = WEIR_CHILD_DEADLINE}, WEIR_OUTCOME_DEADLINE, WEIR_LIMIT_UNKNOWN, "20.0 s"},
-        {{.end = WEIR_CHILD_SYSTEM, .error_number = EAGAIN, .call = "fork"}, WEIR_OUTCOME_SYSTEM, WEIR_LIMIT_UNKNOWN,
+        {{.end = WEIR_CHILD_SYSTEM, .error_number = EAGAIN, .call = "fork"}, WEIR_OUTCOME_SYSTEM, WEIR_LIMIT_PROCESSES,
             "fork"},
+        {{.end = WEIR_CHILD_SYSTEM, .error_number = EAGAIN, .call = "poll"}, WEIR_OUTCOME_SYSTEM, WEIR_LIMIT_UNKNOWN,
+            "poll"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
