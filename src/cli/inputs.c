@@ -113,6 +113,11 @@ void weir_inputs_log_warnings(const weir_inputs_t *inputs)
     if (inputs->variables_note != NULL) {
         weir_log(WEIR_LOG_WARNING, "%s", inputs->variables_note);
     }
+    if (inputs->options.direct_mounts && inputs->options.allow_transient_write) {
+        weir_log(WEIR_LOG_WARNING, "%s",
+            weir_translate("--direct-mounts with --allow-transient-write: guests can change and remove the "
+                           "application's own files, and that stays"));
+    }
     for (size_t i = 0; i < inputs->config.warning_count; i++) {
         weir_log(WEIR_LOG_WARNING, "%s", inputs->config.warnings[i]);
     }

@@ -3,8 +3,10 @@
  */
 #include "cli/logs.h"
 
+#include "app/text.h"
 #include "cli/overrides.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,19 @@ weir_component_logs_t *weir_logs_open(const weir_up_options_t *options, const we
     }
     char *directory = weir_logs_directory(options, config, manifest, &failed);
     weir_component_logs_t *logs = failed ? NULL : weir_component_logs_new(directory, manifest->component_count);
+    /* What was asked for by name must work, as in Spin; a directory of the application's may be read-only. */
+    bool named =
+        first(options->log_dir, config->log_dir) != NULL || first(options->state_dir, config->state_dir) != NULL;
+    if (logs != NULL && named && !weir_component_logs_make_directory(logs)) {
+        const char *reason = strerror(errno);
+        if (asprintf(ret_message,
+                "logs cannot be kept in \"%s\": %s; --log-dir DIRECTORY names another place, --log-dir '' keeps none",
+                weir_shown(directory).text, reason) < 0) {
+            *ret_message = NULL;
+        }
+        weir_component_logs_free(logs);
+        logs = NULL;
+    }
     free(directory);
     for (size_t i = 0; logs != NULL && i < manifest->component_count; i++) {
         const char *id = manifest->components[i].id;

@@ -139,7 +139,8 @@ static int run(const new_options_t *options)
     char *templates = weir_templates_find();
     if (templates == NULL) {
         weir_log(WEIR_LOG_ERROR,
-            "there are no templates beside this program (share/weir/templates); './dev install' puts them there");
+            "there are no templates beside this program; copy share/weir/templates of an installation, or templates of "
+            "the build, along with it as templates/");
         return EXIT_FAILED;
     }
     int status = EXIT_FINE;

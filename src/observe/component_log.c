@@ -96,6 +96,11 @@ static bool make_directory(const char *directory)
     return S_ISDIR(facts.st_mode);
 }
 
+bool weir_component_logs_make_directory(const weir_component_logs_t *logs)
+{
+    return logs->directory == NULL || (make_directory(logs->directory) && access(logs->directory, W_OK | X_OK) == 0);
+}
+
 /* A file of a component, or -1 with errno set. `flags` are those of open(2) beside O_WRONLY. */
 static int open_file(const weir_component_log_t *log, int stream, int flags)
 {

@@ -31,6 +31,12 @@ weir_component_logs_t *weir_component_logs_new(const char *directory, size_t cou
 /* Set up a component's log, before anything is written; `id` is borrowed. It is shown on the console if `shown`. */
 void weir_component_logs_add(weir_component_logs_t *logs, size_t index, const char *id, bool shown);
 
+/*
+ * Make the directory now, rather than when there is something to write, and see whether files can be made in it.
+ * Returns false with errno set when not. Without a directory there is nothing to do.
+ */
+bool weir_component_logs_make_directory(const weir_component_logs_t *logs);
+
 /* Empty the files of all components that are there already. What cannot be emptied is logged. */
 void weir_component_logs_truncate(weir_component_logs_t *logs);
 

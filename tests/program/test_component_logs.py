@@ -170,9 +170,10 @@ def test_what_is_tried_before_serving_leaves_no_trace(weir, serve, application):
     assert "first" not in server.stderr.text
 
 
-def test_an_unwritable_directory_costs_the_lines_in_files_alone(weir_checked, serve, application, tmp_path):
-    (tmp_path / "file").write_text("")
-    server = serve(weir_checked, application, "-L", tmp_path / "file" / "logs")
+def test_a_directory_that_is_lost_costs_the_lines_in_files_alone(weir_checked, serve, application, tmp_path):
+    server = serve(weir_checked, application, "-L", tmp_path / "logs")
+    (tmp_path / "logs").rmdir()
+    (tmp_path / "logs").write_text("")
     for _ in range(3):
         assert server.get("/one").text == "logged\n"
     server.stderr.wait_for(r"^\[one stdout\] second$", count=3)
@@ -220,3 +221,11 @@ def test_requests_do_not_wait_for_a_file_that_takes_nothing(weir, serve, applica
         assert result() == "logged\n"
     server.stderr.wait_for(r"^weir: warning: lost \d+ bytes that component one wrote to stdout: ")
     server.stop()
+
+
+@pytest.mark.parametrize("options", [["--log-dir", "{0}/file/logs"], ["--state-dir", "{0}/file"]])
+def test_a_place_for_logs_that_was_asked_for_and_cannot_be_had_is_an_error(weir_checked, guest, tmp_path, options):
+    (tmp_path / "file").write_text("")
+    done = weir_checked.run("up", guest("http_respond"), *(option.format(tmp_path) for option in options))
+    assert done.status == 2, done
+    assert re.search(r'^weir: error: logs cannot be kept in ".*/file/logs": Not a directory; --log-dir', done.stderr, re.M)

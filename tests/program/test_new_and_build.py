@@ -152,7 +152,7 @@ def test_templates_are_found_where_they_are_installed_and_missed_elsewhere(weir,
     done = subprocess.run(
         [tmp_path / "alone" / "weir", "new", "other"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and "./dev install" in done.stderr, done
+    assert done.returncode == 1 and "share/weir/templates" in done.stderr, done
     assert not (tmp_path / "other").exists()
 
 
