@@ -4,6 +4,9 @@
 #include "http/transport.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -77,6 +80,17 @@ ssize_t weir_transport_send(weir_transport_t *transport, const struct iovec *pie
         sent = sendmsg(transport->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? outcome_of_failure() : sent;
+}
+
+uint64_t weir_transport_taken(const weir_transport_t *transport)
+{
+    struct tcp_info info = {.tcpi_bytes_acked = 0};
+    socklen_t size = sizeof(info);
+    if (getsockopt(transport->descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+        size < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked)) {
+        return 0;
+    }
+    return info.tcpi_bytes_acked;
 }
 
 void weir_transport_finish(weir_transport_t *transport)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -39,6 +40,12 @@ ssize_t weir_transport_send(weir_transport_t *transport, const struct iovec *pie
 
 /* Send what waits. Returns 0 when nothing is left, or one of the above. */
 ssize_t weir_transport_flush(weir_transport_t *transport);
+
+/*
+ * How many bytes the client's system has confirmed, in all: it takes more only while there is room, which a client that
+ * reads makes. 0 where the system does not tell.
+ */
+uint64_t weir_transport_taken(const weir_transport_t *transport);
 
 /* Nothing more will be sent: the client sees the end. */
 void weir_transport_finish(weir_transport_t *transport);

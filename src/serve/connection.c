@@ -318,6 +318,24 @@ static bool waits_for_client(const weir_connection_t *connection)
                (connection->task != NULL || connection->response != WEIR_RESPONSE_AWAITED));
 }
 
+static void set_idle_limit(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    if (weir_connection_is_blocked(connection)) {
+        connection->taken = weir_transport_taken(&connection->transport);
+    }
+    weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
+}
+
+/*
+ * Whether the client has taken something since the limit was set. The epoll tells only once a third of what the system
+ * holds has gone, which may be more than a mebibyte (tcp(7), tcp_wmem), and nothing of what TLS holds.
+ */
+static bool has_taken(const weir_connection_t *connection)
+{
+    return weir_connection_is_blocked(connection) && weir_transport_taken(&connection->transport) > connection->taken;
+}
+
 static void set_limits(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
@@ -326,7 +344,7 @@ static void set_limits(weir_connection_t *connection)
     if (!waits_for_client(connection)) {
         weir_deadline_lift(&connection->idle_deadline);
     } else if (moved || !weir_deadline_is_set(&connection->idle_deadline)) {
-        weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
+        set_idle_limit(connection);
     }
     if (connection->peer_closed && connection->stage == WEIR_STAGE_BEGUN &&
         (connection->sent || connection->received || !weir_deadline_is_set(&connection->watch_deadline))) {
@@ -371,6 +389,10 @@ void weir_connection_request_overdue(weir_connection_t *connection)
 
 void weir_connection_idle_over(weir_connection_t *connection)
 {
+    if (has_taken(connection)) {
+        set_idle_limit(connection);
+        return;
+    }
     bool owes_body = connection->stage == WEIR_STAGE_BEGUN && connection->body_coming &&
                      !weir_connection_is_blocked(connection) && connection->response == WEIR_RESPONSE_AWAITED &&
                      connection->answer.status == 0;

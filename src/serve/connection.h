@@ -75,6 +75,7 @@ typedef struct weir_connection {
     char *unsent; /* own; NULL when there is nothing */
     size_t unsent_size;
     size_t unsent_at;
+    uint64_t taken; /* weir_transport_taken, when the idle limit was set while something was unsent */
 
     /* The request. The texts of head, target and match are there until its guest was started. */
     weir_head_t head;

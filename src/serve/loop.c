@@ -65,6 +65,7 @@ static bool allocate(weir_loop_t *loop)
 bool weir_loop_init(weir_loop_t *loop)
 {
     uint64_t timeout = loop->server->settings.request_timeout_milliseconds;
+    uint64_t idle = loop->server->settings.idle_timeout_milliseconds;
     weir_list_init(&loop->connections);
     weir_list_init(&loop->run_queue);
     weir_list_init(&loop->spin_queue);
@@ -75,7 +76,7 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_deadlines_init(&loop->heads, timeout);
     weir_deadlines_init(&loop->chain_heads, timeout);
     weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
-    weir_deadlines_init(&loop->idles, WEIR_IDLE_MILLISECONDS);
+    weir_deadlines_init(&loop->idles, idle == 0 ? WEIR_IDLE_MILLISECONDS : idle);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
     weir_deadlines_init(&loop->overtimes, timeout);
