@@ -101,6 +101,12 @@ void weir_transport_finish(weir_transport_t *transport)
     shutdown(transport->descriptor, SHUT_WR);
 }
 
+void weir_transport_break(const weir_transport_t *transport)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(transport->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 void weir_transport_close(weir_transport_t *transport)
 {
     weir_tls_free(transport->tls);

@@ -50,6 +50,9 @@ uint64_t weir_transport_taken(const weir_transport_t *transport);
 /* Nothing more will be sent: the client sees the end. */
 void weir_transport_finish(weir_transport_t *transport);
 
+/* Have the client see a reset when it is closed, which comes instead of what was not sent yet. */
+void weir_transport_break(const weir_transport_t *transport);
+
 /* Close it. */
 void weir_transport_close(weir_transport_t *transport);
 

@@ -106,11 +106,22 @@ void weir_connection_forget_request(weir_connection_t *connection)
     weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
 }
 
+/* Whether the end of the connection would be taken for that of a response which is not complete. */
+static bool would_look_complete(const weir_connection_t *connection)
+{
+    return connection->stage == WEIR_STAGE_BEGUN && connection->response != WEIR_RESPONSE_AWAITED &&
+           connection->framing == WEIR_FRAMING_CLOSE &&
+           (connection->response != WEIR_RESPONSE_DONE || weir_connection_is_blocked(connection));
+}
+
 void weir_connection_close(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
     if (connection->stage == WEIR_STAGE_CLOSED) {
         return;
+    }
+    if (would_look_complete(connection)) {
+        weir_transport_break(&connection->transport);
     }
     weir_connection_end_task(connection);
     clear_request(connection);

@@ -249,6 +249,16 @@ def test_http_1_0_is_answered_and_closed(served):
                 assert body == b"data: 0\n\ndata: 1\n\ndata: 2\n\n"
 
 
+def test_a_response_that_only_the_end_delimits_and_that_breaks_off_is_reset(served):
+    """RFC 9112, section 8: such a one is complete when the connection ends, unless it ends with a reset."""
+    with served.wire() as wire:
+        wire.send(b"GET /fail/head-then-trap HTTP/1.0\r\nHost: a\r\n\r\n")
+        assert wire.head().get("content-length") is None
+        with pytest.raises(ConnectionResetError):
+            while wire.socket.recv(65536):
+                pass
+
+
 def test_http_1_0_keep_alive_is_kept_or_closed_but_never_ambiguous(served):
     with served.wire() as wire:
         wire.send(b"GET /request/x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
