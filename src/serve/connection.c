@@ -81,6 +81,7 @@ static void clear_request(weir_connection_t *connection)
     weir_admission_withdraw(connection);
     weir_deadline_lift(&connection->head_deadline);
     weir_deadline_lift(&connection->linger_deadline);
+    connection->linger_since = 0;
     weir_deadline_lift(&connection->watch_deadline);
     weir_admission_release(connection);
     free(connection->own_head);
@@ -413,11 +414,6 @@ void weir_connection_idle_over(weir_connection_t *connection)
     } else {
         weir_connection_close(connection);
     }
-}
-
-void weir_connection_linger_over(weir_connection_t *connection)
-{
-    weir_connection_close(connection);
 }
 
 /*

@@ -105,6 +105,7 @@ typedef struct weir_connection {
     weir_deadline_t request_deadline; /* in `requests` */
     weir_deadline_t idle_deadline;    /* in `idles` */
     weir_deadline_t linger_deadline;  /* in `lingers` */
+    uint64_t linger_since;            /* when that was first set; 0: it was not */
     weir_deadline_t watch_deadline;   /* in `watches` */
 } weir_connection_t;
 

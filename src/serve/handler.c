@@ -217,10 +217,23 @@ static bool respond(weir_connection_t *connection)
     return false;
 }
 
+/* Wait for what is still to come, for a while after the last of it, and not for ever. */
+static void await_rest(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    bool is_set = weir_deadline_is_set(&connection->linger_deadline);
+    if (connection->linger_since == 0) {
+        connection->linger_since = loop->now;
+    }
+    uint64_t most = connection->linger_since + WEIR_LINGER_MAX_MILLISECONDS - WEIR_LINGER_MILLISECONDS;
+    if (!is_set || (connection->received && loop->now <= most)) {
+        weir_deadline_set(&loop->lingers, &connection->linger_deadline, loop->now);
+    }
+}
+
 /* The last response was sent. Closing at once is safe when nothing is there, or to come, that nobody has read. */
 static void linger(weir_connection_t *connection)
 {
-    weir_loop_t *loop = connection->loop;
     bool may_come = connection->body_coming || connection->answer.closes || connection->input_size > 0 ||
                     connection->transport.readable;
     if (may_come || connection->transport.tls != NULL) {
@@ -235,7 +248,7 @@ static void linger(weir_connection_t *connection)
     weir_connection_count(connection, false);
     connection->dropped = 0;
     weir_deadline_lift(&connection->watch_deadline);
-    weir_deadline_set(&loop->lingers, &connection->linger_deadline, loop->now);
+    await_rest(connection);
 }
 
 /* Drop what comes. */
@@ -246,6 +259,7 @@ static bool drop(weir_connection_t *connection)
         connection->dropped += connection->input_size;
         weir_connection_use(connection, connection->input_size);
         if (connection->dropped <= WEIR_LINGER_BYTES) {
+            await_rest(connection);
             return true;
         }
         break;
@@ -261,7 +275,6 @@ static bool drop(weir_connection_t *connection)
 /* The response was sent: go on to the next request, once this one has come to its end. Returns whether it was left. */
 static bool conclude(weir_connection_t *connection)
 {
-    weir_loop_t *loop = connection->loop;
     if (connection->response != WEIR_RESPONSE_DONE || weir_connection_is_blocked(connection)) {
         return false;
     }
@@ -273,9 +286,7 @@ static bool conclude(weir_connection_t *connection)
         weir_connection_forget_request(connection);
         return true;
     }
-    if (!weir_deadline_is_set(&connection->linger_deadline)) {
-        weir_deadline_set(&loop->lingers, &connection->linger_deadline, loop->now);
-    }
+    await_rest(connection);
     return false;
 }
 
@@ -337,4 +348,14 @@ void weir_connection_head_overdue(weir_connection_t *connection)
         weir_connection_end_task(connection);
     }
     weir_connection_make_ready(connection);
+}
+
+/* Where the rest of a body does not come, the answer to it was the last. */
+void weir_connection_linger_over(weir_connection_t *connection)
+{
+    if (connection->stage == WEIR_STAGE_BEGUN) {
+        linger(connection);
+    } else {
+        weir_connection_close(connection);
+    }
 }

@@ -32,10 +32,11 @@ enum {
      * again; where more is to come, the answer says that it closes the connection. */
     WEIR_REST_BYTES = 64 * 1024,
 
-    /* After its last answer a connection that may have more to read is read from, and what comes dropped, for so long
-     * and so far: closing it at once would make the client's system throw the answer away. So long is a body's rest
-     * waited for, too. */
+    /* After its last answer a connection that may have more to read is read from, and what comes dropped, until nothing
+     * has come for so long, for so long in all, and so far: closing it at once would make the client's system throw the
+     * answer away. So long is a body's rest waited for, too, before the answer to it becomes the last. */
     WEIR_LINGER_MILLISECONDS = 2000,
+    WEIR_LINGER_MAX_MILLISECONDS = 30 * 1000,
     WEIR_LINGER_BYTES = 64 * 1024 * 1024,
 
     /* A client that has closed its side, and gets nothing of its response for so long, is taken to have left. */

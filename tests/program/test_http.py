@@ -109,6 +109,31 @@ def test_a_long_rest_is_announced_to_close_the_connection_and_dropped(served):
         assert wire.rest() == b"", "what followed a rest that was too long was taken for a request"
 
 
+def test_the_rest_of_a_body_may_take_long_while_it_comes(served):
+    """Longer than a rest of which nothing comes is waited for, which is 2 s."""
+    with served.wire() as kept, served.wire() as closed:
+        kept.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n")
+        closed.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        assert kept.response().get("connection") is None
+        assert closed.response().get("connection") == "close"
+        for _ in range(40):
+            kept.send(b"x")
+            closed.send(b"x" * 1000)  # fails once the connection was closed
+            time.sleep(0.1)
+        kept.send(GET)
+        assert kept.response().status == 200
+
+
+def test_the_answer_is_the_last_when_the_rest_of_the_body_does_not_come(served):
+    """It is not thrown away by a reset when the rest comes after all."""
+    with served.wire() as wire:
+        wire.send(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\nsome")
+        assert (wire.head().status, wire.rest()) == (404, b"")
+        for _ in range(3):
+            wire.send(b"x" * 100)
+            assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0, "reset"
+
+
 def test_an_echo_at_once_keeps_its_connection(served):
     with served.wire() as wire:
         for _ in range(3):
