@@ -62,10 +62,22 @@ static void end_body(weir_connection_t *connection)
     }
 }
 
-/* The client has broken the body off, or what it sent is none. */
+/* Nothing more comes. Where the response is complete, the client gets what is left of it; then the connection ends. */
+static bool end_early(weir_connection_t *connection)
+{
+    if (connection->response != WEIR_RESPONSE_DONE) {
+        weir_connection_close(connection); /* and the response does not look complete */
+        return false;
+    }
+    end_body(connection);
+    connection->keeps = false;
+    return true;
+}
+
+/* What the client sent is no body. */
 static void break_off(weir_connection_t *connection, unsigned status)
 {
-    if (status != 0 && connection->response == WEIR_RESPONSE_AWAITED) {
+    if (connection->response == WEIR_RESPONSE_AWAITED) {
         weir_connection_refuse(connection, status);
     } else {
         weir_connection_close(connection); /* and the response does not look complete */
@@ -139,6 +151,9 @@ bool weir_body_take(weir_connection_t *connection)
     if (!connection->body_coming || (!wanted && !unwanted)) {
         return false;
     }
+    if (unwanted && weir_connection_is_blocked(connection)) {
+        return false; /* a client that takes nothing may not send without end */
+    }
     if (connection->input_size > 0) {
         connection->owes_continue = false;
         return connection->head.content_length < 0 ? use_chunked(connection) : use_sized(connection);
@@ -153,8 +168,7 @@ bool weir_body_take(weir_connection_t *connection)
     case WEIR_RECEIVED_NOTHING:
         break;
     case WEIR_RECEIVED_END:
-        break_off(connection, 0);
-        break;
+        return end_early(connection);
     }
     return false;
 }

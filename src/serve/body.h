@@ -8,7 +8,8 @@
 
 /*
  * Take what there is of it: hand it to the guest, or drop what nobody wants. Where it breaks off, or is none, the
- * request is refused or the connection closed. Returns whether anything was done; then more may be possible.
+ * request is refused or the connection closed, unless the response is complete. Returns whether anything was done; then
+ * more may be possible.
  */
 bool weir_body_take(weir_connection_t *connection);
 

@@ -16,9 +16,9 @@
 
 enum {
     BODY_BYTES = 24 << 20,
-    IDLE_MILLISECONDS = 1000,
+    IDLE_MILLISECONDS = 2000,
     SIP_BYTES = 8 * 1024,
-    SIP_MILLISECONDS = 40, /* 0.2 MiB a second: the epoll would be silent for longer than the limit */
+    SIP_MILLISECONDS = 40, /* 0.2 MiB a second: too little for the epoll to tell of it within the limit */
 };
 
 typedef struct fixture {
@@ -133,7 +133,7 @@ static void test_a_client_that_takes_a_response_slowly_gets_all_of_it(void **sta
     int client = dial_narrow(&fixture);
     assert_true(tell(client, "GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
     size_t all = 0;
-    for (uint64_t end = now() + 4 * IDLE_MILLISECONDS; now() < end;) {
+    for (uint64_t end = now() + 3 * IDLE_MILLISECONDS; now() < end;) {
         size_t more = sip(client, SIP_BYTES);
         assert_true(more > 0);
         all += more;
@@ -164,11 +164,56 @@ static void test_a_client_that_takes_nothing_any_more_is_cut(void **state)
     stop(&fixture);
 }
 
+/* Send until the client's system takes no more. Returns how much that was, at most `size`. */
+static size_t pour(int client, size_t size)
+{
+    static const char bytes[64 * 1024];
+    size_t all = 0;
+    struct pollfd descriptor = {.fd = client, .events = POLLOUT};
+    while (all < size && poll(&descriptor, 1, IDLE_MILLISECONDS / 10) == 1) {
+        ssize_t more = send(client, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(more > 0);
+        all += (size_t)more;
+    }
+    return all;
+}
+
+static void test_a_client_that_does_not_read_cannot_send_without_end(void **state)
+{
+    (void)state;
+    const size_t most = (size_t)256 << 20; /* far more than what the systems hold */
+    fixture_t fixture;
+    start(&fixture);
+    int client = dial_narrow(&fixture);
+    assert_true(tell(client, "POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"));
+    assert_true(pour(client, most) < most);
+    assert_true(drink(client) > BODY_BYTES);
+    close(client);
+    stop(&fixture);
+}
+
+static void test_a_client_that_breaks_its_body_off_and_reads_on_gets_the_response(void **state)
+{
+    (void)state;
+    fixture_t fixture;
+    start(&fixture);
+    int client = dial_narrow(&fixture);
+    assert_true(tell(client, "POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome"));
+    assert_true(sip(client, SIP_BYTES) > 0);
+    assert_int_equal(shutdown(client, SHUT_WR), 0);
+    rest(IDLE_MILLISECONDS / 10); /* the server notices that before anything can be sent again */
+    assert_true(drink(client) > BODY_BYTES - SIP_BYTES);
+    close(client);
+    stop(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_client_that_takes_a_response_slowly_gets_all_of_it),
         cmocka_unit_test(test_a_client_that_takes_nothing_any_more_is_cut),
+        cmocka_unit_test(test_a_client_that_does_not_read_cannot_send_without_end),
+        cmocka_unit_test(test_a_client_that_breaks_its_body_off_and_reads_on_gets_the_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
