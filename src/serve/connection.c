@@ -158,7 +158,7 @@ void weir_connection_free_closed(weir_loop_t *loop)
 weir_received_t weir_connection_receive(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
-    bool ends = connection->peer_closed || connection->reading_ended;
+    bool ends = connection->peer_closed;
     if (!connection->transport.readable) {
         return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
     }
@@ -315,8 +315,11 @@ void weir_connection_event(weir_connection_t *connection, uint32_t events)
     }
     if ((events & EPOLLIN) != 0) {
         connection->transport.readable = true;
+        if (connection->transport.tls != NULL) {
+            connection->active_at = connection->loop->now; /* it may be of TLS alone: of the handshake */
+        }
     }
-    if ((events & EPOLLRDHUP) != 0 && !connection->reading_ended) {
+    if ((events & EPOLLRDHUP) != 0) {
         connection->peer_closed = true;
     }
     weir_connection_make_ready(connection);
@@ -431,17 +434,17 @@ void weir_connection_watch_due(weir_connection_t *connection)
 
 /* ---- The end of the server --------------------------------------------------------------------------------------- */
 
+bool weir_connection_is_leaving(const weir_connection_t *connection)
+{
+    const weir_loop_t *loop = connection->loop;
+    return loop->draining && loop->now - connection->active_at >= WEIR_DRAIN_IDLE_MILLISECONDS;
+}
+
 void weir_connection_drain(weir_connection_t *connection)
 {
-    if (connection->stage != WEIR_STAGE_IDLE || connection->reading_ended ||
-        connection->loop->now - connection->active_at < WEIR_DRAIN_IDLE_MILLISECONDS) {
-        return;
+    if (connection->stage == WEIR_STAGE_IDLE && weir_connection_is_leaving(connection)) {
+        weir_connection_make_ready(connection);
     }
-    /* What has been received already is still read, and answered, before the end is noticed. */
-    connection->reading_ended = true;
-    shutdown(connection->transport.descriptor, SHUT_RD);
-    connection->transport.readable = true;
-    weir_connection_make_ready(connection);
 }
 
 void weir_connection_give_up(weir_connection_t *connection)

@@ -52,11 +52,10 @@ typedef struct weir_connection {
     weir_link_t link;       /* in the loop's `connections`, or `closed` */
     weir_link_t ready_link; /* in the loop's `ready`: there is something to be done */
     weir_stage_t stage;
-    bool peer_closed;   /* the client sends nothing after what was received */
-    bool reading_ended; /* the server takes nothing more */
-    bool received;      /* in this turn, something */
+    bool peer_closed; /* the client sends nothing after what was received */
+    bool received;    /* in this turn, something */
     bool sent;
-    uint64_t active_at; /* when something was received, or a response ended */
+    uint64_t active_at; /* when something came, or a response ended */
     union {
         struct sockaddr any;
         struct sockaddr_in ipv4;
@@ -187,6 +186,9 @@ bool weir_connection_flush(weir_connection_t *connection);
  * does not matter any more. Not once a response has begun.
  */
 void weir_connection_refuse(weir_connection_t *connection, unsigned status);
+
+/* Whether the server drains, and nothing has come for so long that nothing will: then, without a request, it ends. */
+bool weir_connection_is_leaving(const weir_connection_t *connection);
 
 /* Forget the request, and be ready for the next one. */
 void weir_connection_forget_request(weir_connection_t *connection);

@@ -183,6 +183,9 @@ static bool take_head(weir_connection_t *connection)
         case WEIR_RECEIVED_SOME:
             break;
         case WEIR_RECEIVED_NOTHING:
+            if (weir_connection_is_leaving(connection)) {
+                weir_connection_close(connection);
+            }
             return false;
         case WEIR_RECEIVED_END:
             weir_connection_close(connection);
@@ -290,11 +293,26 @@ static bool conclude(weir_connection_t *connection)
     return false;
 }
 
+static bool step_without_request(weir_connection_t *connection)
+{
+    bool leaves = weir_connection_is_leaving(connection);
+    if (leaves) {
+        connection->transport.readable = true; /* what has come already is read, and a request answered */
+    }
+    /* Only of TLS itself there can be something to send. */
+    if (connection->transport.blocked && !weir_connection_flush(connection)) {
+        if (leaves) {
+            weir_connection_close(connection);
+        }
+        return false;
+    }
+    return take_head(connection);
+}
+
 bool weir_connection_step(weir_connection_t *connection)
 {
     if (connection->stage == WEIR_STAGE_IDLE) {
-        /* Only of TLS itself there can be something to send. */
-        return (!connection->transport.blocked || weir_connection_flush(connection)) && take_head(connection);
+        return step_without_request(connection);
     }
     if (connection->stage == WEIR_STAGE_LINGERING) {
         return drop(connection);

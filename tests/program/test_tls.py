@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -155,6 +156,31 @@ def test_clients_that_leave_are_noticed_and_a_stop_ends_well(secured, client):
         secured.stderr.wait_for("waiting", count=9)
         with in_background(secured.stop):
             assert wire.response().body == b"waited\n"
+
+
+def test_a_handshake_that_goes_on_survives_the_beginning_of_a_stop(weir_checked, application, serve, pem):
+    """Drained, a connection on which nothing comes is closed after half a second: this one takes a second for TLS."""
+    for _ in range(5):
+        server = serve(weir_checked, application, "--tls-cert", pem / "server.pem", "--tls-key", pem / "server.key")
+        to_client, from_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=pem / "server.pem")
+        tls = context.wrap_bio(to_client, from_client, server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        hello = from_client.read()
+        with server.wire() as wire, in_background(server.stop):
+            sent, longest = time.monotonic(), 0
+            with contextlib.suppress(ConnectionError):
+                for piece in (hello[:5], *(hello[5 + i : 6 + i] for i in range(9)), hello[14:]):
+                    wire.send(piece)
+                    longest = max(longest, time.monotonic() - sent)
+                    sent = time.monotonic()
+                    time.sleep(0.1)
+            answered = wire.receive()
+        if longest < 0.3:
+            assert answered and wire.buffer[0] == 22, "the handshake was broken off"
+            return
+    pytest.skip("this machine is too busy to send ten bytes a second")
 
 
 def test_a_key_of_another_certificate_is_refused(weir_checked, application, pem):
