@@ -49,7 +49,11 @@ ssize_t weir_transport_receive(weir_transport_t *transport, void *buffer, size_t
 ssize_t weir_transport_flush(weir_transport_t *transport)
 {
     ssize_t flushed = transport->tls == NULL ? 0 : weir_tls_flush(transport->tls, transport->descriptor);
+    bool was_blocked = transport->blocked;
     transport->blocked = flushed == WEIR_TRANSPORT_LATER;
+    if (transport->finished && was_blocked && !transport->blocked) {
+        shutdown(transport->descriptor, SHUT_WR);
+    }
     return flushed;
 }
 
@@ -95,10 +99,15 @@ uint64_t weir_transport_taken(const weir_transport_t *transport)
 
 void weir_transport_finish(weir_transport_t *transport)
 {
+    if (transport->finished) {
+        return;
+    }
+    transport->finished = true;
+    transport->blocked = true; /* by that end, which is flushed with the rest */
     if (transport->tls != NULL) {
         weir_tls_finish(transport->tls, transport->descriptor);
     }
-    shutdown(transport->descriptor, SHUT_WR);
+    (void)weir_transport_flush(transport);
 }
 
 void weir_transport_break(const weir_transport_t *transport)

@@ -18,6 +18,7 @@ typedef struct weir_transport {
     int descriptor;  /* of a socket with O_NONBLOCK */
     bool readable;   /* there may be something to receive; whoever is told by an event sets it */
     bool blocked;    /* something that was taken to be sent waits for weir_transport_flush */
+    bool finished;   /* nothing is sent after that */
     weir_tls_t *tls; /* own; NULL: in the clear */
 } weir_transport_t;
 
@@ -47,7 +48,10 @@ ssize_t weir_transport_flush(weir_transport_t *transport);
  */
 uint64_t weir_transport_taken(const weir_transport_t *transport);
 
-/* Nothing more will be sent: the client sees the end. */
+/*
+ * Nothing more will be sent: the client sees the end, of TLS too; at once, or when weir_transport_flush has sent what
+ * waits. Again changes nothing.
+ */
 void weir_transport_finish(weir_transport_t *transport);
 
 /* Have the client see a reset when it is closed, which comes instead of what was not sent yet. */

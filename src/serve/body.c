@@ -65,7 +65,7 @@ static void end_body(weir_connection_t *connection)
 /* Nothing more comes. Where the response is complete, the client gets what is left of it; then the connection ends. */
 static bool end_early(weir_connection_t *connection)
 {
-    if (connection->response != WEIR_RESPONSE_DONE) {
+    if (connection->stage == WEIR_STAGE_CLOSED || connection->response != WEIR_RESPONSE_DONE) {
         weir_connection_close(connection); /* and the response does not look complete */
         return false;
     }

@@ -179,6 +179,10 @@ weir_received_t weir_connection_receive(weir_connection_t *connection)
     if (more == WEIR_TRANSPORT_LATER) {
         return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
     }
+    if (more == WEIR_TRANSPORT_BROKEN) {
+        weir_connection_close(connection);
+        return WEIR_RECEIVED_END;
+    }
     connection->transport.readable = false;
     connection->peer_closed = true;
     return WEIR_RECEIVED_END;
@@ -398,7 +402,7 @@ void weir_connection_request_overdue(weir_connection_t *connection)
         weir_connection_refuse(connection, 408);
         weir_connection_make_ready(connection);
     } else {
-        weir_connection_close(connection);
+        weir_connection_part(connection);
     }
 }
 
@@ -414,6 +418,8 @@ void weir_connection_idle_over(weir_connection_t *connection)
     if (owes_body) {
         weir_connection_refuse(connection, 408);
         weir_connection_make_ready(connection);
+    } else if (connection->stage == WEIR_STAGE_IDLE && !weir_connection_is_blocked(connection)) {
+        weir_connection_part(connection);
     } else {
         weir_connection_close(connection);
     }
@@ -454,6 +460,8 @@ void weir_connection_give_up(weir_connection_t *connection)
     if ((connection->stage == WEIR_STAGE_IDLE && connection->input_size > 0) ||
         (connection->stage != WEIR_STAGE_IDLE && !answered)) {
         atomic_fetch_add(&connection->loop->server->cut, 1);
+    } else {
+        weir_transport_finish(&connection->transport);
     }
     weir_connection_close(connection);
 }

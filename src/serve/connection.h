@@ -153,6 +153,9 @@ void weir_connection_give_up(weir_connection_t *connection);
 /* Close it, whatever was to be sent, and end its task. It is freed at the end of the turn. */
 void weir_connection_close(weir_connection_t *connection);
 
+/* End it well, when there is no request on it: a client that speaks TLS is told. */
+void weir_connection_part(weir_connection_t *connection);
+
 /* Count a request that has begun, or is over; again changes nothing. */
 void weir_connection_count(weir_connection_t *connection, bool under_way);
 
@@ -163,7 +166,7 @@ void weir_connection_end_task(weir_connection_t *connection);
 typedef enum weir_received {
     WEIR_RECEIVED_SOME = 0,
     WEIR_RECEIVED_NOTHING = 1, /* now */
-    WEIR_RECEIVED_END = 2,     /* nothing more will come */
+    WEIR_RECEIVED_END = 2,     /* nothing more will come; where it was reset, the connection is closed */
 } weir_received_t;
 
 /* Receive more after what there is of the input, which is less than WEIR_RECEIVE_BYTES. */

@@ -184,11 +184,11 @@ static bool take_head(weir_connection_t *connection)
             break;
         case WEIR_RECEIVED_NOTHING:
             if (weir_connection_is_leaving(connection)) {
-                weir_connection_close(connection);
+                weir_connection_part(connection);
             }
             return false;
         case WEIR_RECEIVED_END:
-            weir_connection_close(connection);
+            weir_connection_part(connection);
             return false;
         }
     }
@@ -242,7 +242,8 @@ static void linger(weir_connection_t *connection)
     if (may_come || connection->transport.tls != NULL) {
         weir_transport_finish(&connection->transport);
     }
-    if (!may_come || (connection->peer_closed && !connection->transport.readable)) {
+    bool is_over = !may_come || (connection->peer_closed && !connection->transport.readable);
+    if (is_over && !connection->transport.blocked) {
         weir_connection_close(connection);
         return;
     }
@@ -252,6 +253,14 @@ static void linger(weir_connection_t *connection)
     connection->dropped = 0;
     weir_deadline_lift(&connection->watch_deadline);
     await_rest(connection);
+}
+
+void weir_connection_part(weir_connection_t *connection)
+{
+    if (connection->stage == WEIR_STAGE_IDLE) {
+        weir_connection_use(connection, connection->input_size);
+        linger(connection);
+    }
 }
 
 /* Drop what comes. */
@@ -269,6 +278,9 @@ static bool drop(weir_connection_t *connection)
     case WEIR_RECEIVED_NOTHING:
         return false;
     case WEIR_RECEIVED_END:
+        if (weir_connection_is_blocked(connection)) {
+            return false; /* by the end of TLS, which is sent before that of the connection */
+        }
         break;
     }
     weir_connection_close(connection);
@@ -315,7 +327,10 @@ bool weir_connection_step(weir_connection_t *connection)
         return step_without_request(connection);
     }
     if (connection->stage == WEIR_STAGE_LINGERING) {
-        return drop(connection);
+        if (weir_connection_is_blocked(connection)) {
+            (void)weir_connection_flush(connection);
+        }
+        return connection->stage == WEIR_STAGE_LINGERING && drop(connection);
     }
     if (take_refusal(connection) || waits(connection)) {
         return false;

@@ -50,7 +50,7 @@ def client(pem):
         if version is not None:
             context.minimum_version = context.maximum_version = version
         plain = socket.create_connection((server.host, server.port), timeout=REQUEST_DEADLINE)
-        return Wire(context.wrap_socket(plain, server_hostname="localhost"))
+        return Wire(context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False))
 
     return dial
 
@@ -156,6 +156,18 @@ def test_clients_that_leave_are_noticed_and_a_stop_ends_well(secured, client):
         secured.stderr.wait_for("waiting", count=9)
         with in_background(secured.stop):
             assert wire.response().body == b"waited\n"
+
+
+def test_an_end_between_requests_is_told_in_tls(secured, client):
+    """RFC 8446, section 6.1: who sends nothing more says so. (Without it, reading on raises ssl.SSLEOFError here.)"""
+    with client(secured) as silent, client(secured) as used, client(secured) as left:
+        assert ask(used, "/echo/").status == 200
+        assert ask(left, "/echo/").status == 200
+        left.socket.settimeout(REQUEST_DEADLINE)
+        left.socket.unwrap().close()  # says so, and waits until it is said in return
+        with in_background(secured.stop):
+            silent.assert_closed()
+            used.assert_closed()
 
 
 def test_a_handshake_that_goes_on_survives_the_beginning_of_a_stop(weir_checked, application, serve, pem):

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -170,6 +171,60 @@ static void a_transport_tells_what_was_moved_and_what_was_not(void **state)
     weir_transport_close(&transport);
 }
 
+static weir_tls_config_t *new_tls_config(void)
+{
+    char pem[4096];
+    char *message = NULL;
+    weir_tls_config_t *config;
+    FILE *openssl = popen("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test"
+                          " -keyout /dev/stdout -out /dev/stdout 2>/dev/null",
+        "r");
+    assert_non_null(openssl);
+    weir_bytes_t text = {pem, fread(pem, 1, sizeof(pem), openssl)};
+    assert_int_equal(pclose(openssl), 0);
+    config = weir_tls_config_new(text, text, &message);
+    if (config == NULL) {
+        fail_msg("%s", message);
+    }
+    return config;
+}
+
+/* RFC 8446, section 6.1: close_notify comes before the end of the connection, however full that is. */
+static void a_transport_ends_only_when_the_end_of_tls_was_sent(void **state)
+{
+    (void)state;
+    static const char close_notify[] = {21, 3, 3, 0, 2, 1, 0};
+    static char much[1 << 16];
+    int ends[2];
+    ssize_t moved;
+    size_t filled = 0;
+    weir_tls_config_t *config = new_tls_config();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    weir_transport_t transport = {.descriptor = ends[0], .tls = weir_tls_new(config)};
+    assert_non_null(transport.tls);
+    for (size_t size = sizeof(much); size > 0; size /= 2) {
+        while ((moved = send(ends[0], much, size, MSG_NOSIGNAL)) > 0) {
+            filled += (size_t)moved;
+        }
+    }
+    weir_transport_finish(&transport);
+    assert_true(transport.blocked);
+    weir_transport_finish(&transport);
+    while (filled > 0 && (moved = recv(ends[1], much, filled < sizeof(much) ? filled : sizeof(much), 0)) > 0) {
+        filled -= (size_t)moved;
+    }
+    assert_int_equal(filled, 0);
+    assert_int_equal(recv(ends[1], much, 1, 0), -1); /* no end yet */
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(weir_transport_flush(&transport), 0);
+    assert_int_equal(recv(ends[1], much, sizeof(much), 0), sizeof(close_notify));
+    assert_memory_equal(much, close_notify, sizeof(close_notify));
+    assert_int_equal(recv(ends[1], much, sizeof(much), 0), 0);
+    close(ends[1]);
+    weir_transport_close(&transport);
+    weir_tls_config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +233,7 @@ int main(void)
         cmocka_unit_test(dates_are_those_of_rfc_9110),
         cmocka_unit_test(chunks_and_statuses_are_written_as_numbers),
         cmocka_unit_test(a_transport_tells_what_was_moved_and_what_was_not),
+        cmocka_unit_test(a_transport_ends_only_when_the_end_of_tls_was_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
