@@ -2,11 +2,11 @@
 //! guest writes its response to C. Full means that the writer waits; that is all the back-pressure there is.
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use hyper::HeaderMap;
-use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::mem::take;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -20,8 +20,7 @@ pub const CAPACITY: usize = 64 * 1024;
 
 #[derive(Default)]
 struct State {
-    chunks: VecDeque<Bytes>,
-    buffered: usize,
+    buffered: BytesMut, // in one piece: many small ones would take far more memory than their bytes
     ended: bool,
     trailers: Option<HeaderMap>, // after the last byte
     aborted: bool,
@@ -42,7 +41,7 @@ impl Pipe {
 
     pub fn space(&self) -> usize {
         let state = self.state();
-        if state.reader_gone { usize::MAX } else { CAPACITY.saturating_sub(state.buffered) }
+        if state.reader_gone { usize::MAX } else { CAPACITY.saturating_sub(state.buffered.len()) }
     }
 
     /// Append bytes; the caller has looked at `space`.
@@ -51,8 +50,11 @@ impl Pipe {
         if bytes.is_empty() || state.reader_gone || state.ended {
             return;
         }
-        state.buffered += bytes.len();
-        state.chunks.push_back(bytes);
+        if state.buffered.is_empty() {
+            state.buffered = bytes.into(); // without a copy
+        } else {
+            state.buffered.extend_from_slice(&bytes);
+        }
         let reader = state.reader.take();
         drop(state);
         if let Some(reader) = reader {
@@ -92,8 +94,7 @@ impl Pipe {
     pub fn close_reader(&self) {
         let mut state = self.state();
         state.reader_gone = true;
-        state.chunks.clear();
-        state.buffered = 0;
+        state.buffered = BytesMut::new();
         let writer = state.writer.take();
         drop(state);
         if let Some(writer) = writer {
@@ -104,23 +105,22 @@ impl Pipe {
     /// Take at most `most` bytes: `None` when nothing is there now, an empty run at the end, an error when aborted.
     pub fn pop(&self, most: usize) -> Option<Result<Bytes, Aborted>> {
         let mut state = self.state();
-        let Some(front) = state.chunks.front_mut() else {
+        let size = state.buffered.len();
+        if size == 0 {
             return match (state.ended, state.aborted) {
                 (_, true) => Some(Err(Aborted)),
                 (true, false) => Some(Ok(Bytes::new())),
                 (false, false) => None,
             };
-        };
-        let bytes =
-            if front.len() <= most { state.chunks.pop_front().unwrap_or_default() } else { front.split_to(most) };
-        let was_full = state.buffered >= CAPACITY;
-        state.buffered -= bytes.len();
+        }
+        let bytes = if size <= most { take(&mut state.buffered) } else { state.buffered.split_to(most) };
+        let was_full = size >= CAPACITY;
         let writer = if was_full { state.writer.clone() } else { None };
         drop(state);
         if let Some(writer) = writer {
             writer.wake();
         }
-        Some(Ok(bytes))
+        Some(Ok(bytes.freeze()))
     }
 
     fn poll_pop(&self, context: &mut Context<'_>, most: usize) -> Poll<Result<Bytes, Aborted>> {
@@ -130,7 +130,7 @@ impl Pipe {
 
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
-        if !state.chunks.is_empty() || state.ended || state.aborted {
+        if !state.buffered.is_empty() || state.ended || state.aborted {
             return Poll::Ready(());
         }
         state.reader = Some(context.waker().clone());
@@ -139,7 +139,7 @@ impl Pipe {
 
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
-        if state.buffered < CAPACITY || state.reader_gone {
+        if state.buffered.len() < CAPACITY || state.reader_gone {
             return Poll::Ready(());
         }
         state.writer = Some(context.waker().clone());

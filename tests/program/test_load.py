@@ -4,10 +4,11 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from harness import all_in_background, hello_load, in_background, load
+from harness import REQUEST_DEADLINE, all_in_background, hello_load, in_background, load
 
 REQUESTS = 10_000
 CONCURRENCY = 32
@@ -76,6 +77,40 @@ def test_idle_connections_hold_no_buffers(weir, hello, serve):
         for wire in wires:
             wire.close()
     assert grown < 8 << 10, f"{grown / 1024:.1f} KiB for each idle connection"
+
+
+def unread_bytes(server):
+    """What the system holds of connections to a server: sent by a client, and not received by the server yet."""
+    size = 0
+    for line in Path(f"/proc/{server.process.pid}/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, queues = line.split()[:5]
+        sending, receiving = (int(queue, 16) for queue in queues.split(":"))
+        if state == "01":
+            size += receiving if int(local.split(":")[1], 16) == server.port else 0
+            size += sending if int(remote.split(":")[1], 16) == server.port else 0
+    return size
+
+
+def test_a_body_in_tiny_chunks_takes_no_more_memory_than_its_bytes(weir, application, serve):
+    """Each client sends nearly 64 KiB, which is what is kept of a body that the guest does not read, byte by byte."""
+    server = serve(weir, application, "--request-timeout", "120s")
+    wires = [server.wire() for _ in range(8)]
+    try:
+        for wire in wires:
+            wire.send(b"POST /wait/100000 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        server.stderr.wait_for("waiting", count=len(wires))
+        before = server.resident_bytes()
+        for wire in wires:
+            wire.send(b"1\r\nx\r\n" * 60_000)
+        deadline = time.monotonic() + REQUEST_DEADLINE
+        while unread_bytes(server) > 0:
+            assert time.monotonic() < deadline, "the server does not take the bodies"
+            time.sleep(0.01)
+        grown = (server.resident_bytes() - before) / len(wires)
+    finally:
+        for wire in wires:
+            wire.close()
+    assert grown < 512 << 10, f"{grown / 1024:.0f} KiB for each body of 60 KB"
 
 
 def test_a_stop_under_load_loses_no_request_that_was_accepted(weir_checked, application, serve):
