@@ -168,6 +168,8 @@ pub struct weir_call_t {
     response: Arc<Mutex<Option<Response>>>,
     status: u16,
     headers: Vec<(HeaderName, HeaderValue)>,
+    is_head: bool,
+    bodiless: bool, // HEAD, or a status without a body: what becomes of the body is nobody's concern
     body: Option<HyperOutgoingBody>,
     document: Option<Pipe>, // a program's standard output
     chunks: VecDeque<Bytes>,
@@ -200,6 +202,8 @@ pub unsafe extern "C" fn weir_call_new(
             response: Arc::default(),
             status: 0,
             headers: Vec::new(),
+            is_head: unsafe { request.method.as_slice() } == b"HEAD",
+            bodiless: false,
             body: None,
             document: None,
             chunks: VecDeque::new(),
@@ -387,6 +391,7 @@ impl weir_call_t {
                 Some(Ok(response)) => {
                     let (parts, body) = response.into_parts();
                     self.status = parts.status.as_u16();
+                    self.bodiless = self.is_head || matches!(self.status, 204 | 304);
                     self.headers = pairs_of(&parts.headers);
                     self.body = Some(body);
                 }
@@ -434,6 +439,10 @@ impl weir_call_t {
                 }
                 true
             }
+            Poll::Ready(Some(Err(_))) if self.bodiless => {
+                self.body = None;
+                false
+            }
             Poll::Ready(Some(Err(error))) => {
                 self.body = None;
                 self.fail(FailureKind::Trap, &format!("the guest broke off its response: {error}"));
@@ -472,7 +481,7 @@ impl weir_call_t {
                 self.note(kind, &message);
                 // The channel holds a few chunks at most.
                 while self.document.is_none() && self.state == PENDING && self.take_chunk() {}
-                let whole = self.document.is_none() && self.status != 0 && self.body_ended;
+                let whole = self.document.is_none() && self.status != 0 && (self.body_ended || self.bodiless);
                 self.state = if whole { ENDED } else { FAILED };
             }
         }

@@ -288,10 +288,11 @@ void weir_response_begin(weir_connection_t *connection)
         return;
     }
     bool ends = state == WEIR_BODY_ENDED;
-    bool has_trailers = ends && form.minor == 1 && compose_end(connection);
+    bool bodiless = form.head_only || weir_status_is_bodiless(form.status);
+    bool has_trailers = ends && form.minor == 1 && !bodiless && compose_end(connection);
     if (has_trailers) {
         form.length = -1; /* they need chunks */
-    } else if (ends && form.length < 0 && !form.head_only && !weir_status_is_bodiless(form.status)) {
+    } else if (ends && form.length < 0 && !bodiless) {
         form.length = (int64_t)size;
     }
     form.keeps = may_keep(connection, !ends);
