@@ -5,6 +5,9 @@
 
 #include "allocator/text.h"
 #include "allocator/translate.h"
+#include "http/chunked.h"
+#include "serve/connection.h"
+#include "serve/limits.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -12,26 +15,36 @@
 enum {
     MOST_CONNECTIONS = 4096,
     FEWEST_CONNECTIONS = 16,
-    MAX_DESCRIPTORS = 65536,       /* more are not asked for, although they may be had */
-    USUAL_DESCRIPTORS = 1024,      /* where the limit cannot be read */
-    OTHER_DESCRIPTORS = 64,        /* epolls, standard streams, files that are open for a moment */
-    CONNECTION_BYTES = 144 * 1024, /* what a connection may hold of requests and responses, and its record */
-    OUTBOUND_PART = 8,             /* of the descriptors, for requests of guests */
-    CONNECTIONS_PART = 16,         /* of the address space, for connections */
-    FEWEST_DESCRIPTORS = 16,       /* of the process: standard streams, the listener, timers, files that are read */
-    LOOP_DESCRIPTORS = 3,          /* an epoll, an eventfd, a file that is opened for a moment */
+    MAX_DESCRIPTORS = 65536,  /* more are not asked for, although they may be had */
+    USUAL_DESCRIPTORS = 1024, /* where the limit cannot be read */
+    OTHER_DESCRIPTORS = 64,   /* epolls, standard streams, files that are open for a moment */
+    OUTBOUND_PART = 8,        /* of the descriptors, for requests of guests */
+    CONNECTIONS_PART = 16,    /* of the address space, for connections */
+    FEWEST_DESCRIPTORS = 16,  /* of the process: standard streams, the listener, timers, files that are read */
+    LOOP_DESCRIPTORS = 3,     /* an epoll, an eventfd, a file that is opened for a moment */
 };
+
+/*
+ * What a connection may hold at once: its record; what came and was not used; a head that waits, and the trailers of a
+ * request; and of a response what the client does not take: the head, a piece of the body, trailers.
+ */
+static uint64_t connection_bytes(bool tls)
+{
+    uint64_t clear = sizeof(weir_connection_t) + WEIR_RECEIVE_BYTES + WEIR_REQUEST_HEAD_BYTES +
+                     WEIR_TRAILERS_MAX_BYTES + WEIR_GATHER_BYTES + 2 * (uint64_t)WEIR_RESPONSE_FIELDS_BYTES;
+    return clear + (tls ? WEIR_TLS_UNSENT_BYTES + WEIR_TLS_RECORD_BYTES + WEIR_TLS_UNREAD_BYTES : 0);
+}
 
 static uint64_t least(uint64_t left, uint64_t right)
 {
     return left < right ? left : right;
 }
 
-uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space)
+uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space, bool tls)
 {
     /* A quarter is left for what guests open: weir_bounds_outbound. */
     uint64_t by_descriptors = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 * 3 : 0;
-    uint64_t by_space = address_space / CONNECTIONS_PART / CONNECTION_BYTES;
+    uint64_t by_space = address_space / CONNECTIONS_PART / connection_bytes(tls);
     uint64_t connections = least(least(by_descriptors, by_space), MOST_CONNECTIONS);
     return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
 }
@@ -88,7 +101,7 @@ static unsigned count_processors(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
-void weir_bounds_take(weir_bounds_t *ret_bounds)
+void weir_bounds_take(bool tls, weir_bounds_t *ret_bounds)
 {
     unsigned loops = count_processors();
     uint64_t descriptors = raise_descriptors();
@@ -96,7 +109,7 @@ void weir_bounds_take(weir_bounds_t *ret_bounds)
         .loops = loops,
         .descriptors = descriptors,
         .fewest_descriptors = weir_bounds_descriptors(loops),
-        .connections = weir_bounds_connections(descriptors, address_space_limit()),
+        .connections = weir_bounds_connections(descriptors, address_space_limit(), tls),
     };
 }
 

@@ -10,9 +10,9 @@
 
 /*
  * How many connections to hold at once, from the number of descriptors that may be open and the size of the address
- * space; UINT64_MAX is unlimited. At least 16, at most 4,096.
+ * space; UINT64_MAX is unlimited. Those with TLS hold more. At least 16, at most 4,096.
  */
-uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space);
+uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space, bool tls);
 
 /*
  * How many connections the requests of guests may have at once, where nobody says otherwise, from the number of
@@ -34,8 +34,9 @@ typedef struct weir_bounds {
     uint32_t connections;        /* that it holds at once */
 } weir_bounds_t;
 
-/* Raise the soft limit on open files as far as is of use, within the hard one, and read what there is then. */
-void weir_bounds_take(weir_bounds_t *ret_bounds);
+/* Raise the soft limit on open files as far as is of use, within the hard one, and read what there is then, for a
+ * server with TLS or without. */
+void weir_bounds_take(bool tls, weir_bounds_t *ret_bounds);
 
 /* Whether a server can be had with that. */
 bool weir_bounds_suffice(const weir_bounds_t *bounds);

@@ -201,8 +201,8 @@ static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
         weir_text_append(text, sizeof text, weir_translate("; %llu is the least to serve with"),
             (unsigned long long)bounds->fewest_descriptors);
         print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
-    } else if (bounds->connections < weir_bounds_connections(UINT64_MAX, UINT64_MAX)) {
-        if (bounds->connections == weir_bounds_connections(bounds->descriptors, UINT64_MAX)) {
+    } else if (bounds->connections < weir_bounds_connections(UINT64_MAX, UINT64_MAX, false)) {
+        if (bounds->connections == weir_bounds_connections(bounds->descriptors, UINT64_MAX, false)) {
             print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
         }
         snprintf(text, sizeof text, weir_translate("%u at most, by the limits"), bounds->connections);

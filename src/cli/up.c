@@ -300,7 +300,7 @@ static int run(up_t *up)
     }
     weir_bounds_t bounds;
     char refusal[WEIR_BOUNDS_TEXT];
-    weir_bounds_take(&bounds);
+    weir_bounds_take(up->inputs.tls != NULL, &bounds);
     if (!weir_bounds_suffice(&bounds)) {
         weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(&bounds, refusal, sizeof refusal));
         return EXIT_FAILED;

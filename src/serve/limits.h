@@ -18,6 +18,16 @@ enum {
      * more is gathered meanwhile. */
     WEIR_GATHER_BYTES = 64 * 1024,
 
+    /* The head of a response, and its trailers, each: Wasmtime holds a component's fields to this, counting more for
+     * each than its bytes here; the head of a WAGI program's output is shorter (WEIR_CGI_HEAD_MAX_BYTES). */
+    WEIR_RESPONSE_FIELDS_BYTES = 128 * 1024,
+
+    /* What rustls holds for a connection: encrypted bytes that the client has not taken (UNSENT_BYTES in
+     * bridge/src/tls.rs), a record that is not complete (RFC 8446, section 5.2), and one that is and was not read. */
+    WEIR_TLS_UNSENT_BYTES = 64 * 1024,
+    WEIR_TLS_RECORD_BYTES = 18 * 1024,
+    WEIR_TLS_UNREAD_BYTES = 16 * 1024,
+
     /* How often a connection goes round (a head, a piece of a body, a piece of a response) before others have their
      * turn. */
     WEIR_ROUNDS_A_TURN = 16,
