@@ -151,12 +151,19 @@ weir_head_parsed_t weir_head_parse_fields(
 /* Certificate and key. Any thread. */
 typedef struct weir_tls_config weir_tls_config_t;
 
+typedef enum weir_tls_culprit {
+    WEIR_TLS_CERTIFICATE = 0,
+    WEIR_TLS_KEY = 1,
+    WEIR_TLS_BOTH = 2, /* they do not belong together */
+} weir_tls_culprit_t;
+
 /*
  * TLS 1.2 and 1.3 with this chain of certificates and this private key, both in PEM; of the protocols that a client
- * offers (ALPN) http/1.1. On failure returns NULL and stores a one-line message, to be freed with
- * weir_bridge_text_free. Connections keep what they need and may outlive it. NULL can be freed.
+ * offers (ALPN) http/1.1. On failure returns NULL and stores of which of the two it is, and a one-line message, to be
+ * freed with weir_bridge_text_free. Connections keep what they need and may outlive it. NULL can be freed.
  */
-weir_tls_config_t *weir_tls_config_new(weir_bytes_t certificates, weir_bytes_t key, char **ret_message);
+weir_tls_config_t *weir_tls_config_new(
+    weir_bytes_t certificates, weir_bytes_t key, weir_tls_culprit_t *ret_culprit, char **ret_message);
 void weir_tls_config_free(weir_tls_config_t *own_config);
 
 /* The server's side of a connection. One thread at a time. The socket is the caller's, and does not block. */

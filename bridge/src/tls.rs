@@ -4,7 +4,7 @@ use crate::ffi::{guard, into_text, one_line, weir_bytes_t};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{Error, ServerConfig, ServerConnection};
 use std::ffi::{c_char, c_int};
 use std::io::{ErrorKind, Read, Write};
 use std::mem::ManuallyDrop;
@@ -21,14 +21,29 @@ const UNSENT_BYTES: usize = 64 * 1024;
 pub struct weir_tls_config_t(Arc<ServerConfig>);
 pub struct weir_tls_t(ServerConnection);
 
-fn configure(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, String> {
+/// Which of the two files a configuration failed for.
+#[repr(C)]
+pub enum Culprit {
+    Certificate,
+    Key,
+    Both,
+}
+
+fn configure(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, (Culprit, String)> {
+    let of_certificate = |error: String| (Culprit::Certificate, format!("the certificate cannot be used: {error}"));
+    let of_key = |error: String| (Culprit::Key, format!("the key cannot be used: {error}"));
     let chain = CertificateDer::pem_slice_iter(certificates).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| format!("the certificate cannot be read: {error}"))?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key cannot be read: {error}"))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    let chain = chain.map_err(|error| of_certificate(error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| of_key(error.to_string()))?;
+    let provider = default_provider();
+    provider.key_provider.load_private_key(key.clone_key()).map_err(|error| of_key(error.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| format!("certificate and key are of no use together: {error}"))?;
+        .map_err(|error| match error {
+            Error::InconsistentKeys(_) => (Culprit::Both, error.to_string()),
+            other => of_certificate(other.to_string()),
+        })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -37,12 +52,17 @@ fn configure(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, String> {
 pub unsafe extern "C" fn weir_tls_config_new(
     certificates: weir_bytes_t,
     key: weir_bytes_t,
+    ret_culprit: *mut Culprit,
     ret_message: *mut *mut c_char,
 ) -> *mut weir_tls_config_t {
-    match guard(|| unsafe { configure(certificates.as_slice(), key.as_slice()) }, Err) {
+    let made = || unsafe { configure(certificates.as_slice(), key.as_slice()) };
+    match guard(made, |panic| Err((Culprit::Both, panic))) {
         Ok(config) => Box::into_raw(Box::new(weir_tls_config_t(Arc::new(config)))),
-        Err(message) => {
-            unsafe { *ret_message = into_text(one_line(&message)) };
+        Err((culprit, message)) => {
+            unsafe {
+                *ret_culprit = culprit;
+                *ret_message = into_text(one_line(&message));
+            }
             std::ptr::null_mut()
         }
     }

@@ -15,31 +15,42 @@
 
 enum { BYTES_MAX = 1024 * 1024 };
 
-/* Read a file of at most 1 MiB as a string, or NULL with errno set. */
+static void wipe(char *own_text, size_t size)
+{
+    if (own_text != NULL) {
+        explicit_bzero(own_text, size);
+        free(own_text);
+    }
+}
+
+/*
+ * Read a file of at most 1 MiB as a string, or NULL with errno set, EFBIG for a larger one. A pipe is waited for, as
+ * `<(...)` of a shell makes one; a signal ends that wait with the process, for nothing is served yet.
+ */
 static char *read_file(const char *path)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (file < 0) {
         return NULL;
     }
     char *text = malloc(BYTES_MAX + 1);
     size_t size = 0;
-    ssize_t count = 1;
-    while (text != NULL && count != 0 && size < BYTES_MAX) {
-        count = read(file, text + size, BYTES_MAX - size);
-        if (count < 0 && errno != EINTR) {
-            free(text);
-            text = NULL;
-        }
+    ssize_t count = text == NULL ? -1 : 1;
+    while (count > 0 && size <= BYTES_MAX) {
+        do {
+            count = read(file, text + size, BYTES_MAX + 1 - size);
+        } while (count < 0 && errno == EINTR);
         size += count > 0 ? (size_t)count : 0;
     }
-    int error = errno;
+    int error = size > BYTES_MAX ? EFBIG : errno;
     close(file);
-    errno = error;
-    if (text != NULL) {
+    if (count == 0) {
         text[size] = '\0';
+        return text;
     }
-    return text;
+    wipe(text, size);
+    errno = error;
+    return NULL;
 }
 
 /* Whether there is a whole block with this label, on lines of its own. */
@@ -71,19 +82,38 @@ static bool check_key(const char *path, const char *text, char **ret_message)
 }
 
 /* What the bridge makes of both. */
-static bool configure(
-    const char *path, const char *certificate, const char *key, weir_tls_config_t **ret_config, char **ret_message)
+static bool configure(const char *const paths[2], const char *certificate, const char *key,
+    weir_tls_config_t **ret_config, char **ret_message)
 {
     char *problem = NULL;
+    weir_tls_culprit_t culprit = WEIR_TLS_BOTH;
     weir_tls_config_t *config = weir_tls_config_new(
-        (weir_bytes_t){certificate, strlen(certificate)}, (weir_bytes_t){key, strlen(key)}, &problem);
-    if (config == NULL) {
-        weir_arguments_refuse(ret_message, "--tls-cert: %s: %s", path, problem);
-        weir_bridge_text_free(problem);
-        return false;
+        (weir_bytes_t){certificate, strlen(certificate)}, (weir_bytes_t){key, strlen(key)}, &culprit, &problem);
+    if (config != NULL) {
+        *ret_config = config;
+        return true;
     }
-    *ret_config = config;
-    return true;
+    switch (culprit) {
+    case WEIR_TLS_CERTIFICATE:
+        weir_arguments_refuse(ret_message, "--tls-cert: %s: %s", paths[0], problem);
+        break;
+    case WEIR_TLS_KEY:
+        weir_arguments_refuse(ret_message, "--tls-key: %s: %s", paths[1], problem);
+        break;
+    case WEIR_TLS_BOTH:
+        weir_arguments_refuse(
+            ret_message, "--tls-key: %s does not belong to the certificate in %s: %s", paths[1], paths[0], problem);
+        break;
+    }
+    weir_bridge_text_free(problem);
+    return false;
+}
+
+static bool refuse_file(const char *option, const char *path, char **ret_message)
+{
+    return errno == EFBIG
+               ? weir_arguments_refuse(ret_message, "%s: %s is larger than 1 MiB; give a file in PEM", option, path)
+               : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", option, path, strerror(errno));
 }
 
 bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_config_t **ret_config, char **ret_message)
@@ -98,16 +128,12 @@ bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_conf
     for (size_t i = 0; fine && i < 2; i++) {
         texts[i] = read_file(files[i].path);
         fine = texts[i] != NULL ? files[i].check(files[i].path, texts[i], ret_message)
-                                : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", files[i].option,
-                                      files[i].path, strerror(errno));
+                                : refuse_file(files[i].option, files[i].path, ret_message);
     }
     fine = fine && texts[0] != NULL && texts[1] != NULL &&
-           configure(certificate, texts[0], texts[1], ret_config, ret_message);
+           configure((const char *const[]){certificate, key}, texts[0], texts[1], ret_config, ret_message);
     for (size_t i = 0; i < 2; i++) {
-        if (texts[i] != NULL) {
-            explicit_bzero(texts[i], strlen(texts[i]));
-            free(texts[i]);
-        }
+        wipe(texts[i], texts[i] == NULL ? 0 : strlen(texts[i]));
     }
     return fine;
 }

@@ -92,13 +92,16 @@ def pem(tmp_path_factory):
     for name, label in (("cert", "CERTIFICATE"), ("key", "PRIVATE KEY"), ("locked", "ENCRYPTED PRIVATE KEY")):
         (directory / name).write_text(f"-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n")
     (directory / "text").write_text("words\n")
+    (directory / "large").write_bytes((directory / "key").read_bytes() + b"#" * (1 << 20))
     return directory
 
 
 @pytest.mark.parametrize(
     "cert, key, words",
     [
-        ("cert", "key", ["--tls-cert", "cert", "of no use together"]),
+        ("cert", "key", ["--tls-key", "/key: the key cannot be used"]),
+        ("cert", "large", ["--tls-key", "/large is larger than 1 MiB"]),
+        ("/dev/zero", "key", ["--tls-cert", "/dev/zero is larger than 1 MiB"]),
         ("text", "key", ["--tls-cert", "no certificate in PEM", "text"]),
         ("key", "cert", ["--tls-cert", "no certificate in PEM"]),
         ("cert", "cert", ["--tls-key", "no private key in PEM"]),
