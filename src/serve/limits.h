@@ -52,8 +52,8 @@ enum {
     /* A client that has closed its side, and gets nothing of its response for so long, is taken to have left. */
     WEIR_WATCH_MILLISECONDS = 1000,
 
-    /* While the server drains, a connection is kept so long after its last response, or after it was accepted: a
-     * request may be on its way. */
+    /* While the server drains, a connection is kept so long after its last response, or after something came on it, or
+     * it was accepted: a request may be on its way. */
     WEIR_DRAIN_IDLE_MILLISECONDS = 500,
 
     /* How long accepting pauses when the system has no descriptor or memory left. */
