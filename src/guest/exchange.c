@@ -439,7 +439,12 @@ void weir_exchange_feed_trailers(weir_exchange_t *exchange, const weir_pair_t *t
 
 size_t weir_exchange_trailer_count(const weir_exchange_t *exchange)
 {
-    return exchange->module != NULL || exchange->call == NULL ? 0 : weir_call_trailer_count(exchange->call);
+    size_t count = exchange->module != NULL || exchange->call == NULL ? 0 : weir_call_trailer_count(exchange->call);
+    if (count <= WEIR_TRAILERS_MAX)
+        return count;
+    weir_exchange_log(
+        exchange, WEIR_LOG_WARNING, "set %zu trailers; those after the first %d are dropped", count, WEIR_TRAILERS_MAX);
+    return WEIR_TRAILERS_MAX;
 }
 
 weir_pair_t weir_exchange_trailer(const weir_exchange_t *exchange, size_t index)

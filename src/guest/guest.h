@@ -131,6 +131,7 @@ __attribute__((format(printf, 3, 4))) void weir_guest_log(
 
 enum {
     WEIR_REQUEST_HEADERS_MAX = 256, /* a request with more is refused */
+    WEIR_TRAILERS_MAX = 256,        /* of a response */
 };
 
 /* A request as the server received it. Everything is borrowed for the time of weir_exchange_start. */
@@ -277,7 +278,8 @@ void weir_exchange_feed_trailers(weir_exchange_t *exchange, const weir_pair_t *t
 
 /*
  * The trailers that the guest has set, once its response's body has ended; names and values are as those of headers.
- * They live as long as the exchange.
+ * They live as long as the exchange. Of more than WEIR_TRAILERS_MAX the rest is dropped, which is logged each time that
+ * they are counted.
  */
 size_t weir_exchange_trailer_count(const weir_exchange_t *exchange);
 weir_pair_t weir_exchange_trailer(const weir_exchange_t *exchange, size_t index);

@@ -133,7 +133,10 @@ static weir_body_state_t gather(const weir_connection_t *connection, size_t *ret
 
 /* ---- Trailers ---------------------------------------------------------------------------------------------------- */
 
-/* As hyper does for Spin: what the client has said it takes, and the response's Trailer has named. */
+/*
+ * As hyper does for Spin: what the client has said it takes, and the response's Trailer has named. For every trailer
+ * all of the list is gone through, so that of a long one the end does not count.
+ */
 static bool is_announced(const weir_exchange_t *exchange, weir_bytes_t name)
 {
     char word[64];
@@ -142,12 +145,18 @@ static bool is_announced(const weir_exchange_t *exchange, weir_bytes_t name)
     }
     memcpy(word, name.data, name.size);
     word[name.size] = '\0';
+    size_t left = WEIR_TRAILERS_MAX_BYTES;
     size_t count = weir_exchange_header_count(exchange);
     for (size_t i = 0; i < count; i++) {
         weir_pair_t header = weir_exchange_header(exchange, i);
-        if (weir_text_is(header.name, "trailer") && weir_list_has(header.value, word)) {
+        if (!weir_text_is(header.name, "trailer")) {
+            continue;
+        }
+        size_t size = header.value.size < left ? header.value.size : left;
+        if (weir_list_has((weir_bytes_t){header.value.data, size}, word)) {
             return true;
         }
+        left -= size;
     }
     return false;
 }

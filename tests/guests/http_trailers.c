@@ -1,7 +1,8 @@
 /*
  * Answers with the trailers of its request, one a line, and sets trailers of its own: x-bytes, the
  * number of bytes that the request's body had, which its Trailer header names; and x-secret, which it does not, and
- * content-length, which is none that a trailer may be. At /wait it lets the head go before its body is there.
+ * content-length, which is none that a trailer may be. At /wait it lets the head go before its body is there. At /many
+ * it sets x-many besides, 300 times, numbered from 0.
  */
 #include "http_guest.h"
 
@@ -60,8 +61,10 @@ void exports_wasi_http_incoming_handler_handle(http_request_t request, http_outp
 {
     char path[64];
     http_path_info(request, path, sizeof path);
+    bool many = strcmp(path, "/many") == 0;
+    const char *names = many ? "x-many, x-bytes" : "x-bytes, content-length";
     wasi_http_types_own_headers_t headers = wasi_http_types_constructor_fields();
-    http_require(http_append(headers, "trailer", "x-bytes, content-length", strlen("x-bytes, content-length")));
+    http_require(http_append(headers, "trailer", names, strlen(names)));
     wasi_http_types_own_incoming_body_t body;
     http_require(
         wasi_http_types_method_incoming_request_consume(wasi_http_types_borrow_incoming_request(request), &body));
@@ -75,6 +78,11 @@ void exports_wasi_http_incoming_handler_handle(http_request_t request, http_outp
     char text[24];
     snprintf(text, sizeof text, "%zu", size);
     wasi_http_types_own_trailers_t trailers = wasi_http_types_constructor_fields();
+    for (int i = 0; many && i < 300; i++) {
+        char number[12];
+        snprintf(number, sizeof number, "%d", i);
+        http_require(http_append(trailers, "x-many", number, strlen(number)));
+    }
     http_require(http_append(trailers, "x-bytes", text, strlen(text)));
     http_require(http_append(trailers, "x-secret", "1", 1));
     http_require(http_append(trailers, "content-length", "9", 1));

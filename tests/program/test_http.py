@@ -254,6 +254,17 @@ def test_trailers_reach_the_guest_and_its_own_those_who_take_them(served, path):
             assert wire.trailers == (["x-bytes: 5"] if takes else [])
 
 
+def test_no_more_than_256_trailers_of_a_guest_are_sent(served):
+    with served.wire() as wire:
+        for round in range(2):
+            wire.trailers = []
+            wire.send(b"GET /trailers/many HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n")
+            assert wire.response().status == 200
+            assert wire.trailers == [f"x-many: {number}" for number in range(256)]
+            served.stderr.wait_for("set 303 trailers; those after the first 256 are dropped", count=round + 1)
+    assert served.stderr.text.count("set 303 trailers") == 2, "one line each"
+
+
 def test_a_request_without_trailers_has_none(served):
     with served.wire() as wire:
         for body in (b"Content-Length: 2\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"):
