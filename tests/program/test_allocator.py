@@ -11,7 +11,7 @@ from conftest import prlimit_address_space
 GIB = 1 << 30
 MIB = 1 << 20
 
-TIERS = {"standard": r"\bstandard\b", "compact": r"\bcompact\b", "ondemand": r"\bon-?demand\b"}
+TIERS = {"standard": r"\bstandard\b", "compact": r"\bcompact\b", "ondemand": r"\bon[- ]?demand\b"}
 
 
 def tier_of(server):
