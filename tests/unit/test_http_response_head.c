@@ -181,9 +181,10 @@ static weir_tls_config_t *new_tls_config(void)
                           " -keyout /dev/stdout -out /dev/stdout 2>/dev/null",
         "r");
     assert_non_null(openssl);
+    weir_tls_culprit_t culprit;
     weir_bytes_t text = {pem, fread(pem, 1, sizeof(pem), openssl)};
     assert_int_equal(pclose(openssl), 0);
-    config = weir_tls_config_new(text, text, &message);
+    config = weir_tls_config_new(text, text, &culprit, &message);
     if (config == NULL) {
         fail_msg("%s", message);
     }
