@@ -14,6 +14,9 @@ enum { TEXT_FIRST_BYTES = 1024 };
 
 #define ADD(text, constant) weir_head_text_add(text, constant, sizeof(constant) - 1)
 
+static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+const weir_bytes_t weir_continue_head = {go_on, sizeof(go_on) - 1};
+
 /* ---- Framing ----------------------------------------------------------------------------------------------------- */
 
 bool weir_status_is_bodiless(unsigned status)

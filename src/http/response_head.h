@@ -28,6 +28,9 @@ typedef struct weir_response_form {
     bool has_date;  /* the fields have one already */
 } weir_response_form_t;
 
+/* The interim response that asks for a request's body (RFC 9110, section 15.2.1): all of it. */
+extern const weir_bytes_t weir_continue_head;
+
 /* Whether a response with this status has no body (RFC 9110, section 6.4.1). */
 bool weir_status_is_bodiless(unsigned status);
 

@@ -133,11 +133,10 @@ static bool use_chunked(weir_connection_t *connection)
  * waited for. */
 static void ask_for_body(weir_connection_t *connection)
 {
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const weir_task_t *task = connection->task;
     if (connection->owes_continue && task != NULL && connection->response == WEIR_RESPONSE_AWAITED &&
         !weir_connection_is_blocked(connection) && !weir_exchange_ended(task->exchange)) {
-        struct iovec piece = {(char *)(uintptr_t)go_on, sizeof(go_on) - 1};
+        struct iovec piece = {(char *)(uintptr_t)weir_continue_head.data, weir_continue_head.size};
         connection->owes_continue = false;
         weir_connection_send(connection, &piece, 1);
     }

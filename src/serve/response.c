@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 weir_pair_t weir_response_static_header(const weir_static_response_t *response, size_t index)
@@ -22,14 +21,9 @@ weir_pair_t weir_response_static_header(const weir_static_response_t *response, 
 
 /* ---- Heads ------------------------------------------------------------------------------------------------------- */
 
-static bool is_date(weir_bytes_t name)
-{
-    return name.size == 4 && strncasecmp(name.data, "date", 4) == 0;
-}
-
 static void add(weir_head_text_t *text, weir_response_form_t *form, weir_pair_t field)
 {
-    form->has_date = form->has_date || is_date(field.name);
+    form->has_date = form->has_date || weir_text_is(field.name, "date");
     weir_response_head_add(text, field);
 }
 
@@ -94,8 +88,7 @@ static const weir_head_text_t *compose(weir_connection_t *connection, weir_respo
     text->failed = false;
     if (connection->owes_continue && goes_on) {
         /* It has set its head, and wants the body nevertheless, perhaps. */
-        static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-        weir_head_text_add(text, go_on, sizeof(go_on) - 1);
+        weir_head_text_add(text, weir_continue_head.data, weir_continue_head.size);
         connection->owes_continue = false;
     }
     weir_response_head_begin(text, form->status);
