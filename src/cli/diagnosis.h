@@ -22,6 +22,7 @@
 typedef struct weir_comparison {
     bool measured;
     bool same;        /* the choice is the best itself: then both costs are that of its trial */
+    bool beyond;      /* the best is beyond limits on address space or data, which its trial raised for itself */
     weir_rung_t best; /* when measured */
     unsigned rounds;  /* of which the least counts; 0 when it is the same */
     uint32_t threads; /* that both were timed on */

@@ -15,6 +15,7 @@
 #include "cli/status_line.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { ROUNDS = 5, ROUNDS_EMULATED = 3 };
 
@@ -29,10 +30,44 @@ static void run_trial(void *context, const weir_facts_t *facts, const weir_plan_
     weir_trial_run(facts, plan, ret_verdict);
 }
 
+static void run_trial_beyond(
+    void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
+{
+    weir_plan_t beyond = *plan;
+    beyond.raise_limits = true;
+    if (plan->rung.tier == WEIR_TIER_STANDARD) {
+        run_trial(context, facts, &beyond, ret_verdict);
+    } else {
+        *ret_verdict = (weir_verdict_t){.outcome = WEIR_OUTCOME_SYSTEM};
+    }
+}
+
 static double read_clock(void *context)
 {
     (void)context;
     return weir_clock_milliseconds();
+}
+
+static bool unlimited(int resource, uint64_t *ret_value, bool *ret_unlimited)
+{
+    if (resource != RLIMIT_AS && resource != RLIMIT_DATA) {
+        return weir_machine_real()->resource_limit(resource, ret_value, ret_unlimited);
+    }
+    *ret_value = 0;
+    *ret_unlimited = true;
+    return true;
+}
+
+/*
+ * Chooses a standard pool as if there were no limits on address space and data; trials raise them. Where they may not,
+ * nothing is found.
+ */
+static weir_status_t choose_beyond(const weir_choose_options_t *options, weir_choice_t **ret_choice)
+{
+    static const weir_tester_t beyond_trials = {run_trial_beyond, read_clock, NULL};
+    weir_machine_t machine = *weir_machine_real();
+    machine.resource_limit = unlimited;
+    return weir_allocator_choose_with(&machine, &beyond_trials, options, ret_choice);
 }
 
 weir_status_t weir_doctor_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice)
@@ -46,30 +81,13 @@ weir_status_t weir_doctor_choose(const weir_choose_options_t *options, weir_choi
 
 /* ---- Comparing --------------------------------------------------------------------------------------------------- */
 
-/* What the choice is to be compared with. False: there is nothing. */
-static bool find_best(const weir_diagnosis_t *diagnosis, weir_rung_t *ret_rung, weir_needs_t *ret_needs)
-{
-    const weir_trial_result_t *wanted = weir_report_wanted(diagnosis->choice);
-    weir_choose_options_t options;
-    weir_choice_t *reference = NULL;
-    if (diagnosis->strategy == WEIR_STRATEGY_AUTO && wanted != NULL && wanted->verdict.outcome == WEIR_OUTCOME_PASSED) {
-        *ret_rung = wanted->rung;
-        *ret_needs = *weir_choice_needs(diagnosis->choice);
-        return true;
-    }
-    weir_choose_options_init(&options);
-    options.strategy = WEIR_STRATEGY_POOLING;
-    options.needs = *weir_choice_needs(diagnosis->choice);
-    options.needs.concurrency = weir_facts_processors(weir_choice_facts(diagnosis->choice));
-    options.cache_directory = "";
-    bool found = weir_doctor_choose(&options, &reference) == WEIR_OK && !weir_choice_rung(reference)->pulley;
-    if (found) {
-        *ret_rung = *weir_choice_rung(reference);
-        *ret_needs = *weir_choice_needs(reference);
-    }
-    weir_choice_free(reference);
-    return found;
-}
+/* What a choice is compared with, and the facts that its trial is planned by. */
+typedef struct best {
+    weir_facts_t facts;
+    weir_needs_t needs;
+    weir_rung_t rung;
+    bool beyond; /* see weir_comparison_t */
+} best_t;
 
 /* A rung as it is, timed as the ladder's rungs are, with the one setting that it has. */
 static void plan_rung(const weir_facts_t *facts, const weir_needs_t *needs, const weir_rung_t *rung, weir_plan_t *plan)
@@ -79,6 +97,57 @@ static void plan_rung(const weir_facts_t *facts, const weir_needs_t *needs, cons
     weir_plan_make(facts, needs, &budgets, rung, WEIR_DEPTH_FULL, 0, plan);
     plan->knobs[0] = weir_rung_knobs(rung);
     plan->knob_count = 1;
+}
+
+static void plan_best(const best_t *best, weir_plan_t *plan)
+{
+    plan_rung(&best->facts, &best->needs, &best->rung, plan);
+    plan->raise_limits = best->beyond;
+}
+
+static bool is_limited(const weir_facts_t *facts)
+{
+    return facts->address_space_limit.knowledge == WEIR_KNOWN || facts->data_limit.knowledge == WEIR_KNOWN;
+}
+
+/* The pool that is chosen when as many instances are wanted as there are processors. */
+static bool find_pool(best_t *best)
+{
+    weir_choose_options_t options;
+    weir_choice_t *reference = NULL;
+    weir_choose_options_init(&options);
+    options.strategy = WEIR_STRATEGY_POOLING;
+    options.needs = best->needs;
+    options.needs.concurrency = weir_facts_processors(&best->facts);
+    options.cache_directory = "";
+    weir_status_t status =
+        best->beyond ? choose_beyond(&options, &reference) : weir_doctor_choose(&options, &reference);
+    bool found = status == WEIR_OK && !weir_choice_rung(reference)->pulley;
+    if (found) {
+        best->facts = *weir_choice_facts(reference);
+        best->needs = *weir_choice_needs(reference);
+        best->rung = *weir_choice_rung(reference);
+    }
+    weir_choice_free(reference);
+    return found;
+}
+
+/* What the choice is to be compared with. False: there is nothing. */
+static bool find_best(const weir_diagnosis_t *diagnosis, best_t *ret_best)
+{
+    const weir_choice_t *choice = diagnosis->choice;
+    const weir_trial_result_t *wanted = weir_report_wanted(choice);
+    *ret_best = (best_t){.facts = *weir_choice_facts(choice), .needs = *weir_choice_needs(choice)};
+    if (diagnosis->strategy == WEIR_STRATEGY_AUTO && wanted != NULL && wanted->verdict.outcome == WEIR_OUTCOME_PASSED) {
+        ret_best->rung = wanted->rung;
+        return true;
+    }
+    ret_best->beyond = is_limited(&ret_best->facts);
+    if (ret_best->beyond && find_pool(ret_best)) {
+        return true;
+    }
+    ret_best->beyond = false;
+    return find_pool(ret_best);
 }
 
 /* As many threads for both, and no more instances than are in use: otherwise they would be timed at different work. */
@@ -102,41 +171,39 @@ static bool time_plan(const weir_facts_t *facts, const weir_plan_t *plan, double
     return true;
 }
 
-static void compare_in_turns(
-    const weir_diagnosis_t *diagnosis, const weir_needs_t *best_needs, weir_comparison_t *comparison)
+static void compare_in_turns(const weir_diagnosis_t *diagnosis, const best_t *best, weir_comparison_t *comparison)
 {
     const weir_choice_t *choice = diagnosis->choice;
     const weir_facts_t *facts = weir_choice_facts(choice);
     weir_plan_t plan;
-    weir_plan_t best;
+    weir_plan_t best_plan;
     plan_rung(facts, weir_choice_needs(choice), weir_choice_rung(choice), &plan);
-    plan_rung(facts, best_needs, &comparison->best, &best);
-    comparison->threads = share_threads(&plan, &best);
+    plan_best(best, &best_plan);
+    comparison->threads = share_threads(&plan, &best_plan);
     comparison->rounds = weir_fact_is(facts->emulated, 1) ? ROUNDS_EMULATED : ROUNDS;
     for (unsigned round = 0; round < comparison->rounds && comparison->measured; round++) {
         weir_status_show(weir_translate("comparing with the best, round %u of %u"), round + 1, comparison->rounds);
         comparison->measured = time_plan(facts, &plan, &comparison->choice_microseconds) &&
-                               time_plan(facts, &best, &comparison->best_microseconds);
+                               time_plan(&best->facts, &best_plan, &comparison->best_microseconds);
     }
 }
 
 void weir_doctor_compare(weir_diagnosis_t *diagnosis)
 {
     const weir_rung_t *rung = weir_choice_rung(diagnosis->choice);
-    weir_needs_t best_needs;
-    weir_comparison_t comparison = {.measured = false};
-    if (rung == NULL || !find_best(diagnosis, &comparison.best, &best_needs)) {
+    best_t best;
+    if (rung == NULL || !find_best(diagnosis, &best)) {
         return;
     }
-    comparison.measured = true;
-    comparison.same = rung->tier == comparison.best.tier && rung->slots == comparison.best.slots;
+    weir_comparison_t comparison = {.measured = true, .best = best.rung, .beyond = best.beyond};
+    comparison.same = rung->tier == best.rung.tier && rung->slots == best.rung.slots;
     if (comparison.same) {
         const weir_decided_t *pool = &diagnosis->choice->decision.pool;
         const weir_verdict_t *verdict = &pool->ladder[weir_choice_index(diagnosis->choice)].verdict;
         comparison.choice_microseconds = comparison.best_microseconds = verdict->instance_microseconds;
         comparison.threads = verdict->threads;
     } else {
-        compare_in_turns(diagnosis, &best_needs, &comparison);
+        compare_in_turns(diagnosis, &best, &comparison);
     }
     diagnosis->comparison = comparison;
 }

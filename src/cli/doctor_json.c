@@ -296,10 +296,10 @@ static json_t *json_place(const weir_choice_t *choice, const weir_trial_result_t
 static json_t *json_comparison(const weir_comparison_t *comparison)
 {
     return comparison->measured
-               ? json_pack("{s:s, s:I, s:o, s:o, s:o, s:I, s:f}", "tier", weir_tier_name(comparison->best.tier),
+               ? json_pack("{s:s, s:I, s:o, s:b, s:o, s:o, s:I, s:f}", "tier", weir_tier_name(comparison->best.tier),
                      "slots", (json_int_t)comparison->best.slots, "slot_bytes",
-                     weir_json_number(comparison->best.slot_bytes), "best_microseconds",
-                     json_cost(comparison->best_microseconds), "choice_microseconds",
+                     weir_json_number(comparison->best.slot_bytes), "limits_raised", comparison->beyond,
+                     "best_microseconds", json_cost(comparison->best_microseconds), "choice_microseconds",
                      json_cost(comparison->choice_microseconds), "threads", (json_int_t)comparison->threads, "excess",
                      comparison->choice_microseconds / comparison->best_microseconds - 1)
                : json_null();

@@ -217,7 +217,7 @@ static void print_comparison(const weir_page_t *page, const weir_comparison_t *c
     if (!comparison->measured) {
         weir_text_append(text, sizeof text, "%s",
             weir_translate("Against the best that the hardware could give: unknown, since no standard pool can be "
-                           "measured within these limits."));
+                           "measured within these limits, and weir may not raise them for a trial."));
     } else if (comparison->same) {
         weir_text_append(text, sizeof text, "%s",
             lessened
@@ -246,6 +246,11 @@ static void print_comparison(const weir_page_t *page, const weir_comparison_t *c
                 comparison->threads),
             comparison->threads, comparison->rounds, comparison->choice_microseconds, rung,
             comparison->best_microseconds);
+        if (comparison->beyond) {
+            weir_text_append(text, sizeof text, "%s",
+                weir_translate(
+                    " The best was timed in a process that had raised its limits on address space and data."));
+        }
     }
     weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, text);
 }
