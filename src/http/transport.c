@@ -27,8 +27,26 @@ static ssize_t receive_tls(weir_transport_t *transport, void *buffer, size_t siz
     return received;
 }
 
+/* A method begins with a capital letter, a record of TLS with a number below (RFC 9110, 9.3; RFC 8446, 5.1). */
+static void look_for_plain_http(weir_transport_t *transport)
+{
+    char first;
+    if (recv(transport->descriptor, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
+        return;
+    }
+    transport->begun = true;
+    if (first >= 'A' && first <= 'Z') {
+        transport->unsecured = true;
+        weir_tls_free(transport->tls);
+        transport->tls = NULL;
+    }
+}
+
 ssize_t weir_transport_receive(weir_transport_t *transport, void *buffer, size_t size)
 {
+    if (transport->tls != NULL && !transport->begun) {
+        look_for_plain_http(transport);
+    }
     if (transport->tls != NULL) {
         return receive_tls(transport, buffer, size);
     }

@@ -19,6 +19,8 @@ typedef struct weir_transport {
     bool readable;   /* there may be something to receive; whoever is told by an event sets it */
     bool blocked;    /* something that was taken to be sent waits for weir_transport_flush */
     bool finished;   /* nothing is sent after that */
+    bool begun;      /* something of TLS was received */
+    bool unsecured;  /* the client speaks HTTP in the clear where TLS is due: so does the transport then, to say so */
     weir_tls_t *tls; /* own; NULL: in the clear */
 } weir_transport_t;
 

@@ -110,6 +110,16 @@ void weir_connection_refuse(weir_connection_t *connection, unsigned status)
     connection->answer = (weir_answer_t){.status = status, .closes = true};
 }
 
+/* People meet this one by hand: it says what to do. */
+static void refuse_unsecured(weir_connection_t *connection)
+{
+    static const char body[] = "This port speaks HTTPS only: ask for https:// instead of http://.\n";
+    weir_connection_refuse(connection, 400);
+    connection->answer.content_type = "text/plain";
+    connection->answer.body = body;
+    connection->answer.body_size = sizeof body - 1;
+}
+
 /* The head is whole, at the start of the input. */
 static void begin(weir_connection_t *connection)
 {
@@ -145,6 +155,10 @@ static bool find_head(weir_connection_t *connection)
         return false;
     }
     connection->input_seen = connection->input_size;
+    if (connection->transport.unsecured) {
+        refuse_unsecured(connection);
+        return true;
+    }
     /* Only a line's end can make it whole: so what trickles in is not parsed again and again. */
     if (seen > 0 && memchr(connection->input + seen, '\n', connection->input_size - seen) == NULL) {
         return false;

@@ -88,6 +88,20 @@ def test_a_client_that_wants_another_protocol_gets_none(secured, client):
         assert wire.socket.selected_alpn_protocol() == "http/1.1"
 
 
+PLAIN = [b"GET /echo/ HTTP/1.1\r\nHost: a\r\n\r\n", b"P", b"POST /echo/ HTTP/1.1\r\n" + b"a" * 9000]
+
+
+@pytest.mark.parametrize("sent", PLAIN, ids=["a request", "its first byte", "a long one"])
+def test_plain_http_is_told_that_the_port_speaks_https(secured, client, sent):
+    with secured.wire(REQUEST_DEADLINE) as wire:
+        wire.send(sent)
+        response = wire.response()
+        assert response.status == 400 and "https://" in response.text
+        wire.assert_closed()
+    with client(secured) as wire:
+        assert ask(wire, "/echo/").status == 200
+
+
 def test_a_guest_is_told_of_https(secured, client):
     """Spin: crates/trigger-http/src/headers.rs, and wasi.rs for the scheme of wasi:http, which is always HTTP."""
     with client(secured) as wire:
@@ -138,12 +152,13 @@ def test_a_stream_arrives_piece_by_piece(secured, client):
         assert [wire.chunk() for _ in range(3)] == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
 
 
-def test_what_is_not_tls_is_not_served(secured, client):
-    with secured.wire(10) as wire:
-        wire.send(b"GET /echo/ HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert b"HTTP/1.1" not in wire.rest()
-    with secured.wire(10) as wire:
-        wire.send(bytes.fromhex("1603010005") + b"\1\0\0\1\0" + b"x" * 500)
+NOT_TLS = [bytes.fromhex("1603010005") + b"\1\0\0\1\0" + b"x" * 500, b"\0GET /echo/ HTTP/1.1\r\nHost: a\r\n\r\n"]
+
+
+@pytest.mark.parametrize("sent", NOT_TLS, ids=["a record that makes no sense", "a NUL before a request"])
+def test_what_is_not_tls_is_not_served(secured, client, sent):
+    with secured.wire(REQUEST_DEADLINE) as wire:
+        wire.send(sent)
         assert b"HTTP/1.1" not in wire.rest()
     with client(secured) as wire:
         assert ask(wire, "/echo/").status == 200
