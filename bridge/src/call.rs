@@ -2,37 +2,27 @@
 
 use crate::engine::os_error;
 use crate::ffi::{borrow, check_size, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
-use crate::output::{STDERR, STDOUT};
-use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
-use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t, words};
+use crate::guest::{Channels, End, Guest, Outcome, append, prepare, weir_call_request_t};
+use crate::pipe::Pipe;
+use crate::service::{weir_service_t, words};
 use crate::threads::runtime;
 use bytes::Bytes;
 use http_body::Body;
-use http_body_util::{BodyExt, Empty};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::VecDeque;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use wasmtime_c_api::wasmtime::component::ResourceTable;
-use wasmtime_c_api::wasmtime::error::Context as _;
 use wasmtime_c_api::wasmtime::error::OutOfMemory;
-use wasmtime_c_api::wasmtime::{Engine, Error, InstancePre, PoolConcurrencyLimitError, Result, Store, WasmBacktrace};
+use wasmtime_c_api::wasmtime::{Error, PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime_c_api::wasmtime_error_t;
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpView};
 
 const PENDING: c_int = 0;
 const ENDED: c_int = 1;
 const FAILED: c_int = 2;
-
-/// What one instance may hold of the host at once: requests, sockets, streams, headers and the like, all together.
-const RESOURCES_MAX: usize = 16 * 1024;
 
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq)]
@@ -81,97 +71,15 @@ impl Drop for CWaker {
     }
 }
 
-#[repr(C)]
-pub struct weir_call_request_t {
-    size: usize,
-    method: weir_bytes_t,
-    scheme: weir_bytes_t,
-    authority: weir_bytes_t,
-    path_and_query: weir_bytes_t,
-    headers: *const weir_pair_t,
-    header_count: usize,
-    has_body: bool,
-    arguments: *const weir_bytes_t,
-    argument_count: usize,
-    environment: *const weir_pair_t,
-    environment_count: usize,
-    instance_only: bool,
-    caller: *mut c_void,
-}
-
-type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
-
-/// How a guest came to its end.
-enum Outcome {
-    Returned,
-    ReturnedError, // of wasi:cli/run
-    Instantiated,  // which was all that was asked for
-    NotInstantiated(Error),
-    Failed(Error),
-}
-
-impl Outcome {
-    /// A program's: it may have exited well.
-    fn of_failure(error: Error) -> Outcome {
-        match error.downcast_ref::<I32Exit>() {
-            Some(I32Exit(0)) => Outcome::Returned,
-            _ => Outcome::Failed(error),
-        }
-    }
-}
-
-fn component_store(
-    service: &weir_service_t,
-    engine: &Engine,
-    mut wasi: WasiCtxBuilder,
-    caller: *mut c_void,
-) -> Store<ComponentState> {
-    let reach = &service.settings.reach;
-    reach.configure(&mut wasi, None);
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(RESOURCES_MAX);
-    let state = ComponentState {
-        wasi: wasi.build(),
-        http: WasiHttpCtx::new(),
-        hooks: reach.hooks(caller),
-        table,
-        limits: service.settings.limits(),
-    };
-    store(engine, state, |state| &mut state.limits)
-}
-
-/// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
-/// the store ends an unfinished body just as if it were finished.
-struct End {
-    outcome: Outcome,
-    store: Option<Box<Store<ComponentState>>>,
-}
-
-impl From<Outcome> for End {
-    fn from(outcome: Outcome) -> End {
-        End { outcome, store: None }
-    }
-}
-
-/// A guest's instance, or its end when there is none or it is `all` that was asked for.
-async fn instance<T>(made: impl Future<Output = Result<T>>, all: bool) -> std::result::Result<T, Outcome> {
-    let instance = made.await.map_err(Outcome::NotInstantiated)?;
-    if all { Err(Outcome::Instantiated) } else { Ok(instance) }
-}
-
-type Guest = Pin<Box<dyn Future<Output = End> + Send>>;
-
 pub struct weir_call_t {
     guest: Option<Guest>,
     waker: Waker,
-    feed: Option<Pipe>,
-    response: Arc<Mutex<Option<Response>>>,
+    channels: Channels,
     status: u16,
     headers: Vec<(HeaderName, HeaderValue)>,
     is_head: bool,
     bodiless: bool, // HEAD, or a status without a body: what becomes of the body is nobody's concern
     body: Option<HyperOutgoingBody>,
-    document: Option<Pipe>, // a program's standard output
     chunks: VecDeque<Bytes>,
     trailers: Vec<(HeaderName, HeaderValue)>,
     body_ended: bool,
@@ -195,17 +103,17 @@ pub unsafe extern "C" fn weir_call_new(
         if let Some(feed) = &feed {
             feed.set_writer(&waker);
         }
-        let mut call = weir_call_t {
-            guest: None,
+        let mut channels = Channels { feed, ..Channels::default() };
+        let guest = unsafe { prepare(service, request, &mut channels)? };
+        let call = weir_call_t {
+            guest: Some(guest),
             waker,
-            feed,
-            response: Arc::default(),
+            channels,
             status: 0,
             headers: Vec::new(),
             is_head: unsafe { request.method.as_slice() } == b"HEAD",
             bodiless: false,
             body: None,
-            document: None,
             chunks: VecDeque::new(),
             trailers: Vec::new(),
             body_ended: false,
@@ -213,11 +121,6 @@ pub unsafe extern "C" fn weir_call_new(
             failure: FailureKind::None,
             message: CString::default(),
         };
-        call.guest = Some(match &service.linked {
-            Linked::Component(proxy) => unsafe { call.component(service, proxy, request)? },
-            Linked::Command(command) => unsafe { call.command(service, command, request)? },
-            Linked::Module(module) => unsafe { call.module(service, module, request)? },
-        });
         let call = Box::into_raw(Box::new(call));
         unsafe { *ret_call = call };
         Ok(())
@@ -225,118 +128,6 @@ pub unsafe extern "C" fn weir_call_new(
 }
 
 impl weir_call_t {
-    unsafe fn component(
-        &self,
-        service: &weir_service_t,
-        proxy: &ProxyPre<ComponentState>,
-        request: &weir_call_request_t,
-    ) -> Result<Guest> {
-        let head = unsafe { read_head(request)? };
-        let settings = &service.settings;
-        let mut wasi = settings.wasi()?;
-        wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-        let mut store = Box::new(component_store(service, proxy.engine(), wasi, request.caller));
-        let instance_only = request.instance_only;
-        let request = match &self.feed {
-            Some(feed) => {
-                store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| PipeBody(feed.clone())))?
-            }
-            None => {
-                let empty = Empty::<Bytes>::new().map_err(|never| -> wasmtime_wasi_http::Error { match never {} });
-                store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| empty))?
-            }
-        };
-        let slot = self.response.clone();
-        let outparam = store.data_mut().http().new_response_outparam_from_callback(move |response| {
-            *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(response);
-        })?;
-        let proxy = proxy.clone();
-        Ok(Box::pin(async move {
-            let instance = match instance(proxy.instantiate_async(&mut *store), instance_only).await {
-                Ok(instance) => instance,
-                Err(outcome) => return outcome.into(),
-            };
-            let handler = instance.wasi_http_incoming_handler();
-            match handler.call_handle(&mut *store, request, outparam).await {
-                Ok(()) => Outcome::Returned.into(),
-                Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
-            }
-        }))
-    }
-
-    /// WASI for a guest that answers through CGI: its request in arguments, environment and standard input, its response
-    /// on standard output.
-    unsafe fn cgi(&mut self, service: &weir_service_t, request: &weir_call_request_t) -> Result<WasiCtxBuilder> {
-        let settings = &service.settings;
-        let document = Pipe::default();
-        self.document = Some(document.clone());
-        let mut wasi = settings.wasi()?;
-        wasi.stdout(PipeOutput(document)).stderr(settings.sink.stream(STDERR));
-        if let Some(feed) = &self.feed {
-            wasi.stdin(PipeInput(feed.clone()));
-        }
-        for argument in unsafe { borrow(request.arguments, request.argument_count) } {
-            wasi.arg(unsafe { argument.as_text("an argument")? });
-        }
-        for pair in unsafe { borrow(request.environment, request.environment_count) } {
-            let (name, value) =
-                unsafe { (pair.name.as_text("a variable's name")?, pair.value.as_text("a variable's value")?) };
-            wasi.env(name, value);
-        }
-        Ok(wasi)
-    }
-
-    unsafe fn command(
-        &mut self,
-        service: &weir_service_t,
-        command: &CommandPre<ComponentState>,
-        request: &weir_call_request_t,
-    ) -> Result<Guest> {
-        let wasi = unsafe { self.cgi(service, request)? };
-        let mut store = component_store(service, command.engine(), wasi, request.caller);
-        let command = command.clone();
-        let instance_only = request.instance_only;
-        Ok(Box::pin(async move {
-            let instance = match instance(command.instantiate_async(&mut store), instance_only).await {
-                Ok(instance) => instance,
-                Err(outcome) => return outcome.into(),
-            };
-            match instance.wasi_cli_run().call_run(&mut store).await {
-                Ok(Ok(())) => Outcome::Returned.into(),
-                Ok(Err(())) => Outcome::ReturnedError.into(),
-                Err(error) => Outcome::of_failure(error).into(),
-            }
-        }))
-    }
-
-    unsafe fn module(
-        &mut self,
-        service: &weir_service_t,
-        module: &InstancePre<ModuleState>,
-        request: &weir_call_request_t,
-    ) -> Result<Guest> {
-        let mut wasi = unsafe { self.cgi(service, request)? };
-        let settings = &service.settings;
-        let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
-        let mut store = store(module.module().engine(), state, |state| &mut state.limits);
-        let module = module.clone();
-        let instance_only = request.instance_only;
-        Ok(Box::pin(async move {
-            let started = async {
-                let instance = module.instantiate_async(&mut store).await?;
-                instance.get_typed_func::<(), ()>(&mut store, "_start")
-            };
-            let start = match instance(started, instance_only).await {
-                Ok(start) => start,
-                Err(outcome) => return outcome.into(),
-            };
-            match start.call_async(&mut store, ()).await {
-                Ok(()) => Outcome::Returned.into(),
-                Err(error) => Outcome::of_failure(error).into(),
-            }
-        }))
-    }
-
     fn note(&mut self, kind: FailureKind, message: &str) {
         self.failure = kind;
         self.message = CString::new(one_line(message)).unwrap_or_default();
@@ -386,7 +177,7 @@ impl weir_call_t {
     /// Take over the response when the guest has set it, and what there is of its body.
     fn receive(&mut self) {
         if self.status == 0 {
-            let response = self.response.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            let response = self.channels.response.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
             match response {
                 Some(Ok(response)) => {
                     let (parts, body) = response.into_parts();
@@ -414,7 +205,7 @@ impl weir_call_t {
         if self.body_ended {
             return false;
         }
-        if let Some(document) = &self.document {
+        if let Some(document) = &self.channels.document {
             match document.pop(usize::MAX) {
                 Some(Ok(bytes)) if bytes.is_empty() => self.body_ended = true,
                 Some(Ok(bytes)) => self.chunks.push_back(bytes),
@@ -453,7 +244,7 @@ impl weir_call_t {
 
     /// The guest is over: say how it ended, and whether its response is whole.
     fn conclude(&mut self, end: End) {
-        if let Some(document) = &self.document {
+        if let Some(document) = &self.channels.document {
             document.end(false);
         }
         let End { outcome, store } = end;
@@ -463,7 +254,7 @@ impl weir_call_t {
                 self.note(FailureKind::Run, "its run function returned an error");
                 self.state = ENDED;
             }
-            Outcome::Returned if self.document.is_some() || self.status != 0 => self.state = ENDED,
+            Outcome::Returned if self.channels.document.is_some() || self.status != 0 => self.state = ENDED,
             Outcome::Returned => {
                 self.fail(FailureKind::NoResponse, "the guest returned without setting its response");
             }
@@ -480,8 +271,8 @@ impl weir_call_t {
                 };
                 self.note(kind, &message);
                 // The channel holds a few chunks at most.
-                while self.document.is_none() && self.state == PENDING && self.take_chunk() {}
-                let whole = self.document.is_none() && self.status != 0 && (self.body_ended || self.bodiless);
+                while self.channels.document.is_none() && self.state == PENDING && self.take_chunk() {}
+                let whole = self.channels.document.is_none() && self.status != 0 && (self.body_ended || self.bodiless);
                 self.state = if whole { ENDED } else { FAILED };
             }
         }
@@ -503,16 +294,6 @@ fn pairs_of(map: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-unsafe fn append(map: &mut HeaderMap, pairs: &[weir_pair_t]) -> Result<()> {
-    for pair in pairs {
-        let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
-        let name = HeaderName::from_bytes(name).context("a header's name cannot be passed on")?;
-        let value = HeaderValue::from_bytes(value).context("a header's value cannot be passed on")?;
-        map.append(name, value);
-    }
-    Ok(())
-}
-
 fn pair_at(pairs: &[(HeaderName, HeaderValue)], index: usize) -> weir_pair_t {
     match pairs.get(index) {
         Some((name, value)) => weir_pair_t {
@@ -521,25 +302,6 @@ fn pair_at(pairs: &[(HeaderName, HeaderValue)], index: usize) -> weir_pair_t {
         },
         None => weir_pair_t { name: weir_bytes_t::EMPTY, value: weir_bytes_t::EMPTY },
     }
-}
-
-unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>> {
-    let (method, scheme, authority, path) = unsafe {
-        (
-            request.method.as_slice(),
-            request.scheme.as_slice(),
-            request.authority.as_slice(),
-            request.path_and_query.as_slice(),
-        )
-    };
-    let uri = hyper::Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
-    let mut head = hyper::Request::new(());
-    *head.method_mut() = hyper::Method::from_bytes(method).context("the method cannot be passed on")?;
-    *head.uri_mut() = uri.context("the target cannot be passed on")?;
-    let pairs = unsafe { borrow(request.headers, request.header_count) };
-    head.headers_mut().reserve(pairs.len());
-    unsafe { append(head.headers_mut(), pairs)? };
-    Ok(head)
 }
 
 // ---- For C
@@ -611,7 +373,7 @@ pub unsafe extern "C" fn weir_call_trailer(call: *const weir_call_t, index: usiz
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_feed_space(call: *const weir_call_t) -> usize {
-    guard(|| unsafe { &*call }.feed.as_ref().map_or(0, Pipe::space), |_| 0)
+    guard(|| unsafe { &*call }.channels.feed.as_ref().map_or(0, Pipe::space), |_| 0)
 }
 
 #[unsafe(no_mangle)]
@@ -619,7 +381,7 @@ pub unsafe extern "C" fn weir_call_feed(call: *mut weir_call_t, bytes: weir_byte
     let call = unsafe { &mut *call };
     let bytes = unsafe { bytes.as_slice() };
     let fed = || {
-        let Some(feed) = &call.feed else {
+        let Some(feed) = &call.channels.feed else {
             return 0;
         };
         let count = bytes.len().min(feed.space());
@@ -634,7 +396,7 @@ pub unsafe extern "C" fn weir_call_feed(call: *mut weir_call_t, bytes: weir_byte
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_feed_end(call: *mut weir_call_t, aborted: bool) {
     let call = unsafe { &mut *call };
-    if let Some(feed) = &call.feed {
+    if let Some(feed) = &call.channels.feed {
         guard(|| feed.end(aborted), |_| ());
     }
 }
@@ -649,7 +411,7 @@ pub unsafe extern "C" fn weir_call_feed_trailers(
     let feed = || {
         let mut trailers = HeaderMap::new();
         let fits = unsafe { append(&mut trailers, borrow(pairs, count)) }.is_ok();
-        if let (true, Some(feed)) = (fits, &call.feed) {
+        if let (true, Some(feed)) = (fits, &call.channels.feed) {
             feed.set_trailers(trailers);
         }
         fits

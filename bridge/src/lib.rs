@@ -3,7 +3,7 @@
 //!
 //! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling it,
 //! `componentize` makes a module a component; `service` is a guest ready to be called, with what `imports` and
-//! `variables` give it; `call` is one request on it, with `pipe` and `output` for its streams; `head` parses the heads
+//! `variables` give it; `guest` is one instance of it, `call` one request on that, with `pipe` and `output` for its streams; `head` parses the heads
 //! of requests, `tls` is between a client's socket and C; `threads` are what all of them run on.
 
 #![allow(non_camel_case_types)]
@@ -18,6 +18,7 @@ mod document;
 mod engine;
 mod fetch;
 mod ffi;
+mod guest;
 mod head;
 mod imports;
 mod inspect;

@@ -1,0 +1,269 @@
+//! Guests: a fresh instance each, whose entry is called with a request, and what comes of it.
+
+use crate::ffi::{borrow, weir_bytes_t, weir_pair_t};
+use crate::output::{STDERR, STDOUT};
+use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
+use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use std::ffi::c_void;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use wasmtime_c_api::wasmtime::component::ResourceTable;
+use wasmtime_c_api::wasmtime::error::Context as _;
+use wasmtime_c_api::wasmtime::{Engine, Error, InstancePre, Result, Store};
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpView};
+/// What one instance may hold of the host at once: requests, sockets, streams, headers and the like, all together.
+const RESOURCES_MAX: usize = 16 * 1024;
+
+#[repr(C)]
+pub struct weir_call_request_t {
+    pub size: usize,
+    pub method: weir_bytes_t,
+    scheme: weir_bytes_t,
+    authority: weir_bytes_t,
+    path_and_query: weir_bytes_t,
+    headers: *const weir_pair_t,
+    header_count: usize,
+    pub has_body: bool,
+    arguments: *const weir_bytes_t,
+    argument_count: usize,
+    environment: *const weir_pair_t,
+    environment_count: usize,
+    instance_only: bool,
+    caller: *mut c_void,
+}
+
+pub type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
+
+/// How a guest came to its end.
+pub enum Outcome {
+    Returned,
+    ReturnedError, // of wasi:cli/run
+    Instantiated,  // which was all that was asked for
+    NotInstantiated(Error),
+    Failed(Error),
+}
+
+impl Outcome {
+    /// A program's: it may have exited well.
+    fn of_failure(error: Error) -> Outcome {
+        match error.downcast_ref::<I32Exit>() {
+            Some(I32Exit(0)) => Outcome::Returned,
+            _ => Outcome::Failed(error),
+        }
+    }
+}
+
+fn component_store(
+    service: &weir_service_t,
+    engine: &Engine,
+    mut wasi: WasiCtxBuilder,
+    caller: *mut c_void,
+) -> Store<ComponentState> {
+    let reach = &service.settings.reach;
+    reach.configure(&mut wasi, None);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(RESOURCES_MAX);
+    let state = ComponentState {
+        wasi: wasi.build(),
+        http: WasiHttpCtx::new(),
+        hooks: reach.hooks(caller),
+        table,
+        limits: service.settings.limits(),
+    };
+    store(engine, state, |state| &mut state.limits)
+}
+
+/// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
+/// the store ends an unfinished body just as if it were finished.
+pub struct End {
+    pub outcome: Outcome,
+    pub store: Option<Box<Store<ComponentState>>>,
+}
+
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> End {
+        End { outcome, store: None }
+    }
+}
+
+/// A guest's instance, or its end when there is none or it is `all` that was asked for.
+async fn instance<T>(made: impl Future<Output = Result<T>>, all: bool) -> std::result::Result<T, Outcome> {
+    let instance = made.await.map_err(Outcome::NotInstantiated)?;
+    if all { Err(Outcome::Instantiated) } else { Ok(instance) }
+}
+
+pub type Guest = Pin<Box<dyn Future<Output = End> + Send>>;
+
+/// What connects a guest with its call.
+#[derive(Default)]
+pub struct Channels {
+    pub feed: Option<Pipe>, // the request's body
+    pub response: Arc<Mutex<Option<Response>>>,
+    pub document: Option<Pipe>, // a program's standard output
+}
+
+/// Prepare a guest; nothing of it runs before it is polled.
+pub unsafe fn prepare(
+    service: &weir_service_t,
+    request: &weir_call_request_t,
+    channels: &mut Channels,
+) -> Result<Guest> {
+    match &service.linked {
+        Linked::Component(proxy) => unsafe { component(service, proxy, request, channels) },
+        Linked::Command(command) => unsafe { self::command(service, command, request, channels) },
+        Linked::Module(module) => unsafe { self::module(service, module, request, channels) },
+    }
+}
+
+unsafe fn component(
+    service: &weir_service_t,
+    proxy: &ProxyPre<ComponentState>,
+    request: &weir_call_request_t,
+    channels: &Channels,
+) -> Result<Guest> {
+    let head = unsafe { read_head(request)? };
+    let settings = &service.settings;
+    let mut wasi = settings.wasi()?;
+    wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
+    let mut store = Box::new(component_store(service, proxy.engine(), wasi, request.caller));
+    let instance_only = request.instance_only;
+    let request = match &channels.feed {
+        Some(feed) => {
+            store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| PipeBody(feed.clone())))?
+        }
+        None => {
+            let empty = Empty::<Bytes>::new().map_err(|never| -> wasmtime_wasi_http::Error { match never {} });
+            store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| empty))?
+        }
+    };
+    let slot = channels.response.clone();
+    let outparam = store.data_mut().http().new_response_outparam_from_callback(move |response| {
+        *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(response);
+    })?;
+    let proxy = proxy.clone();
+    Ok(Box::pin(async move {
+        let instance = match instance(proxy.instantiate_async(&mut *store), instance_only).await {
+            Ok(instance) => instance,
+            Err(outcome) => return outcome.into(),
+        };
+        let handler = instance.wasi_http_incoming_handler();
+        match handler.call_handle(&mut *store, request, outparam).await {
+            Ok(()) => Outcome::Returned.into(),
+            Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
+        }
+    }))
+}
+
+/// WASI for a guest that answers through CGI: its request in arguments, environment and standard input, its response
+/// on standard output.
+unsafe fn cgi(
+    service: &weir_service_t,
+    request: &weir_call_request_t,
+    channels: &mut Channels,
+) -> Result<WasiCtxBuilder> {
+    let settings = &service.settings;
+    let document = Pipe::default();
+    channels.document = Some(document.clone());
+    let mut wasi = settings.wasi()?;
+    wasi.stdout(PipeOutput(document)).stderr(settings.sink.stream(STDERR));
+    if let Some(feed) = &channels.feed {
+        wasi.stdin(PipeInput(feed.clone()));
+    }
+    for argument in unsafe { borrow(request.arguments, request.argument_count) } {
+        wasi.arg(unsafe { argument.as_text("an argument")? });
+    }
+    for pair in unsafe { borrow(request.environment, request.environment_count) } {
+        let (name, value) =
+            unsafe { (pair.name.as_text("a variable's name")?, pair.value.as_text("a variable's value")?) };
+        wasi.env(name, value);
+    }
+    Ok(wasi)
+}
+
+unsafe fn command(
+    service: &weir_service_t,
+    command: &CommandPre<ComponentState>,
+    request: &weir_call_request_t,
+    channels: &mut Channels,
+) -> Result<Guest> {
+    let wasi = unsafe { cgi(service, request, channels)? };
+    let mut store = component_store(service, command.engine(), wasi, request.caller);
+    let command = command.clone();
+    let instance_only = request.instance_only;
+    Ok(Box::pin(async move {
+        let instance = match instance(command.instantiate_async(&mut store), instance_only).await {
+            Ok(instance) => instance,
+            Err(outcome) => return outcome.into(),
+        };
+        match instance.wasi_cli_run().call_run(&mut store).await {
+            Ok(Ok(())) => Outcome::Returned.into(),
+            Ok(Err(())) => Outcome::ReturnedError.into(),
+            Err(error) => Outcome::of_failure(error).into(),
+        }
+    }))
+}
+
+unsafe fn module(
+    service: &weir_service_t,
+    module: &InstancePre<ModuleState>,
+    request: &weir_call_request_t,
+    channels: &mut Channels,
+) -> Result<Guest> {
+    let mut wasi = unsafe { cgi(service, request, channels)? };
+    let settings = &service.settings;
+    let state = ModuleState { wasi: wasi.build_p1(), limits: settings.limits() };
+    let mut store = store(module.module().engine(), state, |state| &mut state.limits);
+    let module = module.clone();
+    let instance_only = request.instance_only;
+    Ok(Box::pin(async move {
+        let started = async {
+            let instance = module.instantiate_async(&mut store).await?;
+            instance.get_typed_func::<(), ()>(&mut store, "_start")
+        };
+        let start = match instance(started, instance_only).await {
+            Ok(start) => start,
+            Err(outcome) => return outcome.into(),
+        };
+        match start.call_async(&mut store, ()).await {
+            Ok(()) => Outcome::Returned.into(),
+            Err(error) => Outcome::of_failure(error).into(),
+        }
+    }))
+}
+
+pub unsafe fn append(map: &mut HeaderMap, pairs: &[weir_pair_t]) -> Result<()> {
+    for pair in pairs {
+        let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
+        let name = HeaderName::from_bytes(name).context("a header's name cannot be passed on")?;
+        let value = HeaderValue::from_bytes(value).context("a header's value cannot be passed on")?;
+        map.append(name, value);
+    }
+    Ok(())
+}
+
+unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>> {
+    let (method, scheme, authority, path) = unsafe {
+        (
+            request.method.as_slice(),
+            request.scheme.as_slice(),
+            request.authority.as_slice(),
+            request.path_and_query.as_slice(),
+        )
+    };
+    let uri = hyper::Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
+    let mut head = hyper::Request::new(());
+    *head.method_mut() = hyper::Method::from_bytes(method).context("the method cannot be passed on")?;
+    *head.uri_mut() = uri.context("the target cannot be passed on")?;
+    let pairs = unsafe { borrow(request.headers, request.header_count) };
+    head.headers_mut().reserve(pairs.len());
+    unsafe { append(head.headers_mut(), pairs)? };
+    Ok(head)
+}
