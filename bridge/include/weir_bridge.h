@@ -273,6 +273,8 @@ typedef struct weir_outbound_policy {
     size_t size; /* sizeof(weir_outbound_policy_t) */
     void *context;
     bool may_connect; /* false: no guest gets a socket or looks a name up */
+    /* Whether a guest may look this name up, on the thread that polls the call. */
+    bool (*may_look_up)(void *context, const char *name);
     /*
      * Decide on a request, on the thread that polls the call. All texts are terminated; `host` has no port, and an IPv6
      * address its brackets; it is "self.alt" for a URL without a host; `port` is -1 where the URL has none.

@@ -49,6 +49,7 @@ pub struct weir_outbound_policy_t {
     size: usize,
     context: *mut c_void,
     may_connect: bool,
+    may_look_up: extern "C" fn(*mut c_void, *const c_char) -> bool,
     decide: extern "C" fn(*mut c_void, *const c_char, *const c_char, c_int, *const c_char) -> c_int,
     address_is_allowed: extern "C" fn(*mut c_void, *const c_void, u32, c_int) -> bool,
     begin: Option<extern "C" fn(*mut c_void, *mut c_void, *mut weir_outgoing_t)>,
@@ -75,6 +76,10 @@ impl Policy {
     fn allows(&self, address: &SocketAddr, usage: c_int) -> bool {
         let address = socket2::SockAddr::from(*address);
         (self.0.address_is_allowed)(self.0.context, address.as_ptr().cast(), address.len() as u32, usage)
+    }
+
+    fn may_look_up(&self, name: &str) -> bool {
+        CString::new(name).is_ok_and(|name| (self.0.may_look_up)(self.0.context, name.as_ptr()))
     }
 
     fn report(&self, destination: &str, error: &Error) {
@@ -282,8 +287,12 @@ pub fn add_to_linker(linker: &mut Linker<ComponentState>) -> Result<()> {
     linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?.func_wrap(
         "resolve-addresses",
         |mut store: StoreContextMut<'_, ComponentState>, (network, name): (Resource<Network>, String)| {
+            let state = store.data_mut();
+            if !state.hooks.reach.policy.as_ref().is_some_and(|policy| policy.may_look_up(&name)) {
+                return answer(Err(SocketErrorCode::AccessDenied.into()));
+            }
             let _entered = lookups()?.enter();
-            answer(store.data_mut().sockets().resolve_addresses(network, name))
+            answer(state.sockets().resolve_addresses(network, name))
         },
     )?;
     linker.allow_shadowing(false);

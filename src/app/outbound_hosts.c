@@ -186,6 +186,17 @@ static size_t chained_size(const char *host)
     return chaining ? name_size : 0;
 }
 
+bool weir_outbound_hosts_allow_lookup(const weir_outbound_hosts_t *hosts, const char *name)
+{
+    weir_host_t wanted;
+    if (hosts->count == 0 || !read_host(name, &wanted))
+        return false;
+    bool allowed = wanted.is_address;
+    for (size_t i = 0; i < hosts->count && !allowed; i++)
+        allowed = hosts->entries[i].kind != WEIR_OUTBOUND_COMPONENT && is_host(hosts, &hosts->entries[i], &wanted);
+    return allowed && (wanted.is_address || chained_size(wanted.name) == 0); /* those names are no one else's */
+}
+
 static size_t find_component(const weir_manifest_t *manifest, const char *name, size_t size)
 {
     for (size_t i = 0; i < manifest->component_count; i++) {

@@ -53,6 +53,13 @@ void weir_outbound_hosts_free(weir_outbound_hosts_t *hosts);
 bool weir_outbound_hosts_allow(const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port);
 
 /*
+ * Whether a component may ask what addresses a name has: when it may reach that name, with any scheme and on any port.
+ * A query tells the name to whoever answers it, so for other names it would be a way out. An address is none. Allocates
+ * nothing. Any thread.
+ */
+bool weir_outbound_hosts_allow_lookup(const weir_outbound_hosts_t *hosts, const char *name);
+
+/*
  * Whether a component may make requests with a relative URL, which go to its own application: those entries say so
  * that are for "self" or any host, with the scheme http, https or any. Allocates nothing. Any thread.
  */

@@ -56,6 +56,16 @@ static weir_outbound_way_t decide(void *context, const char *scheme, const char 
     return is_chaining ? WEIR_OUTBOUND_IN_PROCESS : WEIR_OUTBOUND_NETWORK;
 }
 
+static bool may_look_up(void *context, const char *name)
+{
+    outbound_t *outbound = context;
+    bool may = weir_outbound_hosts_allow_lookup(&outbound->hosts, name);
+    if (!may) {
+        report_denial(outbound, "https", name, WEIR_PORT_OF_SCHEME);
+    }
+    return may;
+}
+
 /* An address as text, and its port; false when it is of a family that guests have no sockets of. */
 static bool show_address(const struct sockaddr *address, socklen_t size, char *ret_text, int *ret_port, bool *ret_any)
 {
@@ -179,6 +189,7 @@ bool weir_outbound_policy_new(const weir_manifest_t *manifest, const weir_compon
     *ret_policy = (weir_outbound_policy_t){.size = sizeof(*ret_policy),
         .context = outbound,
         .may_connect = any,
+        .may_look_up = may_look_up,
         .decide = decide,
         .address_is_allowed = address_is_allowed,
         .begin = settings->begin == NULL ? NULL : begin,

@@ -720,6 +720,19 @@ def test_a_socket_connects_where_it_may_and_nowhere_else(serve, weir_checked, gu
     assert denied.get(f"/?connect&127.0.0.1&{greeting}").text.endswith(ACCESS_DENIED)
 
 
+def test_names_are_looked_up_that_may_be_reached_and_no_others(serve, weir_checked, guest, tmp_path):
+    """To look a name up tells it to whoever answers: a way out for data, which Spin bars for all names."""
+    path = write_application(tmp_path / "app", [Component("sockets", "/", guest("sockets"), wagi=True)])
+    manifest = path.read_text()
+    path.write_text(manifest + 'allowed_outbound_hosts = ["http://self", "https://localhost:1", "http://10.0.0.1"]\n')
+    server = serve(weir_checked, path)
+    assert server.get("/?resolve&localhost").text == "found\n"
+    assert server.get("/?resolve&127.0.0.9").text == "found\n"
+    for name in ("secret.localhost", "secret.attacker.test", "self.alt", "sockets.spin.internal"):
+        assert server.get(f"/?resolve&{name}").text == "resolve-addresses" + ACCESS_DENIED, name
+    server.stderr.wait_for(re.escape('"https://secret.attacker.test"'))
+
+
 NEW_SOCKET_LIMIT = "create-tcp-socket: error 10\n"  # crates/factor-outbound-networking/tests/factor_test.rs
 
 

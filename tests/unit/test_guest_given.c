@@ -435,6 +435,13 @@ static weir_outbound_way_t deny(void *context, const char *scheme, const char *h
     return WEIR_OUTBOUND_DENIED;
 }
 
+static bool deny_lookup(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return false;
+}
+
 static bool deny_address(void *context, const struct sockaddr *address, uint32_t size, weir_address_use_t use)
 {
     (void)context;
@@ -461,6 +468,7 @@ static void test_a_policy_is_released_once_and_by_who_owns_it(void **state)
         const weir_outbound_policy_t policy = {.size = sizeof policy,
             .context = &released,
             .decide = deny,
+            .may_look_up = deny_lookup,
             .address_is_allowed = deny_address,
             .release = count};
         const weir_service_settings_t settings = {.size = sizeof settings, .outbound = &policy};

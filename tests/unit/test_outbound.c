@@ -160,6 +160,49 @@ static void sockets_connect_as_the_hosts_say_and_never_listen(void **state)
     tear_down(&stage);
 }
 
+static void only_names_that_may_be_reached_are_looked_up(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"http://self", "https://one.test:8443", "tcp://*.two.test:5432",
+        "http://*.spin.internal", "http://asked.spin.internal", "udp://10.0.0.0/8:53", NULL};
+    static const struct {
+        const char *name;
+        bool allowed;
+    } cases[] = {
+        {"one.test", true},
+        {"ONE.test", true},
+        {"a.two.test", true},
+        {"10.1.2.3", true}, /* which is no name: nobody is asked */
+        {"192.0.2.1", true},
+        {"::1", true},
+        {"two.test", false},
+        {"secret.one.test", false},
+        {"one.test.attacker.example", false},
+        {"one.test:8443", false},
+        {"self.alt", false},
+        {"localhost", false},
+        {"asked.spin.internal", false},
+        {"asking.spin.internal", false},
+        {"", false},
+        {"a b", false},
+    };
+    static const char *const all[] = {"*://*:*", NULL};
+    stage_t stage;
+    set_up(&stage, hosts, NO_NETWORKS);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (stage.policy.may_look_up(stage.policy.context, cases[i].name) != cases[i].allowed)
+            fail_msg("%s", cases[i].name);
+    }
+    tear_down(&stage);
+    set_up(&stage, all, NO_NETWORKS);
+    assert_true(stage.policy.may_look_up(stage.policy.context, "anything.test"));
+    assert_false(stage.policy.may_look_up(stage.policy.context, "asked.spin.internal"));
+    tear_down(&stage);
+    set_up(&stage, NO_NETWORKS, NO_NETWORKS);
+    assert_false(stage.policy.may_look_up(stage.policy.context, "one.test"));
+    tear_down(&stage);
+}
+
 static void blocked_addresses_are_blocked_whatever_name_leads_there(void **state)
 {
     (void)state;
@@ -207,6 +250,7 @@ int main(void)
         cmocka_unit_test(requests_go_where_their_host_says),
         cmocka_unit_test(a_component_without_hosts_gets_no_socket),
         cmocka_unit_test(sockets_connect_as_the_hosts_say_and_never_listen),
+        cmocka_unit_test(only_names_that_may_be_reached_are_looked_up),
         cmocka_unit_test(blocked_addresses_are_blocked_whatever_name_leads_there),
         cmocka_unit_test(it_is_known_who_may_chain),
     };
