@@ -37,7 +37,7 @@ RULES = {
         spin-variables path-match component-environment empty-output exit-status head header-lines status insufficient
         other-headers headers-of-the-connection""",
     7: "chaining: internal private route allowed self subset bounds",
-    8: "outbound: requests http2 denied entries matching templates block-networks sockets connections socket-bounds lookups",
+    8: "outbound: requests http2 denied entries matching templates block-networks sockets connections socket-bounds lookups lookup-names",
     9: "variables: declared environment providers option required imports",
     10: """files: patterns read-only direct-mounts environment environment-option console log-directory follow""",
     11: """cli: application oci listen find-free-port components format request-timeout max-instance-memory runtime-config
