@@ -372,11 +372,6 @@ pub unsafe extern "C" fn weir_call_trailer(call: *const weir_call_t, index: usiz
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn weir_call_feed_space(call: *const weir_call_t) -> usize {
-    guard(|| unsafe { &*call }.channels.feed.as_ref().map_or(0, Pipe::space), |_| 0)
-}
-
-#[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_feed(call: *mut weir_call_t, bytes: weir_bytes_t) -> usize {
     let call = unsafe { &mut *call };
     let bytes = unsafe { bytes.as_slice() };

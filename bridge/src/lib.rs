@@ -2,9 +2,11 @@
 //! `include/weir_bridge.h`, where each one's contract stands.
 //!
 //! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling it,
-//! `componentize` makes a module a component; `service` is a guest ready to be called, with what `imports` and
-//! `variables` give it; `guest` is one instance of it, `call` one request on that, with `pipe` and `output` for its streams; `head` parses the heads
-//! of requests, `tls` is between a client's socket and C; `threads` are what all of them run on.
+//! `componentize` makes a module a component, `fetch` gets one from a URL; `service` is a guest ready to be called, with
+//! what `imports`, `variables` and `outbound` give it; `guest` is one instance of it, `call` one request on that, with
+//! `pipe` and `output` for its streams; `client` sends its requests to the network, `outgoing` hands those that stay in
+//! the process to C; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
+//! of them run on.
 
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]

@@ -3,11 +3,11 @@
 
 use crate::call::{CWaker, weir_waker_t};
 use crate::ffi::{borrow, drop_guarded, guard, weir_bytes_t, weir_pair_t};
+use crate::guest::append;
 use crate::outbound::Sent;
 use crate::pipe::{Pipe, PipeBody};
 use bytes::Bytes;
 use http_body::Body;
-use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use std::ffi::c_int;
@@ -98,12 +98,8 @@ impl weir_outgoing_t {
             return false;
         };
         *response.status_mut() = status;
-        for pair in headers {
-            let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
-            let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) else {
-                return false;
-            };
-            response.headers_mut().append(name, value);
+        if unsafe { append(response.headers_mut(), headers) }.is_err() {
+            return false;
         }
         self.response.set_writer(&self.waker);
         self.answer.take().is_some_and(|answer| answer.send(Ok(response)).is_ok())

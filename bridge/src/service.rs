@@ -1,7 +1,7 @@
 //! Compiled code, and a service: a guest whose code is loaded, linked and ready to be instantiated for each call.
 
 use crate::engine;
-use crate::ffi::{borrow, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
+use crate::ffi::{borrow, check_size, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
 use crate::imports::{self, Missing, MissingCallback};
 use crate::outbound::{self, Outbound, Reach, weir_outbound_policy_t};
 use crate::output::{OutputCallback, Sink};
@@ -219,13 +219,7 @@ unsafe fn finish(
 }
 
 unsafe fn read_settings(settings: &weir_service_settings_t) -> Result<Settings> {
-    if settings.size != size_of::<weir_service_settings_t>() {
-        return Err(format_err!(
-            "weir_service_settings_t has {} bytes here, not {}",
-            size_of::<weir_service_settings_t>(),
-            settings.size
-        ));
-    }
+    check_size::<weir_service_settings_t>(settings.size)?;
     let (environment, variables, mounts) = unsafe {
         (
             read_pairs(settings.environment, settings.environment_count, "an environment variable")?,
