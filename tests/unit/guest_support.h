@@ -112,6 +112,7 @@ static const int trap_signals[TRAP_SIGNALS] = {SIGILL, SIGSEGV, SIGFPE, SIGBUS};
 typedef struct engine {
     wasm_engine_t *engine;
     pthread_t ticker;
+    bool ticks; /* the ticker runs */
     atomic_bool stop;
     struct sigaction trap_actions[TRAP_SIGNALS]; /* Wasmtime's */
 } engine_t;
@@ -134,8 +135,24 @@ static inline void *engine_tick(void *context)
     return NULL;
 }
 
-/* Make an engine whose epoch goes on every 5 ms. */
-static inline int engine_make(void **state, wasm_config_t *take_config)
+/* Let the engine's epoch go on every 5 ms, which ends the slice of a guest that runs. */
+static inline int engine_begin_ticks(engine_t *engine)
+{
+    atomic_store(&engine->stop, false);
+    engine->ticks = pthread_create(&engine->ticker, NULL, engine_tick, engine) == 0;
+    return engine->ticks ? 0 : -1;
+}
+
+static inline void engine_end_ticks(engine_t *engine)
+{
+    atomic_store(&engine->stop, true);
+    if (engine->ticks)
+        pthread_join(engine->ticker, NULL);
+    engine->ticks = false;
+}
+
+/* Make an engine whose epoch stands still: a guest runs until it waits or ends, however busy the machine is. */
+static inline int engine_make_still(void **state, wasm_config_t *take_config)
 {
     engine_t *engine = calloc(1, sizeof *engine);
     wasmtime_config_epoch_interruption_set(take_config, true);
@@ -146,22 +163,39 @@ static inline int engine_make(void **state, wasm_config_t *take_config)
     for (int i = 0; i < TRAP_SIGNALS; i++)
         sigaction(trap_signals[i], NULL, &engine->trap_actions[i]);
     *state = engine;
-    return pthread_create(&engine->ticker, NULL, engine_tick, engine);
+    return 0;
+}
+
+/* Make an engine whose epoch goes on every 5 ms. */
+static inline int engine_make(void **state, wasm_config_t *take_config)
+{
+    return engine_make_still(state, take_config) == 0 ? engine_begin_ticks(*state) : -1;
+}
+
+/* Without a pool, for guests that have nothing async. */
+static inline wasm_config_t *engine_config(void)
+{
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_concurrency_support_set(config, false);
+    return config;
 }
 
 /* A cmocka group's set-up: an engine without a pool, for guests that have nothing async. */
 static inline int engine_setup(void **state)
 {
-    wasm_config_t *config = wasm_config_new();
-    wasmtime_config_concurrency_support_set(config, false);
-    return engine_make(state, config);
+    return engine_make(state, engine_config());
+}
+
+/* The same, and its epoch stands still. */
+static inline int engine_setup_still(void **state)
+{
+    return engine_make_still(state, engine_config());
 }
 
 static inline int engine_teardown(void **state)
 {
     engine_t *engine = *state;
-    atomic_store(&engine->stop, true);
-    pthread_join(engine->ticker, NULL);
+    engine_end_ticks(engine);
     wasm_engine_delete(engine->engine);
     free(engine);
     return 0;

@@ -1,6 +1,7 @@
 /*
  * test_exchange_component.c: wasi:http components on a real engine. When a response leaves and what a failure answers
- * is Spin's (crates/trigger-http/src/wasi.rs, server.rs); where weir differs on purpose, guest.h says so.
+ * is Spin's (crates/trigger-http/src/wasi.rs, server.rs); where weir differs on purpose, guest.h says so. What is there
+ * when a guest has run for a while is for its steps alone to say, so no slice ends but where a test lets it.
  */
 #include "exchange_support.h"
 
@@ -237,10 +238,12 @@ static void test_guest_that_spins_gives_its_thread_back(void **state)
     assert_true(weir_exchange_start(stage.guest, &request, &match, bell_waker(&bell), &exchange));
     unsigned pending = 0;
     weir_exchange_state_t now;
+    assert_int_equal(engine_begin_ticks(*state), 0);
     while ((now = weir_exchange_poll(exchange)) == WEIR_EXCHANGE_PENDING) {
         pending++;
         assert_true(bell_count(&bell) >= pending);
     }
+    engine_end_ticks(*state);
     assert_int_equal(now, WEIR_EXCHANGE_HEAD);
     assert_true(pending > 0);
     weir_exchange_free(exchange);
@@ -307,11 +310,8 @@ static void test_exchange_can_be_freed_wherever_it_stands(void **state)
         bell_init(&bell);
         weir_exchange_t *exchange;
         assert_true(weir_exchange_start(stage.guest, &request, &match, bell_waker(&bell), &exchange));
-        /* On a busy machine a slice can be over before the guest has come to its head. */
-        weir_exchange_state_t polled = WEIR_EXCHANGE_PENDING;
-        while (polls > 0 && polled == WEIR_EXCHANGE_PENDING)
-            polled = weir_exchange_poll(exchange);
-        assert_int_equal(polled, polls > 0 ? WEIR_EXCHANGE_HEAD : WEIR_EXCHANGE_PENDING);
+        if (polls > 0)
+            assert_int_equal(weir_exchange_poll(exchange), WEIR_EXCHANGE_HEAD);
         weir_exchange_free(exchange);
         bell_free(&bell);
     }
@@ -402,5 +402,5 @@ int main(void)
         cmocka_unit_test(test_exchange_can_be_freed_wherever_it_stands),
         cmocka_unit_test(test_guest_that_cannot_be_linked_is_refused_with_its_name),
     };
-    return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
+    return cmocka_run_group_tests(tests, engine_setup_still, engine_teardown);
 }
