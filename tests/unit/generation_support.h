@@ -36,6 +36,7 @@ typedef struct world {
         *other_routes; /* "/cat" leads to QUICK, "/quick" and "/static" to no guest, and nothing else anywhere */
     weir_manifest_t other_manifest;
     weir_guest_code_t *codes[COMPONENTS];
+    const weir_guest_t *sleeper; /* of the generation that was made last, which owns it */
     weir_listener_t listener;
     weir_server_t *server;
     atomic_uint released; /* generations that were freed */
@@ -96,6 +97,7 @@ static inline weir_generation_t *generation_with(world_t *world, const rung_t *r
                 &message))
             fail_msg("%s", message);
     }
+    world->sleeper = guests[SLEEPER].guest;
     weir_generation_parts_t parts = {.routes = other_routes ? world->other_routes : world->routes,
         .engines = engines,
         .engine_count = count,
