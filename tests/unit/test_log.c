@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -394,11 +395,20 @@ static int count_whole_lines(char *text, int *lost)
     return total;
 }
 
+static void wait_until_empty(int descriptor)
+{
+    int bytes = 1;
+    while (bytes > 0) {
+        assert_int_equal(ioctl(descriptor, FIONREAD, &bytes), 0);
+        sched_yield();
+    }
+}
+
 static void lines_of_several_threads_do_not_mix(void **state)
 {
     (void)state;
     capture_t capture = capture_start();
-    /* Room for all of it, for a reader that gets no processor for 100 ms costs lines. */
+    /* Room for all of it. On a busy machine lines are lost all the same, by who does not get his turn for 100 ms. */
     assert_true(fcntl(STDERR_FILENO, F_SETPIPE_SZ, 1 << 20) >= THREADS * LINES * 256);
     reader_t reader = {.descriptor = capture.read_end};
     pthread_t reading, writing[THREADS];
@@ -410,12 +420,19 @@ static void lines_of_several_threads_do_not_mix(void **state)
     }
     for (int i = 0; i < THREADS; i++)
         pthread_join(writing[i], NULL);
+    wait_until_empty(capture.read_end);
+    weir_log_guest("it", "stdout", "end\n", 4); /* what was lost is told with the next line */
     capture_release(&capture);
     pthread_join(reading, NULL);
 
+    static const char end[] = "[it stdout] end\n";
+    const size_t size = strlen(reader.text);
+    assert_true(size >= sizeof end && strcmp(reader.text + size - (sizeof end - 1), end) == 0);
+    reader.text[size - (sizeof end - 1)] = '\0';
     int lost = 0;
-    assert_int_equal(count_whole_lines(reader.text, &lost), THREADS * LINES);
-    assert_int_equal(lost, 0);
+    int whole = count_whole_lines(reader.text, &lost);
+    assert_true(whole > 0);
+    assert_int_equal(whole + lost, THREADS * LINES);
     free(reader.text);
 }
 
