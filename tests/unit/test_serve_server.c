@@ -3,6 +3,7 @@
  * without a guest. (With guests it is tested through the program.)
  */
 #include "client_support.h"
+#include "serve/limits.h"
 #include "serve/server.h"
 
 #include <pthread.h>
@@ -141,21 +142,36 @@ typedef struct client {
     unsigned lost;
 } client_t;
 
-/* Ask again and again, until the server is gone: on one connection, or each time on a new one. */
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/*
+ * Ask again and again, until the server is gone: on one connection, or each time on a new one. One that was idle for
+ * long may be closed by a server that ends, and then what is asked on it at that moment is to be asked again.
+ */
 static void *ask_on(void *argument)
 {
     client_t *client = argument;
     bool keeps = (client->answered & 1) != 0;
     int connection = -1;
     client->answered = 0;
+    uint64_t asked = 0; /* when, on this connection; 0: not yet */
     while (client->refused == 0 && client->lost == 0) {
         if (connection < 0) {
             connection = dial(client->port);
             client->refused += connection < 0 ? 1 : 0;
+            asked = 0;
             continue;
         }
         char answer[1024];
+        uint64_t before = asked;
+        asked = now();
         bool told = tell(connection, "GET /.well-known/spin/health HTTP/1.1\r\nHost: a\r\n\r\n");
+        bool was_idle = before > 0 && now() - before >= WEIR_DRAIN_IDLE_MILLISECONDS;
         hear(connection, "\r\n\r\nOK", answer, sizeof(answer));
         if (strstr(answer, "\r\n\r\nOK") != NULL) {
             client->answered++;
@@ -163,6 +179,9 @@ static void *ask_on(void *argument)
                 close(connection);
                 connection = -1;
             }
+        } else if (was_idle && answer[0] == '\0') {
+            close(connection);
+            connection = -1;
         } else {
             client->lost += told ? 1 : 0;
         }
