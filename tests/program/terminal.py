@@ -1,8 +1,11 @@
 """A program whose standard error is a terminal: what it shows there, which processes it has, and how it ends."""
 
+import contextlib
 import os
 import pty
+import signal
 import subprocess
+import termios
 import threading
 import time
 from pathlib import Path
@@ -18,11 +21,20 @@ def wait_until(condition, what, seconds=10):
         time.sleep(0.005)
 
 
+def state_of(process):
+    """The letter that /proc has for it: T when it is stopped, Z when it has ended, as also when it is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
 class OnTerminal:
     """Run in a session of its own; standard output is a pipe."""
 
-    def __init__(self, program, *arguments, environment=None):
+    def __init__(self, program, *arguments, environment=None, columns=80):
         ours, its = pty.openpty()
+        termios.tcsetwinsize(its, (24, columns))
         self.terminal = ours
         self.written = b""
         self.grown = threading.Condition()
@@ -41,7 +53,8 @@ class OnTerminal:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # children that it left stopped, too
         self.process.wait()
         self.process.stdout.close()
         self.reader.join(10)
@@ -82,10 +95,29 @@ class OnTerminal:
                 found.append(int(directory.name))
         return found
 
+    def hold_with_children(self):
+        """Stop it, with at least one child: none of them ends by itself from now on."""
+        deadline = time.monotonic() + 60
+        while True:
+            self.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: state_of(self.process.pid) in "TZ", "that it stops")
+            assert state_of(self.process.pid) == "T", "it has ended"
+            children = set(self.processes()) - {self.process.pid}
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGSTOP)
+            if children and any(state_of(child) == "T" for child in children):
+                return
+            self.process.send_signal(signal.SIGCONT)
+            if time.monotonic() > deadline:
+                raise Expired("no child within 60 s")
+            time.sleep(0.005)
+
     def check_that_it_ends_by(self, number):
         """Sent to the program alone, not to its group as a terminal would: at once, and with its children."""
-        wait_until(lambda: len(self.processes()) > 1, "a child")
+        self.hold_with_children()
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=5)
+        self.process.send_signal(signal.SIGCONT)
+        output, _ = self.process.communicate(timeout=10)
         assert self.process.returncode == -number and output == b"", (self.process.returncode, output)
-        wait_until(lambda: not self.processes(), "the end of the children", 5)
+        wait_until(lambda: not self.processes(), "the end of the children")

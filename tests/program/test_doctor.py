@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import prlimit_address_space
-from harness import Component, write_application
+from harness import Component, hello_body, write_application
 from json_schema import Schema
 from terminal import OnTerminal
 
@@ -419,7 +419,7 @@ def test_the_least_number_of_open_files_that_doctor_names_is_enough(weir, schema
     limited = files_limited(weir, least)
     serving = diagnosis(schema, limited)["serving"]
     assert serving["possible"] and serving["refusal"] == ""
-    assert serve(limited, hello).get("/").status in (200, 404)
+    assert serve(limited, hello).get("/hello").text == hello_body("/hello")
     assert diagnosis(schema, files_limited(weir, least - 1), status=1)["serving"]["possible"] is False
 
 
@@ -558,12 +558,18 @@ def test_where_nothing_fits_the_least_limit_is_named_and_enough(weir, hello, ser
     assert len(lines) == 2, "a thing is said once, and its remedy"
     assert "What asks for least is on demand, 1 instance" in lines[0] and "TiB" not in up.stderr, up
     assert "'weir doctor -f" in lines[1] and "50 MiB, that is for root" in lines[1], up
-    server = serve(prlimit_address_space(weir, least_limit(up.stderr) * MIB), hello)
-    assert server.get("/").status in (200, 404)
+    least = least_limit(up.stderr)
+    server = serve(prlimit_address_space(weir, least * MIB), hello)
+    assert server.get("/hello").text == hello_body("/hello")
+    less = prlimit_address_space(weir, (least - 4) * MIB).run("up", "-f", hello, "--listen", "127.0.0.1:0")
+    assert less.status == 1 and "would fit" in less.stderr, less
     doctor = few.run("doctor")
     assert doctor.status == 1, doctor
-    again = prlimit_address_space(weir, least_limit(doctor.stdout) * MIB).run("doctor")
+    least = least_limit(doctor.stdout)
+    again = prlimit_address_space(weir, least * MIB).run("doctor")
     assert again.status == 0, again
+    less = prlimit_address_space(weir, (least - 4) * MIB).run("doctor")
+    assert less.status == 1, less
 
 
 def test_a_soft_limit_is_for_its_user_to_raise(weir):
@@ -590,19 +596,26 @@ def test_where_no_process_can_be_had_the_limit_on_them_is_named_once(weir, schem
 # ---- While it works --------------------------------------------------------------------------------------------------
 
 
-def screen_after(written, columns=80):
-    """The last line of a terminal that was sent this, without escape sequences."""
-    line, at = [], 0
+def screens(written, width):
+    """What one line of a terminal shows after each text that is written over the one before."""
+    cells, at, shown = [], 0, []
     for character in written:
         if character == "\r":
+            shown.append("".join(cells).rstrip())
             at = 0
         elif character == "\n":
-            line, at = [], 0
+            cells, at = [], 0
         else:
-            line[at : at + 1] = [character]
-            at += 1
-            assert at < columns, "it would go on in another line"
-    return "".join(line).rstrip()
+            wide = columns(character)
+            cells[at : at + wide] = [character, *[""] * (wide - 1)]
+            at += wide
+            assert at < width, "in the last column some terminals begin another line"
+    return [*shown, "".join(cells).rstrip()]
+
+
+def texts_of(written):
+    """Each text that is shown; with blanks after it, it is written over a longer one."""
+    return [text.rstrip() for text in written.split("\r")]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["text", "json"])
@@ -611,16 +624,31 @@ def test_a_terminal_shows_what_is_tried_and_nothing_of_it_stays(weir, hello, arg
         output, shown = doctor.finish(60)
     assert "\rtrying standard pool" in shown or "\rtrying compact pool" in shown, shown
     assert "timing the application's own components" in shown and "\x1b" not in shown
-    assert screen_after(shown) == "", "what was shown is erased at the end"
+    assert screens(shown, WIDTH) == texts_of(shown), "something is left of a text that was longer"
+    assert texts_of(shown)[-2:] == ["", ""], "what was shown is erased at the end"
     assert "trying" not in output
     if arguments:
         json.loads(output)
 
 
-def test_progress_is_told_in_chinese_too_and_fits_the_terminal(weir):
-    with OnTerminal(weir, "doctor", environment=CHINESE) as doctor:
+def first_tried(weir, width):
+    """The text that is shown first of what is tried, in Chinese on a terminal of this width."""
+    with OnTerminal(weir, "doctor", environment=CHINESE, columns=width) as doctor:
         _, shown = doctor.finish(60)
-    assert re.search(r"\r正在试验", shown), shown
+    texts = texts_of(shown)
+    assert screens(shown, width) == texts, "something is left of a text that was longer"
+    assert texts[-2:] == ["", ""], "what was shown is erased at the end"
+    return texts[1]
+
+
+def test_progress_is_told_in_chinese_too_and_fits_the_terminal(weir):
+    whole = first_tried(weir, 200)
+    assert whole.startswith("正在试验：标准池，") and columns(whole) > 30, whole
+    for width in (12, 25, 26):  # some are filled to the last column but one, some have no room for half a character
+        cut = whole
+        while columns(cut) > width - 1:
+            cut = cut[:-1]
+        assert first_tried(weir, width) == cut.rstrip()
 
 
 def test_no_terminal_no_progress(weir, qemu_user):
