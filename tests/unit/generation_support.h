@@ -11,15 +11,15 @@
 
 enum { COMPONENTS = 5, RUNGS = 4 };
 
-enum { QUICK, CAT, NAP, SPINNER, SLEEPER };
+enum { QUICK, CAT, NAP, SPINNER, HOLDER };
 
 static const step_t steps_of_guests[COMPONENTS][5] = {
     [QUICK] = {{.kind = WRITE, .text = "content-type: text/plain\n\nquick"}},
     [CAT] = {{.kind = WRITE, .text = "content-type: text/plain\n\n"}, {.kind = COPY}},
     [NAP] = {{.kind = WRITE, .text = "content-type: text/plain\n\n"}, {.kind = SLEEP, .number = 5},
         {.kind = WRITE, .text = "nap"}},
-    [SPINNER] = {{.kind = WORK, .number = 1500}, {.kind = WRITE, .text = "content-type: text/plain\n\nspun"}},
-    [SLEEPER] = {{.kind = SLEEP, .number = 1500}, {.kind = WRITE, .text = "content-type: text/plain\n\nslept"}},
+    [SPINNER] = {{.kind = WORK, .number = UINT32_MAX}}, /* longer than any test takes */
+    [HOLDER] = {{.kind = WRITE, .text = "content-type: text/plain\n\n"}, {.kind = COPY}},
 };
 
 /* What an engine is like: a pool with so many slots, or, with 0, none. */
@@ -36,7 +36,7 @@ typedef struct world {
         *other_routes; /* "/cat" leads to QUICK, "/quick" and "/static" to no guest, and nothing else anywhere */
     weir_manifest_t other_manifest;
     weir_guest_code_t *codes[COMPONENTS];
-    const weir_guest_t *sleeper; /* of the generation that was made last, which owns it */
+    const weir_guest_t *holder; /* of the generation that was made last, which owns it */
     weir_listener_t listener;
     weir_server_t *server;
     atomic_uint released; /* generations that were freed */
@@ -82,7 +82,7 @@ static inline void count_refusal(void *context, const char *component, const cha
     atomic_fetch_add(&world->refused, 1);
 }
 
-/* A generation with one engine for each rung; the guests are on the first, but for SLEEPER, which is on the last. */
+/* A generation with one engine for each rung; the guests are on the first, but for HOLDER, which is on the last. */
 static inline weir_generation_t *generation_with(world_t *world, const rung_t *rungs, size_t count, bool other_routes)
 {
     weir_generation_engine_t engines[RUNGS];
@@ -91,13 +91,13 @@ static inline weir_generation_t *generation_with(world_t *world, const rung_t *r
         engines[i] = (weir_generation_engine_t){engine_of(rungs[i]), rungs[i].max_calls};
     for (size_t i = 0; i < COMPONENTS; i++) {
         char *message = NULL;
-        guests[i].engine = i == SLEEPER ? count - 1 : 0;
+        guests[i].engine = i == HOLDER ? count - 1 : 0;
         if (!weir_guest_new(engines[guests[i].engine].engine, &world->manifest, &world->manifest.components[i],
                 world->codes[i], &(weir_guest_settings_t){.output = WEIR_GUEST_OUTPUT_LOGGED}, &guests[i].guest,
                 &message))
             fail_msg("%s", message);
     }
-    world->sleeper = guests[SLEEPER].guest;
+    world->holder = guests[HOLDER].guest;
     weir_generation_parts_t parts = {.routes = other_routes ? world->other_routes : world->routes,
         .engines = engines,
         .engine_count = count,
@@ -150,14 +150,14 @@ static inline void parse(const char *text, weir_manifest_t *ret_manifest, weir_r
 static inline void world_start(world_t *world, unsigned loops, uint64_t timeout, weir_generation_t *(*make)(world_t *))
 {
     memset(world, 0, sizeof(*world));
-    parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") COMPONENT("c-nap") COMPONENT("d-spinner") COMPONENT("e-sleeper")
+    parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") COMPONENT("c-nap") COMPONENT("d-spinner") COMPONENT("e-holder")
               TRIGGER("/quick", "a-quick") TRIGGER("/cat", "b-cat") TRIGGER("/nap", "c-nap")
-                  TRIGGER("/spinner", "d-spinner") TRIGGER("/sleeper", "e-sleeper") STATIC("/static", "static"),
+                  TRIGGER("/spinner", "d-spinner") TRIGGER("/holder", "e-holder") STATIC("/static", "static"),
         &world->manifest, &world->routes);
     parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") TRIGGER("/cat", "a-quick") STATIC("/quick", "now static")
               STATIC("/static", "other static"),
         &world->other_manifest, &world->other_routes);
-    assert_string_equal(world->manifest.components[SLEEPER].id, "e-sleeper");
+    assert_string_equal(world->manifest.components[HOLDER].id, "e-holder");
     compile_all(world);
     char *message = NULL;
     if (!weir_listener_open("127.0.0.1:0", &world->listener, &message))
