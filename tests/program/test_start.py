@@ -138,10 +138,10 @@ def test_a_second_signal_ends_it_at_once(weir, application, serve):
         server.stderr.wait_for("ending after 1 request in flight, in 90 s at the latest;")
         before = time.monotonic()
         # One that comes within the moment of the first is taken for the same wish.
-        while server.process.poll() is None and time.monotonic() - before < 5:
+        while server.process.poll() is None and time.monotonic() - before < 30:
             server.send_signal(signal.SIGINT)
         assert server.wait() == 1, server.log
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 40, "it waited for the request, which takes a minute"
         assert "ended at once by a second signal" in server.stderr.text
 
 
