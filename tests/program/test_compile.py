@@ -5,7 +5,6 @@ import os
 import re
 import select
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -78,16 +77,18 @@ def test_a_signal_while_it_compiles_ends_it_and_the_compiler_at_once(weir, serve
     found = compilers(server.process.pid)
     assert found, "it compiles in its own process"
     watches = [os.pidfd_open(compiler) for compiler in found]
+    for compiler in found:
+        os.kill(compiler, signal.SIGSTOP)  # whoever waits for it waits for ever
     server.stopped = True
-    before = time.monotonic()
     server.send_signal(number)
     assert server.wait() == 0, server.log
-    assert time.monotonic() - before < 5, "it was waited for"
     for watch in watches:
         assert select.select([watch], [], [], 20)[0], "a compiler outlived its server"
         os.close(watch)
     assert not server.stdout.lines, "something was printed before it was ready"
-    assert not list((tmp_path / "cache" / "weir" / "code").iterdir()), "code was kept that is not complete"
+    kept = [path.name for path in (tmp_path / "cache" / "weir" / "code").iterdir()]
+    # What a file is known by may be kept: it was left alone for a while when the machine is busy.
+    assert all(name.startswith("f-") for name in kept), "code was kept that is not complete"
 
 
 def memory_left():
@@ -106,11 +107,11 @@ def test_components_are_compiled_at_once_and_a_signal_ends_that(weir, serve, tmp
     for name in ("one", "two"):
         server.stderr.wait_for(rf"^weir: compiling component {name} \(\d+(\.\d)? [KM]iB\), [12] of 2; ", 60)
     assert not re.search(r"^weir: component \w+ took", server.log, re.M), "one was compiled after the other"
+    for compiler in compilers(server.process.pid):
+        os.kill(compiler, signal.SIGSTOP)  # whoever waits for it waits for ever
     server.stopped = True
-    before = time.monotonic()
     server.send_signal(signal.SIGINT)
     assert server.wait() == 0, server.log
-    assert time.monotonic() - before < 5
 
 
 def test_a_compiler_that_dies_is_tried_once_more_and_then_told_of(weir, serve, slow):
