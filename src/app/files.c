@@ -341,15 +341,16 @@ static bool make_tree(preparation_t *preparation, const weir_files_t *files)
     if (preparation->files.tree.path != NULL)
         return true;
     const char *parent = preparation->settings->temporary_directory;
-    if (parent == NULL || parent[0] == '\0')
+    bool is_given = parent != NULL && parent[0] != '\0';
+    if (!is_given)
         parent = getenv("TMPDIR");
     if (parent == NULL || parent[0] == '\0')
         parent = "/tmp";
     if (weir_file_tree_make(parent, &preparation->files.tree))
         return true;
     return weir_complain(&preparation->message, preparation->manifest->path, files->place,
-        "a directory for copies of \"files\" cannot be made in %s: %m; set TMPDIR to one that can be written to",
-        weir_quote(parent).text);
+        "a directory for copies of \"files\" cannot be made in %s: %m; %s one that can be written to",
+        weir_quote(parent).text, is_given ? "give --temp" : "set TMPDIR to");
 }
 
 /* Copy a component's files, and mount the copy as its root. */

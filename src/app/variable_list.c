@@ -184,14 +184,33 @@ static bool add_file(weir_variable_list_t *list, const char *path, char **ret_me
     return added;
 }
 
+/* Refuse what has another form. Only what can be a name is shown of it: what follows may be a secret. Always false. */
+static bool fail_form(const char *argument, char **ret_message)
+{
+    enum { SHOWN_MAX_BYTES = 40 };
+    char name[SHOWN_MAX_BYTES + 1];
+    size_t size = strspn(argument, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    bool whole = argument[size] == '\0' && size <= SHOWN_MAX_BYTES;
+    size = size < SHOWN_MAX_BYTES ? size : SHOWN_MAX_BYTES;
+    memcpy(name, argument, size);
+    name[size] = '\0';
+    if (size == 0)
+        return weir_complain(ret_message, NULL, NOWHERE,
+            "what follows --variable is %s; it must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml",
+            argument[0] == '\0' ? "empty" : "without a name");
+    return weir_complain(ret_message, NULL, NOWHERE,
+        "--variable is '%s%s', without a '=' behind its name; write --variable %s=VALUE, %s=@FILE, @FILE.json or "
+        "@FILE.toml",
+        name, whole ? "" : "…", name, name);
+}
+
 bool weir_variable_list_add_argument(weir_variable_list_t *list, const char *argument, char **ret_message)
 {
     if (argument[0] == '@')
         return add_file(list, argument + 1, ret_message);
     const char *equals = strchr(argument, '=');
     if (equals == NULL || equals == argument)
-        return weir_complain(ret_message, NULL, NOWHERE,
-            "what follows --variable must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml");
+        return fail_form(argument, ret_message);
     size_t name_size = (size_t)(equals - argument);
     if (equals[1] != '@')
         return add(list, argument, name_size, equals + 1, strlen(equals + 1), ret_message);

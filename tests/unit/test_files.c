@@ -616,6 +616,13 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
     application.settings.temporary_directory = "none";
     assert_false(weir_files_prepare(&application.manifest, &application.settings, &files, &message));
     assert_string_equal(message, AT "a directory for copies of \"files\" cannot be made in \"none\": No such file or "
+                                    "directory; give --temp one that can be written to");
+    free(message);
+    application.settings.temporary_directory = NULL;
+    assert_int_equal(setenv("TMPDIR", "none", 1), 0);
+    assert_false(weir_files_prepare(&application.manifest, &application.settings, &files, &message));
+    assert_int_equal(unsetenv("TMPDIR"), 0);
+    assert_string_equal(message, AT "a directory for copies of \"files\" cannot be made in \"none\": No such file or "
                                     "directory; set TMPDIR to one that can be written to");
     free(message);
 }

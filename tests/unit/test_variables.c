@@ -268,8 +268,19 @@ static void wrong_arguments_are_refused_without_their_values(void **state)
         const char *argument; /* %s: the directory */
         const char *message;
     } CASES[] = {
-        {"", "nope", "what follows --variable must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml"},
-        {"", "=s3cret", "what follows --variable must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml"},
+        {"", "nope",
+            "--variable is 'nope', without a '=' behind its name; write --variable nope=VALUE, nope=@FILE, @FILE.json "
+            "or @FILE.toml"},
+        {"", "token:s3cret",
+            "--variable is 'token\xe2\x80\xa6', without a '=' behind its name; write --variable token=VALUE, "
+            "token=@FILE, @FILE.json or @FILE.toml"},
+        {"", "a_name_that_is_longer_than_any_line_is_wide",
+            "--variable is 'a_name_that_is_longer_than_any_line_is_w\xe2\x80\xa6', without a '=' behind its name; "
+            "write --variable a_name_that_is_longer_than_any_line_is_w=VALUE, a_name_that_is_longer_than_any_line_is_w"
+            "=@FILE, @FILE.json or @FILE.toml"},
+        {"", "=s3cret",
+            "what follows --variable is without a name; it must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml"},
+        {"", "", "what follows --variable is empty; it must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml"},
         {"", "@whatami",
             "whatami: is given to --variable as a file of variables, and its name must end in .json or .toml; for one "
             "value write NAME=@FILE"},
@@ -297,7 +308,7 @@ static void wrong_arguments_are_refused_without_their_values(void **state)
             "%s/x.toml:1:5: cannot be read as TOML: string values must be quoted, expected literal string"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        char argument[128], wanted[256];
+        char argument[128], wanted[512];
         weir_variable_list_t list = {0};
         char *message = NULL;
         write_file("x", CASES[i].content, strlen(CASES[i].content));
