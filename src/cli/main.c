@@ -7,6 +7,8 @@
 #include "cli/doctor.h"
 #include "cli/help.h"
 #include "cli/new.h"
+#include "cli/options.h"
+#include "cli/spin_commands.h"
 #include "cli/up.h"
 #include "observe/log.h"
 #include "weir/allocator.h"
@@ -101,18 +103,59 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* There is no such option before a command: say which one may be meant, or where it belongs. */
+static int refuse_option(const char *argument)
+{
+    char name[48];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument, "="), argument);
+    weir_near_t near = weir_near_start(name + strspn(name, "-"));
+    weir_near_offer(&near, "version");
+    weir_near_offer(&near, "help");
+    for (size_t i = 0; i < weir_up_command.option_count; i++) {
+        const weir_option_t *option = &weir_up_command.options[i];
+        bool is_letter = option->letter != '\0' && name[1] == option->letter && name[2] == '\0';
+        if (is_letter || (strncmp(name, "--", 2) == 0 && strcmp(name + 2, option->name) == 0)) {
+            weir_log(WEIR_LOG_ERROR, "%s is an option of a command, which comes first: 'weir up %s'", name, name);
+            return 2;
+        }
+    }
+    if (near.best != NULL || strcmp(name, "-v") == 0) {
+        weir_log(WEIR_LOG_ERROR, "unknown option '%s'; did you mean 'weir --%s'?", name,
+            near.best != NULL ? near.best : "version");
+    } else {
+        weir_log(WEIR_LOG_ERROR,
+            "unknown option '%s'; before a command there are --help and --version, and others come after it: 'weir "
+            "--help' lists commands",
+            name);
+    }
+    return 2;
+}
+
 /* There is no such command: say which one may be meant. */
 static int refuse_command(const char *name)
 {
+    const char *spin_remedy = weir_spin_command_remedy(name);
     weir_near_t near = weir_near_start(name);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         weir_near_offer(&near, commands[i].name);
     }
+    weir_near_offer(&near, "help");
+    const char *spin_name = near.best == NULL ? weir_spin_command_near(name) : NULL;
     if (name[0] == '\0') {
         weir_log(WEIR_LOG_ERROR,
             "no command was given; 'weir up' serves the application in this directory, 'weir --help' says more");
+    } else if (name[0] == '-') {
+        return refuse_option(name);
+    } else if (spin_remedy != NULL) {
+        weir_log(WEIR_LOG_ERROR, "'%s' is a command of Spin that weir does not have: %s", name, spin_remedy);
     } else if (near.best != NULL) {
         weir_log(WEIR_LOG_ERROR, "there is no command '%s'; did you mean 'weir %s'?", name, near.best);
+    } else if (strpbrk(name, "./") != NULL && access(name, F_OK) == 0) {
+        weir_log(WEIR_LOG_ERROR, "there is no command '%s'; to serve that, write 'weir up %s'", name, name);
+    } else if (spin_name != NULL) {
+        weir_log(WEIR_LOG_ERROR,
+            "there is no command '%s'; if it was meant as '%s', that is a command of Spin that weir does not have: %s",
+            name, spin_name, weir_spin_command_remedy(spin_name));
     } else {
         weir_log(WEIR_LOG_ERROR,
             "there is no command '%s'; there are up, new, build, doctor, bench and help, and 'weir --help'", name);

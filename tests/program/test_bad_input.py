@@ -292,6 +292,55 @@ def test_an_unknown_command_is_refused_by_name(weir_checked):
     assert "--surprise" in done.stderr and done.stdout == "", done
 
 
+# Spin: src/lib.rs, SpinApp, and its plug-ins.
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--verison"], ["'--verison'", "did you mean 'weir --version'"]),
+        (["-version"], ["'-version'", "did you mean 'weir --version'"]),
+        (["-v"], ["'-v'", "did you mean 'weir --version'"]),
+        (["--hepl"], ["did you mean 'weir --help'"]),
+        (["--surprise=s3cret"], ["unknown option '--surprise'", "--help and --version"]),
+        (["--listen", "127.0.0.1:0"], ["--listen is an option of a command", "'weir up --listen'"]),
+        (["-f", "app"], ["-f is an option of a command", "'weir up -f'"]),
+        (["bulid"], ["'bulid'", "did you mean 'weir build'"]),
+        (["doctro"], ["did you mean 'weir doctor'"]),
+        (["hlep"], ["did you mean 'weir help'"]),
+        (["help", "bulid"], ["did you mean 'weir build'"]),
+        (["watch"], ["'watch' is a command of Spin", "weir build --up"]),
+        (["wacth"], ["'wacth'", "'watch'", "a command of Spin", "weir build --up"]),
+        (["add", "http-c"], ["'add' is a command of Spin", "spin.toml"]),
+        (["deploy"], ["'deploy' is a command of Spin", "weir up"]),
+        (["cloud", "login"], ["'cloud' is a command of Spin", "weir up"]),
+        (["login"], ["'login' is a command of Spin", "weir up"]),
+        (["registry", "push", "x"], ["'registry' is a command of Spin", "reads no registry"]),
+        (["oci"], ["'oci' is a command of Spin", "reads no registry"]),
+        (["plugins", "update"], ["'plugins' is a command of Spin", "no plug-ins"]),
+        (["templates", "install"], ["'templates' is a command of Spin", "weir new --list"]),
+        (["test"], ["'test' is a command of Spin", "weir up"]),
+        (["targets"], ["'targets' is a command of Spin", "deployment targets"]),
+        (["u"], ["'u' is a command of Spin", "'weir up'"]),
+        (["help", "watch"], ["'watch' is a command of Spin"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_misspelt_command_and_one_of_spins_are_told_apart(weir_checked, arguments, words):
+    done = weir_checked.run(*arguments, seconds=15)
+    assert done.status == 2 and done.stdout == "", done
+    assert done.stderr.startswith("weir: error: ") and done.stderr.count("\n") == 1, done
+    for word in words:
+        assert word in done.stderr, done
+    assert "s3cret" not in done.stderr, done
+
+
+def test_a_file_in_place_of_a_command_is_told_how_it_is_served(weir_checked, tmp_path):
+    path = tmp_path / "spin.toml"
+    path.write_text("")
+    done = weir_checked.run(path, seconds=15)
+    assert done.status == 2 and done.stdout == "", done
+    assert f"'weir up {path}'" in done.stderr, done
+
+
 def test_control_characters_in_what_was_given_do_not_reach_the_terminal(weir_checked, tmp_path):
     path = tmp_path / "bell\x07\x1b[31m\n.toml"
     message = refused(weir_checked, path)
