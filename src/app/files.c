@@ -8,6 +8,7 @@
 #include "app/file_walk.h"
 #include "app/glob.h"
 #include "app/text.h"
+#include "app/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static bool fail_errno(preparation_t *preparation, const weir_files_t *files, co
 }
 
 /* Add a warning; false when memory ran out. */
-static bool warn(preparation_t *preparation, const weir_files_t *files, const char *what)
+__attribute__((format(printf, 3, 4))) static bool warn(
+    preparation_t *preparation, weir_place_t place, const char *format, ...)
 {
     weir_files_prepared_t *prepared = &preparation->files;
     char **warnings = realloc(prepared->warnings, (prepared->warning_count + 1) * sizeof *warnings);
@@ -58,8 +60,10 @@ static bool warn(preparation_t *preparation, const weir_files_t *files, const ch
         return false;
     prepared->warnings = warnings;
     char *text = NULL;
-    weir_complain(
-        &text, preparation->manifest->path, files->place, "%s in \"files\" %s", weir_quote(files->source).text, what);
+    va_list arguments;
+    va_start(arguments, format);
+    weir_complain_list(&text, preparation->manifest->path, place, format, arguments);
+    va_end(arguments);
     if (text == NULL)
         return false;
     warnings[prepared->warning_count++] = text;
@@ -228,11 +232,15 @@ static bool warn_of_all(entry_t *entry)
 {
     const char *pattern = entry->files->source;
     if (strcmp(pattern, "*") == 0)
-        return warn(entry->preparation, entry->files,
-            "is all of the manifest's directory, which is rarely meant; write \"./*\" if it is");
+        return warn(entry->preparation, entry->files->place,
+            weir_words("%s in \"files\" is all of the manifest's directory, which is rarely meant; write \"./*\" if it "
+                       "is"),
+            weir_quote(pattern).text);
     if (strcmp(pattern, "**/*") == 0)
-        return warn(entry->preparation, entry->files,
-            "is all below the manifest's directory, which is rarely meant; write \"./**/*\" if it is");
+        return warn(entry->preparation, entry->files->place,
+            weir_words("%s in \"files\" is all below the manifest's directory, which is rarely meant; write \"./**/*\" "
+                       "if it is"),
+            weir_quote(pattern).text);
     return true;
 }
 
@@ -257,9 +265,11 @@ static bool copy_pattern(entry_t *entry)
         success = fail(preparation, entry->files, "is absolute", "write it relative to the manifest's directory");
     else if (success && exists && S_ISDIR(status.st_mode))
         /* In Spin, such files have the directory in their paths twice; who uses it there looks for them so. */
-        success = warn(preparation, entry->files,
-                      "is a directory, which will be in the paths of its files twice, as in Spin; write { source = "
-                      "\"...\", destination = \"/...\" }, or a pattern that ends in **/*") &&
+        success = warn(preparation, entry->files->place,
+                      weir_words("%s in \"files\" is a directory, which will be in the paths of its files twice, as in "
+                                 "Spin; write { source = \"...\", destination = \"/...\" }, or a pattern that ends in "
+                                 "**/*"),
+                      weir_quote(pattern).text) &&
                   copy_directory(entry, found, below, pattern, true);
     else if (success && exists)
         success = copy_file(entry, found, pattern);

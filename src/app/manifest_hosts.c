@@ -3,6 +3,7 @@
  * allowed_outbound_hosts, as Spin's crates/manifest/src/compat.rs and compat/allowed_http_hosts.rs do.
  */
 #include "app/manifest_reader.h"
+#include "app/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,9 +133,10 @@ static bool warn(
             &list, "%s%s", i > first ? ", " : "", weir_quote(component->allowed_outbound_hosts[i].text).text);
     if (component->allowed_outbound_hosts_count > first + HOSTS_SHOWN)
         weir_text_format(&list, ", ...");
-    bool warned = !list.failed && weir_reader_warn(reader, old->key_place,
-                                      "\"allowed_http_hosts\" in %s is deprecated; write allowed_outbound_hosts = [%s]",
-                                      where, list.bytes);
+    bool warned = !list.failed &&
+                  weir_reader_warn(reader, old->key_place,
+                      weir_words("\"allowed_http_hosts\" in %s is deprecated; write allowed_outbound_hosts = [%s]"),
+                      where, list.bytes);
     weir_text_free(&list);
     return warned;
 }

@@ -3,6 +3,7 @@
  * be sent: what Spin would fail on with each request is an error here.
  */
 #include "app/manifest_reader.h"
+#include "app/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +122,8 @@ static bool add_header(weir_reader_t *reader, const weir_toml_t *header, weir_st
         return check_length(reader, header, response);
     if (is_of_connection(header->key))
         return weir_reader_warn(reader, header->key_place,
-            "header \"%s\" of " WHERE " is about the connection, which is the server's; it is not sent",
+            weir_words("header \"%s\" of \"static_response\" of [[trigger.http]] is about the connection, which is the "
+                       "server's; it is not sent"),
             weir_shown(header->key).text);
     weir_variable_t *added = &response->headers[response->header_count++];
     added->name = weir_text_copy(header->key);

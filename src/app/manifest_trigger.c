@@ -3,6 +3,7 @@
  * crates/manifest/src/normalize.rs and crates/http/src/config.rs do.
  */
 #include "app/manifest_reader.h"
+#include "app/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,8 +208,9 @@ static bool tie_component(
 
 static bool read_static(weir_reader_t *reader, const weir_toml_t *table, weir_http_trigger_t *trigger)
 {
-    if (trigger->route == NULL && !weir_reader_warn(reader, trigger->route_place,
-                                      "nobody reaches a static_response with a private route; give it a path"))
+    if (trigger->route == NULL &&
+        !weir_reader_warn(reader, trigger->route_place,
+            weir_words("nobody reaches a static_response with a private route; give it a path")))
         return false;
     return weir_reader_static_response(reader, table, trigger);
 }
@@ -220,7 +222,8 @@ static bool read_trigger(weir_reader_t *reader, const weir_toml_t *table)
         return false;
     const weir_toml_t *id = weir_toml_member(table, "id");
     if (id != NULL && id->string[0] != '\0' && find_trigger(manifest, id->string) != NULL &&
-        !weir_reader_warn(reader, id->place, "another trigger has the id %s too", weir_quote(id->string).text))
+        !weir_reader_warn(
+            reader, id->place, weir_words("another trigger has the id %s too"), weir_quote(id->string).text))
         return false;
     weir_http_trigger_t *trigger = &manifest->triggers[manifest->trigger_count++];
     if (!weir_reader_copy(table, "id", &trigger->id) || !read_route(reader, table, trigger) ||
@@ -378,7 +381,7 @@ bool weir_reader_trigger_settings(weir_reader_t *reader, const weir_toml_t *appl
         return true;
     if (strcmp(base->string, "/") == 0)
         return weir_reader_warn(reader, base->key_place,
-            "\"base\" in [application.trigger.http] is deprecated and changes nothing; remove it");
+            weir_words("\"base\" in [application.trigger.http] is deprecated and changes nothing; remove it"));
     return weir_reader_fail(reader, base->key_place,
         "\"base\" in [application.trigger.http] is deprecated; remove it, and write %s before each route instead",
         weir_quote(base->string).text);

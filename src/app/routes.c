@@ -5,6 +5,7 @@
 
 #include "app/route_pattern.h"
 #include "app/text.h"
+#include "app/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,12 +73,10 @@ static int by_precedence(const void *left, const void *right)
 }
 
 /* What answers a route, for people: the component, or the trigger of a static response. */
-static void add_answerer(weir_text_t *text, const weir_manifest_t *manifest, const weir_http_trigger_t *trigger)
+static weir_quote_t answerer(const weir_manifest_t *manifest, const weir_http_trigger_t *trigger)
 {
-    if (trigger->component == WEIR_NO_COMPONENT)
-        weir_text_format(text, "trigger %s", weir_quote(trigger->id).text);
-    else
-        weir_text_format(text, "component %s", weir_quote(manifest->components[trigger->component].id).text);
+    return weir_quote(
+        trigger->component == WEIR_NO_COMPONENT ? trigger->id : manifest->components[trigger->component].id);
 }
 
 /* Begin a message with the place of a trigger's route. */
@@ -86,9 +85,11 @@ static void begin_message(weir_text_t *text, const weir_manifest_t *manifest, co
     weir_text_add_escaped(text, manifest->path, strlen(manifest->path));
     if (trigger->route_place.line > 0)
         weir_text_format(text, ":%u:%u", (unsigned)trigger->route_place.line, (unsigned)trigger->route_place.column);
-    weir_text_format(text, ": route %s of ", weir_quote(trigger->route).text);
-    add_answerer(text, manifest, trigger);
-    weir_text_add(text, " ", 1);
+    weir_text_format(text, ": ");
+    weir_text_format(text,
+        trigger->component == WEIR_NO_COMPONENT ? weir_words("route %s of trigger %s ")
+                                                : weir_words("route %s of component %s "),
+        weir_quote(trigger->route).text, answerer(manifest, trigger).text);
 }
 
 /* Keep a warning; false when memory ran out. */
@@ -117,10 +118,12 @@ static bool warn_of_other(weir_routes_t *routes, const weir_manifest_t *manifest
 {
     weir_text_t text = {0};
     begin_message(&text, manifest, trigger);
-    weir_text_format(&text, "is never reached: %s of ", weir_quote(other->route).text);
-    add_answerer(&text, manifest, other);
+    weir_text_format(&text,
+        other->component == WEIR_NO_COMPONENT ? weir_words("is never reached: %s of trigger %s")
+                                              : weir_words("is never reached: %s of component %s"),
+        weir_quote(other->route).text, answerer(manifest, other).text);
     if (other->route_place.line > 0)
-        weir_text_format(&text, " at line %u", (unsigned)other->route_place.line);
+        weir_text_format(&text, weir_words(" at line %u"), (unsigned)other->route_place.line);
     weir_text_format(&text, " %s", why);
     return add_warning(routes, &text);
 }
@@ -131,7 +134,7 @@ static bool warn(
 {
     weir_text_t text = {0};
     begin_message(&text, manifest, trigger);
-    weir_text_format(&text, "is never reached: %s", why);
+    weir_text_format(&text, weir_words("is never reached: %s"), why);
     return add_warning(routes, &text);
 }
 
@@ -153,7 +156,7 @@ static bool warn_of_lost_slash(weir_routes_t *routes, const weir_manifest_t *man
             weir_text_truncate(&meant, meant.size - 1);
         weir_text_format(&meant, "/...");
         begin_message(&text, manifest, entry->route.trigger);
-        weir_text_format(&text, "is no wildcard, and answers that one path; did you mean %s?",
+        weir_text_format(&text, weir_words("is no wildcard, and answers that one path; did you mean %s?"),
             weir_quote(meant.bytes != NULL ? meant.bytes : "").text);
         weir_text_free(&meant);
         return add_warning(routes, &text);
@@ -165,13 +168,15 @@ static bool warn_of_unreachable(weir_routes_t *routes, const weir_manifest_t *ma
 {
     const char *matched = entry->route.matched;
     if (strncmp(matched, RESERVED_PREFIX, strlen(RESERVED_PREFIX)) == 0 &&
-        !warn(routes, manifest, entry->route.trigger, "paths under " RESERVED_PREFIX " are answered by weir itself"))
+        !warn(routes, manifest, entry->route.trigger,
+            weir_words("paths under /.well-known/spin/ are answered by weir itself")))
         return false;
     for (const char *character = matched; *character != '\0'; character++) {
         if (*character == '?' || *character == '#')
-            return warn(routes, manifest, entry->route.trigger, "a path has neither \"?\" nor \"#\"");
+            return warn(routes, manifest, entry->route.trigger, weir_words("a path has neither \"?\" nor \"#\""));
         if ((unsigned char)*character <= ' ' || *character == 0x7F)
-            return warn(routes, manifest, entry->route.trigger, "a path has neither spaces nor control characters");
+            return warn(
+                routes, manifest, entry->route.trigger, weir_words("a path has neither spaces nor control characters"));
     }
     return true;
 }
@@ -180,20 +185,21 @@ static const char *fault_text(weir_route_fault_t fault)
 {
     switch (fault) {
     case WEIR_ROUTE_PARAMETER_NAMELESS:
-        return "\":\" stands for a segment with a name, and the name is missing";
+        return weir_words("\":\" stands for a segment with a name, and the name is missing");
     case WEIR_ROUTE_PARAMETER_NAME:
-        return "the name behind \":\" becomes part of a header's name; use letters, digits, \"-\" and \"_\"";
+        return weir_words(
+            "the name behind \":\" becomes part of a header's name; use letters, digits, \"-\" and \"_\"");
     case WEIR_ROUTE_PARAMETERS:
-        return "it has more than 16 segments like \":name\"";
+        return weir_words("it has more than 16 segments like \":name\"");
     case WEIR_ROUTE_WILDCARD_NAMED:
-        return "the wildcard has no name; write \"/...\" at the end";
+        return weir_words("the wildcard has no name; write \"/...\" at the end");
     case WEIR_ROUTE_WILDCARD_INNER:
-        return "a wildcard can only be the last segment; write \"/...\" at the end";
+        return weir_words("a wildcard can only be the last segment; write \"/...\" at the end");
     case WEIR_ROUTE_OK:
     case WEIR_ROUTE_OUT_OF_MEMORY:
         break;
     }
-    return "is not understood";
+    return weir_words("is not understood");
 }
 
 /* Add the entry for a trigger. */
@@ -220,7 +226,7 @@ static bool add_entry(
     if (fault != WEIR_ROUTE_OUT_OF_MEMORY) {
         weir_text_t text = {0};
         begin_message(&text, manifest, trigger);
-        weir_text_format(&text, "is not served: %s", fault_text(fault));
+        weir_text_format(&text, weir_words("is not served: %s"), fault_text(fault));
         *ret_message = weir_text_take(&text);
     }
     return false;
@@ -241,7 +247,7 @@ static bool add_entries(
         if (trigger->route == NULL)
             continue;
         if (trigger != winner &&
-            !warn_of_other(routes, manifest, trigger, winner, "is the same, and the last one wins"))
+            !warn_of_other(routes, manifest, trigger, winner, weir_words("is the same, and the last one wins")))
             return false;
         if (groups[i].first == i && !add_entry(routes, manifest, winner, ret_message))
             return false;
@@ -260,7 +266,7 @@ static bool add_warnings(weir_routes_t *routes, const weir_manifest_t *manifest,
     for (size_t i = 0; i < routes->count; i++) {
         const entry_t *entry = &routes->entries[i], *winner = &routes->entries[groups[i].first];
         if (entry != winner && !warn_of_other(routes, manifest, entry->route.trigger, winner->route.trigger,
-                                   "means the same, and the first one wins"))
+                                   weir_words("means the same, and the first one wins")))
             return false;
         if (!warn_of_unreachable(routes, manifest, entry) || !warn_of_lost_slash(routes, manifest, entry))
             return false;

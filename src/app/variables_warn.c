@@ -6,6 +6,7 @@
 
 #include "app/near.h"
 #include "app/text.h"
+#include "app/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,12 +60,15 @@ static void judge_option(weir_variables_t *variables, const weir_variable_list_t
         return;
     const char *near = find_near(variables->manifest, name);
     weir_text_t text = {0};
-    weir_text_format(
-        &text, "--variable gives %s a value, and the application has no such variable; ", weir_quote(name).text);
     if (near != NULL)
-        weir_text_format(&text, "did you mean %s?", weir_quote(near).text);
+        weir_text_format(&text,
+            weir_words("--variable gives %s a value, and the application has no such variable; did you mean %s?"),
+            weir_quote(name).text, weir_quote(near).text);
     else
-        weir_text_format(&text, "leave it out, or add it to [variables]");
+        weir_text_format(&text,
+            weir_words("--variable gives %s a value, and the application has no such variable; leave it out, or add it "
+                       "to [variables]"),
+            weir_quote(name).text);
     keep(variables, &text);
 }
 
@@ -81,7 +85,7 @@ static bool is_in_environment(const weir_manifest_t *manifest, const char *entry
 }
 
 /* `entry` begins with a name. Other applications' variables may be there as well, so only what is near is said. */
-static void judge_entry(weir_variables_t *variables, const char *where, const char *entry, size_t name_size)
+static void judge_entry(weir_variables_t *variables, bool in_file, const char *entry, size_t name_size)
 {
     const size_t prefix_size = sizeof WEIR_VARIABLE_PREFIX - 1;
     if (name_size <= prefix_size || memcmp(entry, WEIR_VARIABLE_PREFIX, prefix_size) != 0 ||
@@ -92,8 +96,10 @@ static void judge_entry(weir_variables_t *variables, const char *where, const ch
     const char *near = whole.failed ? NULL : find_near(variables->manifest, whole.bytes + prefix_size);
     char *meant = near == NULL ? NULL : weir_variable_environment_name(near);
     if (meant != NULL) {
-        weir_text_format(&text, "%s %s is for no variable of the application; did you mean %s?",
-            weir_shown(whole.bytes).text, where, weir_shown(meant).text);
+        weir_text_format(&text,
+            in_file ? weir_words("%s in the file .env is for no variable of the application; did you mean %s?")
+                    : weir_words("%s in the environment is for no variable of the application; did you mean %s?"),
+            weir_shown(whole.bytes).text, weir_shown(meant).text);
         keep(variables, &text);
     }
     free(meant);
@@ -106,7 +112,7 @@ void weir_variables_warn(weir_variables_t *variables, const weir_variable_list_t
     for (size_t i = 0; i < overrides->count && variables->warning_count < WARNINGS_MAX; i++)
         judge_option(variables, overrides, i);
     for (size_t i = 0; environment[i] != NULL && variables->warning_count < WARNINGS_MAX; i++)
-        judge_entry(variables, "in the environment", environment[i], strcspn(environment[i], "="));
+        judge_entry(variables, false, environment[i], strcspn(environment[i], "="));
     for (size_t i = 0; i < dotenv->count && variables->warning_count < WARNINGS_MAX; i++)
-        judge_entry(variables, "in the file .env", dotenv->variables[i].name, strlen(dotenv->variables[i].name));
+        judge_entry(variables, true, dotenv->variables[i].name, strlen(dotenv->variables[i].name));
 }

@@ -1,7 +1,9 @@
 /*
  * main.c: the program: which command was given.
  */
+#include "allocator/translate.h"
 #include "app/near.h"
+#include "app/words.h"
 #include "cli/bench.h"
 #include "cli/build.h"
 #include "cli/doctor.h"
@@ -178,6 +180,7 @@ int main(int argc, char **argv)
     take_standard_descriptors();
     const char *name = argc > 1 ? argv[1] : "";
     weir_language_set(NULL);
+    weir_words_translate_with(weir_translate);
     program = getpid();
     weir_bridge_tell_panics(tell_panic); /* before there is an engine */
     const struct command *command = find_command(name);

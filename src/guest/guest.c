@@ -3,6 +3,7 @@
  */
 #include "guest/guest.h"
 
+#include "allocator/translate.h"
 #include "guest/guest_internal.h"
 #include "guest/header_filter.h"
 #include "guest/message.h"
@@ -28,8 +29,9 @@ static void keep_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
 static void log_unknown_import(void *context, weir_bytes_t import)
 {
     const weir_component_t *component = context;
-    weir_log(WEIR_LOG_WARNING, "component %s imports %s, which weir does not provide; a call to it traps",
-        component->id, weir_show_bytes(import.data, import.size).text);
+    weir_log(WEIR_LOG_WARNING,
+        weir_translate("component %s imports %s, which weir does not provide; a call to it traps"), component->id,
+        weir_show_bytes(import.data, import.size).text);
 }
 
 static weir_pair_t pair_of(const weir_variable_t *variable)

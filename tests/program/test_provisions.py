@@ -49,6 +49,23 @@ def test_a_misspelt_variable_is_warned_of_once_and_serves(weir_checked, serve, a
     assert "s3cret" not in server.stderr.text
 
 
+def test_what_is_warned_of_at_the_start_is_in_the_readers_language(weir_checked, serve, application):
+    text = application.read_text()
+    trigger = '[[trigger.http]]\nroute = "/variables"\ncomponent = "contracts"\nexecutor = { type = "wagi" }\n'
+    application.write_text(text + trigger)
+    given = {"SPIN_VARIABLE_NAME": "Bea", "SPIN_VARIABLE_WROD": "s3cret", "LANG": "zh_CN.UTF-8"}
+    server = serve(weir_checked, application, "--variable", "wrod=s3cret", environment=given)
+    server.stop()
+    for words in (
+        '--variable 给 "wrod" 赋了值，而应用没有这个变量；您是否想写 "word"？',
+        "环境中的 SPIN_VARIABLE_WROD 不对应应用的任何变量；您是否想写 SPIN_VARIABLE_WORD？",
+        '组件 "contracts" 的路由 "/variables" 永远不会被访问：组件 "contracts" 的 "/variables"（第',
+        "行） 与之相同，以最后一个为准",
+        "组件 contracts 导入 fermyon:spin/key-value@2.0.0，而 weir 不提供它",
+    ):
+        assert words in server.stderr.text, server.stderr.text
+
+
 def test_variables_are_read_through_an_async_function(weir_checked, serve, guest, tmp_path):
     """spin:variables@3.0.0, beside a component that has nothing async; the second start finds its code in the cache."""
     components = [
