@@ -155,21 +155,6 @@ static bool names_contain(const char *names, const char *wanted)
     return false;
 }
 
-static bool check_module(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
-{
-    /* What Spin's SDKs of version 1 exported: crates/componentize/src/lib.rs, EXPORT_INTERFACES. */
-    if (names_contain(facts->exports, "handle-http-request"))
-        return refuse(inquiry, "is a core module with a handler that weir does not serve, fermyon:spin/inbound-http",
-            NULL, "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)");
-    if (inquiry->executor == WEIR_EXECUTOR_HTTP)
-        return refuse(inquiry, "is a core module without component types, and the executor \"http\" serves components",
-            NULL, "set executor = { type = \"wagi\" } in its [[trigger.http]], or build it as a component");
-    if (names_contain(facts->exports, "_start"))
-        return true;
-    return refuse(inquiry, "exports no \"_start\"; it exports", shown_exports(facts->exports).text,
-        "build it as a WASI command (target wasm32-wasip1), with a main function");
-}
-
 /* The interfaces that a component of an HTTP application may export, by their beginning; the first that fits counts. */
 typedef struct handler {
     const char *prefix;
@@ -194,6 +179,44 @@ static const handler_t *find_handler(weir_bytes_t name)
     return NULL;
 }
 
+/* Whether it exports a handler of HTTP that is served. */
+static bool has_handler(const weir_guest_facts_t *facts)
+{
+    weir_bytes_t name = {NULL, 0};
+    while (next_name(facts->exports, &name)) {
+        const handler_t *handler = find_handler(name);
+        if (handler != NULL && handler->remedy == NULL)
+            return true;
+    }
+    return false;
+}
+
+/* It would be served, were it not for the executor of its trigger. */
+static bool refuse_wagi(const inquiry_t *inquiry)
+{
+    return refuse(inquiry,
+        "handles HTTP itself (it exports wasi:http/incoming-handler@0.2.x), and the executor \"wagi\" runs programs",
+        NULL, "leave out executor = { type = \"wagi\" } in its [[trigger.http]]");
+}
+
+static bool check_module(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
+{
+    /* What Spin's SDKs of version 1 exported: crates/componentize/src/lib.rs, EXPORT_INTERFACES. */
+    if (names_contain(facts->exports, "handle-http-request"))
+        return refuse(inquiry, "is a core module with a handler that weir does not serve, fermyon:spin/inbound-http",
+            NULL, "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)");
+    if (inquiry->executor == WEIR_EXECUTOR_HTTP)
+        return refuse(inquiry, "is a core module without component types, and the executor \"http\" serves components",
+            NULL, "set executor = { type = \"wagi\" } in its [[trigger.http]], or build it as a component");
+    if (names_contain(facts->exports, "_start"))
+        return true;
+    /* The executor is what kept it from being made a component. */
+    if (facts->has_component_type && has_handler(facts))
+        return refuse_wagi(inquiry);
+    return refuse(inquiry, "exports no \"_start\"; it exports", shown_exports(facts->exports).text,
+        "build it as a WASI command (target wasm32-wasip1), with a main function");
+}
+
 /* Whether it can be a program; of `wasi:cli/run` there were release candidates, too. */
 static bool find_run(const weir_guest_facts_t *facts, weir_bytes_t *ret_candidate)
 {
@@ -216,9 +239,10 @@ static bool check_command(const inquiry_t *inquiry, const weir_guest_facts_t *fa
         return refuse(inquiry, "exports a program that weir does not run,",
             weir_show_bytes(candidate.data, candidate.size).text,
             "rebuild it for WASI 0.2 (wasi:cli/run@0.2.x; target wasm32-wasip2)");
+    if (has_handler(facts))
+        return refuse_wagi(inquiry);
     return refuse(inquiry, "exports no program (wasi:cli/run@0.2.x), which the executor \"wagi\" runs; it exports",
-        shown_exports(facts->exports).text,
-        "build it as a command, or leave out the executor in its [[trigger.http]] if it handles HTTP itself");
+        shown_exports(facts->exports).text, "build it as a command");
 }
 
 static bool check_handler(const inquiry_t *inquiry, const weir_guest_facts_t *facts)

@@ -184,7 +184,8 @@ def refused(program, directory, *components):
 
 def test_the_executor_must_suit_what_the_file_is(weir, guest, tmp_path):
     message = refused(weir, tmp_path / "a", Component("a", "/a", guest("http_echo"), wagi=True))
-    assert "spin.toml:" in message and "exports no program (wasi:cli/run@0.2.x)" in message
+    assert "spin.toml:" in message and "handles HTTP itself" in message
+    assert 'leave out executor = { type = "wagi" } in its [[trigger.http]]' in message
     message = refused(weir, tmp_path / "b", Component("a", "/a", guest("program_cat")))
     assert "is a program (it exports wasi:cli/run)" in message and 'executor = { type = "wagi" }' in message
     message = refused(weir, tmp_path / "c", Component("a", "/a", guest("wagi_cat")))
