@@ -4,9 +4,12 @@
  */
 #include "app/outbound_entry.h"
 
+#include "app/near.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#define NO_PORT "has no port, and its scheme has none of its own; add :PORT, or :* for any"
 #define NOT_IPV6 "is no IPv6 address; write it as [2001:db8::1]"
 
 /* A part of the text. */
@@ -58,16 +61,45 @@ static bool copy(span_t span, const char *before, char **ret_copy)
     return true;
 }
 
+#define MEANT(scheme) "has no port, and its scheme has none of its own; did you mean " scheme "://? Else add :PORT"
+
+/* Spin's well_known_port, and what to say of a scheme without a port that is nearly this one. */
+static const struct {
+    const char *scheme;
+    int port;
+    const char *meant;
+} PORTS[] = {
+    {"postgres", 5432, MEANT("postgres")},
+    {"mysql", 3306, MEANT("mysql")},
+    {"redis", 6379, MEANT("redis")},
+    {"mqtt", 1883, MEANT("mqtt")},
+    {"http", 80, MEANT("http")},
+    {"https", 443, MEANT("https")},
+};
+
 int weir_outbound_default_port(const char *scheme, size_t size)
 {
-    static const struct {
-        const char *scheme;
-        int port;
-    } PORTS[] = {{"postgres", 5432}, {"mysql", 3306}, {"redis", 6379}, {"mqtt", 1883}, {"http", 80}, {"https", 443}};
     for (size_t i = 0; i < sizeof PORTS / sizeof PORTS[0]; i++)
         if (is((span_t){scheme, size}, PORTS[i].scheme))
             return PORTS[i].port;
     return -1;
+}
+
+/* What to say of a scheme that has no port. One letter may be wrong, of many two: "tcp" is no misspelt "http". */
+static const char *missing_port(span_t scheme)
+{
+    char name[16];
+    if (scheme.size >= sizeof name)
+        return NO_PORT;
+    memcpy(name, scheme.bytes, scheme.size);
+    name[scheme.size] = '\0';
+    weir_near_t near = weir_near_start(name);
+    for (size_t i = 0; i < sizeof PORTS / sizeof PORTS[0]; i++)
+        weir_near_offer(&near, PORTS[i].scheme);
+    for (size_t i = 0; i < sizeof PORTS / sizeof PORTS[0]; i++)
+        if (near.best == PORTS[i].scheme && near.best_distance <= (scheme.size > 7 ? 2 : 1))
+            return PORTS[i].meant;
+    return NO_PORT;
 }
 
 static bool read_port(span_t port, span_t scheme, weir_outbound_entry_t *entry, const char **ret_reason)
@@ -75,7 +107,7 @@ static bool read_port(span_t port, span_t scheme, weir_outbound_entry_t *entry, 
     if (port.size == 0) {
         int known = weir_outbound_default_port(scheme.bytes, scheme.size);
         if (known < 0) {
-            *ret_reason = "has no port, and its scheme has none of its own; add :PORT, or :* for any";
+            *ret_reason = missing_port(scheme);
             return false;
         }
         entry->first_port = (uint32_t)known;

@@ -61,6 +61,7 @@ static void entries_that_spin_refuses_are_refused_with_place_and_remedy(void **s
 #define PATH "has a path, and hosts are allowed as a whole; write scheme://host[:port]"
 #define NOT_A_PORT                                                                                                     \
     "has a port that is no number up to 65535; write a number, a range as 8000..8010 (without its end), or *"
+#define MEANT(scheme) "has no port, and its scheme has none of its own; did you mean " scheme "://? Else add :PORT"
 #define NO_PORT "has no port, and its scheme has none of its own; add :PORT, or :* for any"
 #define CHARACTER "has a character that no host name has"
 #define ADDRESS "is no IPv6 address; write it as [2001:db8::1]"
@@ -89,6 +90,15 @@ static void entries_that_spin_refuses_are_refused_with_place_and_remedy(void **s
         {"*://127.0.0.0/24", NO_PORT},
         {"*://example.com", NO_PORT},
         {"tcp://example.com:", NO_PORT},
+        {"tcp://example.com", NO_PORT},
+        {"ftp://example.com", NO_PORT},
+        {"averylongscheme://example.com", NO_PORT},
+        {"://example.com", NO_PORT},
+        {"htps://example.com", MEANT("https")},
+        {"HTTPS://example.com", MEANT("https")},
+        {"htpt://example.com", MEANT("http")},
+        {"postgresql://example.com", MEANT("postgres")},
+        {"rediss://example.com", MEANT("redis")},
         /* test_allowed_hosts_rejects_path */
         {"http://spin.fermyon.dev/a", PATH},
         {"http://spin.fermyon.dev:6666/a/b", PATH},
