@@ -204,10 +204,33 @@ static bool is_wanted(const weir_texts_t *ids, const char *id)
     return ids->count == 0;
 }
 
+/* A shell takes an empty command, and does nothing. */
+static bool check_commands(const weir_manifest_t *manifest, const weir_component_t *component, char **ret_message)
+{
+    const weir_build_t *build = &component->build;
+    for (size_t i = 0; i < build->command_count; i++) {
+        const char *command = build->commands[i];
+        if (command[strspn(command, " \t\r\n")] == '\0') {
+            return weir_arguments_refuse(ret_message,
+                "%s:%u:%u: the build command of component %s is %s, and builds nothing; write the command that makes "
+                "its file, or leave it out",
+                weir_shown(manifest->path).text, (unsigned)build->place.line, (unsigned)build->place.column,
+                component->id, weir_quote(command).text);
+        }
+    }
+    return true;
+}
+
 bool weir_build_components(const weir_manifest_t *manifest, const weir_texts_t *ids, char **ret_message)
 {
     size_t commands = 0;
     *ret_message = NULL;
+    for (size_t i = 0; i < manifest->component_count; i++) {
+        const weir_component_t *component = &manifest->components[i];
+        if (is_wanted(ids, component->id) && !check_commands(manifest, component, ret_message)) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < manifest->component_count; i++) {
         const weir_component_t *component = &manifest->components[i];
         if (!is_wanted(ids, component->id)) {

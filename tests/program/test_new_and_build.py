@@ -1,5 +1,6 @@
 """weir new and weir build: from nothing to an application that is served, with clang and wasi-libc alone."""
 
+import re
 import shutil
 import subprocess
 
@@ -246,6 +247,18 @@ def test_a_workdir_must_be_there_and_relative(weir_checked, application):
     assert done.status == 1 and "nowhere" in done.stderr and "No such file" in done.stderr, done
     done = weir_checked.run("build", directory=application(one='{ command = "true", workdir = "/tmp" }'))
     assert done.status == 1 and "spin.toml:" in done.stderr and "must be relative" in done.stderr, done
+
+
+@pytest.mark.parametrize("command", ['""', '" \\n"', '["true", ""]'])
+def test_an_empty_build_command_is_refused_before_anything_is_built(weir_checked, application, command):
+    """Spin lets the shell run it, which does nothing (crates/build/src/lib.rs)."""
+    directory = application(two=f"{{ command = {command} }}")
+    done = weir_checked.run("build", directory=directory)
+    assert done.status == 1 and done.stderr.count("\n") == 1, done
+    assert re.search(r"spin\.toml:\d+:\d+: the build command of component two is \"", done.stderr), done
+    assert not (directory / "order").exists()
+    done = weir_checked.run("build", "-c", "one", directory=directory)
+    assert done.status == 0, done
 
 
 def test_a_wasm_file_is_built_already(weir, guest):
