@@ -36,6 +36,8 @@ typedef struct entry {
     const char *below;  /* the same as seen from the manifest's directory, which is "": what is excluded is seen so */
     const char *target; /* where in the guest */
     bool keeps_paths;   /* from the manifest's directory; otherwise from `source` */
+    bool found;         /* a file, which may be excluded */
+    bool *used;         /* for each of exclude_files, whether it excludes a file of any entry */
 } entry_t;
 
 static bool fail(preparation_t *preparation, const weir_files_t *files, const char *what, const char *remedy)
@@ -164,9 +166,13 @@ static bool take_file(void *context, const char *path)
     weir_text_format(&target, "%s/%s", entry->target, entry->keeps_paths && !seen.failed ? seen.bytes : path);
     bool success = !seen.failed && !source.failed && !target.failed;
     bool excluded = false;
-    for (size_t i = 0; success && !excluded && i < component->exclude_files_count; i++) {
+    entry->found = true;
+    for (size_t i = 0; success && i < component->exclude_files_count; i++) {
         const char *pattern = component->exclude_files[i].text;
-        excluded = weir_glob_matches(pattern, strlen(pattern), seen.bytes, seen.size);
+        if (excluded && entry->used[i])
+            continue;
+        if (weir_glob_matches(pattern, strlen(pattern), seen.bytes, seen.size))
+            excluded = entry->used[i] = true;
     }
     if (success && !excluded)
         success = copy_file(entry, source.bytes, target.bytes);
@@ -209,6 +215,29 @@ static bool copy_directory(entry_t *entry, const char *path, const char *below, 
     return copy_found(entry, "**/*");
 }
 
+/* Say that a pattern finds nothing, which Spin is silent about. False when memory ran out. */
+static bool warn_of_none(entry_t *entry)
+{
+    return warn(entry->preparation, entry->files->place,
+        weir_words("%s in \"files\" finds no file; correct it, or build the component first, if its build makes them"),
+        weir_quote(entry->files->source).text);
+}
+
+/* The same of patterns for what is left out; `used` is of the component, NULL when it has no files. */
+static bool warn_of_unused(preparation_t *preparation, const weir_component_t *component, const bool *used)
+{
+    bool success = true;
+    for (size_t i = 0; success && i < component->exclude_files_count; i++) {
+        const weir_placed_text_t *pattern = &component->exclude_files[i];
+        success = (used != NULL && used[i]) ||
+                  warn(preparation, pattern->place,
+                      weir_words("%s in \"exclude_files\" excludes no file that a pattern or directory of \"files\" "
+                                 "finds; correct it, or leave it out"),
+                      weir_quote(pattern->text).text);
+    }
+    return success;
+}
+
 /* What no file or directory is: a pattern. `below` is the same, from the manifest's directory on. */
 static bool copy_matches(entry_t *entry, const char *below)
 {
@@ -219,12 +248,12 @@ static bool copy_matches(entry_t *entry, const char *below)
     if (fault != NULL)
         return fail(entry->preparation, entry->files, fault, "patterns are those of Rust's crate glob");
     if (pattern[strlen(pattern) - 1] == '/')
-        return true; /* only directories */
+        return warn_of_none(entry); /* only directories */
     entry->source = entry->preparation->manifest->directory;
     entry->below = "";
     entry->target = "";
     entry->keeps_paths = true;
-    return copy_found(entry, below);
+    return copy_found(entry, below) && (entry->found || warn_of_none(entry));
 }
 
 /* Say what Spin says of patterns that are rarely meant. False when memory ran out. */
@@ -378,14 +407,18 @@ static bool copy_files(preparation_t *preparation, size_t index)
         return false;
     if (!weir_file_tree_add_directory(&preparation->files.tree, component->id))
         return fail_errno(preparation, &component->files[0], "needs a directory that cannot be made");
-    for (size_t i = 0; i < component->files_count; i++) {
-        entry_t entry = {.preparation = preparation, .component = component, .files = &component->files[i]};
-        if (!(entry.files->destination == NULL ? copy_pattern(&entry) : copy_placement(&entry)))
-            return false;
+    bool *used = calloc(component->exclude_files_count + 1, sizeof *used);
+    bool success = used != NULL;
+    for (size_t i = 0; success && i < component->files_count; i++) {
+        entry_t entry = {
+            .preparation = preparation, .component = component, .files = &component->files[i], .used = used};
+        success = entry.files->destination == NULL ? copy_pattern(&entry) : copy_placement(&entry);
     }
+    success = success && warn_of_unused(preparation, component, used);
+    free(used);
     weir_text_t path = {0};
     weir_text_format(&path, "%s/%s", preparation->files.tree.path, component->id);
-    bool success = !path.failed && add_mount(preparation, index, path.bytes, "/");
+    success = success && !path.failed && add_mount(preparation, index, path.bytes, "/");
     weir_text_free(&path);
     return success;
 }
@@ -400,9 +433,13 @@ static bool prepare(preparation_t *preparation)
         return false;
     preparation->files.component_count = manifest->component_count;
     for (size_t i = 0; i < manifest->component_count; i++) {
-        if (manifest->components[i].files_count == 0 || (settings->selected != NULL && !settings->selected[i]))
+        const weir_component_t *component = &manifest->components[i];
+        if (settings->selected != NULL && !settings->selected[i])
             continue;
-        if (!(settings->direct_mounts ? mount_directly(preparation, i) : copy_files(preparation, i)))
+        if (component->files_count == 0 && !warn_of_unused(preparation, component, NULL))
+            return false;
+        if (component->files_count > 0 &&
+            !(settings->direct_mounts ? mount_directly(preparation, i) : copy_files(preparation, i)))
             return false;
     }
     return true;

@@ -627,6 +627,52 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
     free(message);
 }
 
+#define EXCLUDES_NONE(pattern)                                                                                         \
+    "app/spin.toml:10:18: \"" pattern "\" in \"exclude_files\" excludes no file that a pattern or directory of "       \
+    "\"files\" finds; correct it, or leave it out"
+
+/* Spin is silent about both (crates/loader/src/local.rs, copy_glob). */
+static void patterns_that_find_nothing_are_warned_of_once(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        AT "\"static/*.png\" in \"files\" finds no file; correct it, or build the component first, if its build makes "
+           "them",
+        AT
+        "\"static/*/\" in \"files\" finds no file; correct it, or build the component first, if its build makes them",
+        EXCLUDES_NONE("*.bak"),
+    };
+    application_t application;
+    describe(&application);
+    add(&application, "static/*.png", NULL);
+    add(&application, "static/*/", NULL);
+    add(&application, "static/**/*.txt", NULL);
+    exclude(&application, "*.bak");
+    exclude(&application, "static/*.txt");
+    weir_files_prepared_t files = prepare(&application);
+    for (size_t i = 0; i < files.warning_count; i++)
+        assert_string_equal(files.warnings[i], i < COUNT(expected) ? expected[i] : "");
+    assert_int_equal(files.warning_count, COUNT(expected));
+    assert_true(weir_files_remove(&files));
+
+    /* A pattern of which all is excluded has found something; each of two that exclude the same is of use. */
+    describe(&application);
+    add(&application, "static/**/*.txt", NULL);
+    exclude(&application, "static/**/*.txt");
+    exclude(&application, "static/c*");
+    files = prepare(&application);
+    assert_int_equal(files.warning_count, 0);
+    assert_true(weir_files_remove(&files));
+
+    /* Without files there is nothing to exclude. */
+    describe(&application);
+    exclude(&application, "static/*");
+    files = prepare(&application);
+    assert_int_equal(files.warning_count, 1);
+    assert_string_equal(files.warnings[0], EXCLUDES_NONE("static/*"));
+    assert_true(weir_files_remove(&files));
+}
+
 #define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, make, clean)
 
 int main(void)
@@ -641,6 +687,7 @@ int main(void)
         WITH_FILES(each_component_sees_its_own),
         WITH_FILES(directories_are_mounted_in_place_when_asked),
         WITH_FILES(patterns_that_are_rarely_meant_are_warned_of),
+        WITH_FILES(patterns_that_find_nothing_are_warned_of_once),
         WITH_FILES(what_a_guest_made_is_removed_too),
         WITH_FILES(nothing_outside_is_removed_when_directories_move_meanwhile),
         WITH_FILES(copies_are_not_copied_themselves),
