@@ -61,6 +61,7 @@ typedef struct weir_build {
 
 typedef struct weir_component {
     char *id;
+    weir_place_t place;  /* of its table */
     char *description;   /* or NULL */
     char *source;        /* path of the wasm file: as written when absolute, else below the manifest's directory; NULL
                             while a source_url has not been fetched */
@@ -77,7 +78,8 @@ typedef struct weir_component {
     size_t exclude_files_count;
     weir_placed_text_t *allowed_outbound_hosts; /* as written; allowed_http_hosts are turned into them */
     size_t allowed_outbound_hosts_count;
-    weir_build_t build; /* without commands: there is nothing to build */
+    weir_place_t allowed_outbound_hosts_place; /* of the key; {0, 0}: it is not there */
+    weir_build_t build;                        /* without commands: there is nothing to build */
 } weir_component_t;
 
 /* A response that is served without a guest. */

@@ -85,6 +85,7 @@ bool weir_reader_add_component(weir_reader_t *reader, const weir_toml_t *table, 
     /* Counted first, so that what it owns is freed with the manifest whatever comes. */
     weir_component_t *component = &manifest->components[manifest->component_count++];
     component->id = weir_text_copy(id);
+    component->place = table->key_place.line > 0 ? table->key_place : table->place;
     return component->id != NULL && weir_reader_copy(table, "description", &component->description) &&
            weir_reader_source(reader, table, where, component) && read_environment(reader, table, where, component) &&
            weir_reader_component_variables(reader, table, where, component) &&

@@ -166,6 +166,8 @@ bool weir_reader_hosts(weir_reader_t *reader, const weir_toml_t *table, const ch
     if ((hosts != NULL && !weir_reader_check_count(reader, hosts, where, "allowed_outbound_hosts", WEIR_TEXTS_MAX)) ||
         (old != NULL && !weir_reader_check_count(reader, old, where, "allowed_http_hosts", WEIR_TEXTS_MAX)))
         return false;
+    if (hosts != NULL)
+        component->allowed_outbound_hosts_place = hosts->key_place;
     if (count + old_count == 0)
         return true;
     /* An old host becomes two, all of them three. */

@@ -281,15 +281,15 @@ void weir_outbound_hosts_describe_denial(const weir_manifest_t *manifest, size_t
     char *hint = ret_denial->hint;
     size_t hint_size = sizeof ret_denial->hint;
     const weir_component_t *asking = &manifest->components[component];
+    bool has_key = asking->allowed_outbound_hosts_place.line > 0;
+    weir_place_t place = has_key ? asking->allowed_outbound_hosts_place : asking->place;
     if (manifest->is_wasm)
         snprintf(hint, hint_size,
             "To allow this, write a spin.toml whose component has allowed_outbound_hosts = [\"%s\"]", destination);
-    else if (asking->allowed_outbound_hosts_count == 0)
-        snprintf(hint, hint_size,
-            "To allow this, add allowed_outbound_hosts = [\"%s\"] to [component.%s] in the manifest", destination,
-            weir_shown(asking->id).text);
     else
         snprintf(hint, hint_size,
-            "To allow this, add \"%s\" to allowed_outbound_hosts of \"%s\" in line %u of the manifest", destination,
-            weir_shown(asking->id).text, (unsigned)asking->allowed_outbound_hosts[0].place.line);
+            has_key ? "To allow this, add \"%s\" to allowed_outbound_hosts of component \"%s\" at %s:%u:%u"
+                    : "To allow this, add allowed_outbound_hosts = [\"%s\"] to component \"%s\" at %s:%u:%u",
+            destination, weir_shown(asking->id).text, weir_shown(manifest->path).text, (unsigned)place.line,
+            (unsigned)place.column);
 }

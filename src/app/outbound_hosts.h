@@ -84,7 +84,7 @@ bool weir_outbound_hosts_check_selection(
 /* What to say when a destination is denied. Each is one line, whatever the guest asked for. */
 typedef struct weir_outbound_denial {
     char log[384];  /* Outbound network destination not allowed: http://example.com */
-    char hint[640]; /* To allow it, add allowed_outbound_hosts = ["http://example.com"] to [component.hello] … */
+    char hint[800]; /* To allow this, add allowed_outbound_hosts = ["http://example.com"] to component "hello" at … */
 } weir_outbound_denial_t;
 
 /*

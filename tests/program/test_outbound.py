@@ -241,7 +241,9 @@ def test_nothing_can_be_reached_by_default(serve, weir_checked, application, rem
 
 
 def test_a_denial_names_the_destination_and_the_line_to_add(serve, weir, application):
-    server = serve(weir, "-f", application())
+    path = application()
+    line = 1 + path.read_text().splitlines().index("allowed_outbound_hosts = []")
+    server = serve(weir, "-f", path)
     for to, destination in (
         ("http example.invalid /secret?token", "http://example.invalid"),
         ("https example.invalid:444 /", "https://example.invalid:444"),
@@ -249,7 +251,9 @@ def test_a_denial_names_the_destination_and_the_line_to_add(serve, weir, applica
     ):
         assert_error(ask(server, to), HTTP_REQUEST_DENIED)
         server.stderr.wait_for(re.escape(f"Outbound network destination not allowed: {destination}; "))
-        server.stderr.wait_for(re.escape(f'"{destination}"'))
+        server.stderr.wait_for(
+            re.escape(f'add "{destination}" to allowed_outbound_hosts of component "out" at {path}:{line}:1')
+        )
     assert "token" not in server.log
 
 

@@ -72,6 +72,11 @@ static void everything_in_a_manifest_is_read(void **state)
     assert_string_equal(hello->id, "hello");
     assert_string_equal(hello->description, "greets");
     assert_string_equal(hello->source, "apps/one/target/hello.wasm");
+    assert_int_equal(hello->place.line, 24);
+    assert_int_equal(hello->place.column, 12);
+    assert_int_equal(hello->allowed_outbound_hosts_place.line, 28);
+    assert_int_equal(hello->allowed_outbound_hosts_place.column, 1);
+    assert_int_equal(cgi->allowed_outbound_hosts_place.line, 0);
     assert_int_equal(hello->source_place.line, 26);
     assert_int_equal(hello->source_place.column, 10);
     assert_int_equal(hello->environment_count, 3);

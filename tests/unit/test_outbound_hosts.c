@@ -17,8 +17,10 @@ typedef struct application {
 static void make(application_t *application)
 {
     *application = (application_t){0};
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         application->components[i].id = component_ids[i];
+        application->components[i].place = (weir_place_t){9, 12};
+    }
     application->manifest.path = "spin.toml";
     application->manifest.components = application->components;
     application->manifest.component_count = 3;
@@ -31,6 +33,7 @@ static void give(application_t *application, size_t index, char *const *entries,
         application->entries[i] = (weir_placed_text_t){entries[i], {12, 30}};
     application->components[index].allowed_outbound_hosts = application->entries;
     application->components[index].allowed_outbound_hosts_count = count;
+    application->components[index].allowed_outbound_hosts_place = (weir_place_t){12, 1};
 }
 
 /* A text as it is written; or one that variables made of another. */
@@ -470,7 +473,7 @@ static void a_denial_names_the_line_to_add(void **state)
         snprintf(wanted, sizeof wanted, "Outbound network destination not allowed: %s", CASES[i].destination);
         assert_string_equal(denial.log, wanted);
         snprintf(wanted, sizeof wanted,
-            "To allow this, add allowed_outbound_hosts = [\"%s\"] to [component.second] in the manifest",
+            "To allow this, add allowed_outbound_hosts = [\"%s\"] to component \"second\" at spin.toml:9:12",
             CASES[i].destination);
         assert_string_equal(denial.hint, wanted);
         static char *const OTHER[] = {"http://other.example"};
@@ -478,7 +481,7 @@ static void a_denial_names_the_line_to_add(void **state)
         weir_outbound_hosts_describe_denial(
             &application.manifest, 1, CASES[i].scheme, CASES[i].host, CASES[i].port, &denial);
         snprintf(wanted, sizeof wanted,
-            "To allow this, add \"%s\" to allowed_outbound_hosts of \"second\" in line 12 of the manifest",
+            "To allow this, add \"%s\" to allowed_outbound_hosts of component \"second\" at spin.toml:12:1",
             CASES[i].destination);
         assert_string_equal(denial.hint, wanted);
     }
