@@ -1,5 +1,6 @@
 /*
- * status.c: IANA's "HTTP Status Code Registry" as a table.
+ * status.c: IANA's "HTTP Status Code Registry" as a table. It holds 418 as "(Unused)", for so many send what RFC 2324
+ * says; so does Spin (the crate http, src/status.rs), and it is what is said here.
  */
 #include "http/status.h"
 
@@ -49,6 +50,7 @@ static const struct {
     {415, "Unsupported Media Type"},
     {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
+    {418, "I'm a teapot"},
     {421, "Misdirected Request"},
     {422, "Unprocessable Content"},
     {423, "Locked"},
@@ -68,6 +70,7 @@ static const struct {
     {506, "Variant Also Negotiates"},
     {507, "Insufficient Storage"},
     {508, "Loop Detected"},
+    {510, "Not Extended"},
     {511, "Network Authentication Required"},
 };
 

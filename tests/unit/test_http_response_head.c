@@ -131,6 +131,8 @@ static void chunks_and_statuses_are_written_as_numbers(void **state)
     assert_int_equal(weir_chunk_begin(frame, SIZE_MAX), 18);
     assert_string_equal(weir_status_reason(200), "OK");
     assert_string_equal(weir_status_reason(100), "Continue");
+    assert_string_equal(weir_status_reason(418), "I'm a teapot"); /* as Spin: the crate http, src/status.rs */
+    assert_string_equal(weir_status_reason(510), "Not Extended");
     assert_string_equal(weir_status_reason(511), "Network Authentication Required");
     assert_string_equal(weir_status_reason(599), "");
 }
