@@ -2,6 +2,7 @@
  * manifest_component.c: reads [component.ID] tables, and those written inline in a trigger.
  */
 #include "app/manifest_reader.h"
+#include "app/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,9 @@ static const weir_key_rule_t COMPONENT_KEYS[] = {
     {"exclude_files", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write exclude_files = [\"PATTERN\"]"},
     {"allowed_outbound_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write allowed_outbound_hosts = [\"https://HOST\"]"},
     {"allowed_http_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write allowed_outbound_hosts = [\"https://HOST\"]"},
-    {"key_value_stores", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "key-value stores are not provided yet"},
-    {"sqlite_databases", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "SQLite databases are not provided yet"},
-    {"ai_models", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, "AI models are not provided"},
+    {"key_value_stores", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, WEIR_WORDS("key-value stores are not provided yet")},
+    {"sqlite_databases", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, WEIR_WORDS("SQLite databases are not provided yet")},
+    {"ai_models", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, WEIR_WORDS("AI models are not provided")},
     {"targets", WEIR_SHAPE_STRINGS_OR_TABLES, WEIR_KEY_IGNORED, NULL},
     {"build", WEIR_SHAPE_TABLE, WEIR_KEY_READ, "write build = { command = \"...\" }"},
     {"tool", WEIR_SHAPE_TABLE_OF_TABLES, WEIR_KEY_IGNORED, NULL},

@@ -4,6 +4,7 @@
 #include "app/manifest_reader.h"
 
 #include "app/complaint.h"
+#include "app/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,7 +264,8 @@ bool weir_reader_check_member(
     case WEIR_KEY_WARNED:
         if (is_empty(member))
             return true;
-        return weir_reader_warn(reader, member->key_place, "\"%s\" in %s: %s", rule->name, where, rule->text);
+        return weir_reader_warn(
+            reader, member->key_place, weir_words("\"%s\" in %s: %s"), rule->name, where, weir_words(rule->text));
     case WEIR_KEY_UNSUPPORTED:
         if (is_empty(member))
             return true;

@@ -20,6 +20,18 @@ static const weir_key_rule_t STATIC_KEYS[] = {
     {"body", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
 };
 
+/* Warn of a key that is none; `meant` is one that is like it, or NULL. */
+static bool warn_of_key(weir_reader_t *reader, const weir_toml_t *member, const char *meant)
+{
+    weir_quote_t key = weir_quote(member->key);
+    if (meant != NULL)
+        return weir_reader_warn(reader, member->key_place,
+            weir_words("key %s in \"static_response\" of [[trigger.http]] changes nothing; did you mean \"%s\"?"),
+            key.text, meant);
+    return weir_reader_warn(reader, member->key_place,
+        weir_words("key %s in \"static_response\" of [[trigger.http]] changes nothing; remove it"), key.text);
+}
+
 /* Spin lets other keys pass in this table alone. They change nothing there either, so they get a warning. */
 static bool check_keys(weir_reader_t *reader, const weir_toml_t *table)
 {
@@ -32,11 +44,8 @@ static bool check_keys(weir_reader_t *reader, const weir_toml_t *table)
             if (strcmp(STATIC_KEYS[j].name, member->key) == 0)
                 rule = &STATIC_KEYS[j];
         }
-        bool good = rule != NULL
-                        ? weir_reader_check_member(reader, member, WHERE, rule)
-                        : weir_reader_warn(reader, member->key_place, "key %s in " WHERE " changes nothing; %s%s%s",
-                              weir_quote(member->key).text, near.best != NULL ? "did you mean \"" : "remove it",
-                              near.best != NULL ? near.best : "", near.best != NULL ? "\"?" : "");
+        bool good = rule != NULL ? weir_reader_check_member(reader, member, WHERE, rule)
+                                 : warn_of_key(reader, member, near.best);
         if (!good)
             return false;
     }

@@ -9,6 +9,7 @@
 #include "app/read_file.h"
 #include "app/text.h"
 #include "app/toml.h"
+#include "app/words.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -135,7 +136,7 @@ static bool take_max_requests(reader_t *reader, const weir_toml_t *value)
     if (!take_max_connections(reader, value))
         return false;
     reader->config.http_connections.most++;
-    return warn(reader, value->key_place, "\"max_concurrent_requests\" is old; write max_connections = %u",
+    return warn(reader, value->key_place, weir_words("\"max_concurrent_requests\" is old; write max_connections = %u"),
         (unsigned)reader->config.http_connections.most);
 }
 
@@ -160,7 +161,8 @@ static bool take_key(reader_t *reader, const weir_toml_t *value, const known_key
         return key->take(reader, value);
     if (key->refused)
         return fail(reader, value->key_place, "\"%s\" is not served by weir: %s", key->name, key->note);
-    return warn(reader, value->key_place, "\"%s\" is not served by weir: %s", key->name, key->note);
+    return warn(
+        reader, value->key_place, weir_words("\"%s\" is not served by weir: %s"), key->name, weir_words(key->note));
 }
 
 static bool take_table(reader_t *reader, const weir_toml_t *table, const known_key_t *keys, size_t count)
@@ -191,7 +193,8 @@ static bool take_outbound_networking(reader_t *reader, const weir_toml_t *value)
         {"block_networks", take_networks, NULL, false},
         {"max_socket_connections", take_max_sockets, NULL, false},
         {"max_total_connections", NULL,
-            "max_socket_connections bounds sockets, and max_connections in [outbound_http] the connections of requests",
+            WEIR_WORDS("max_socket_connections bounds sockets, and max_connections in [outbound_http] the connections "
+                       "of requests"),
             false},
     };
     if (value->type != WEIR_TOML_TABLE)
@@ -211,11 +214,11 @@ static bool take_outbound_http(reader_t *reader, const weir_toml_t *value)
     return take_table(reader, value, keys, COUNT(keys));
 }
 
-#define NO_KEY_VALUE "there is no key-value store yet"
-#define NO_SQLITE "there is no SQLite yet"
+#define NO_KEY_VALUE WEIR_WORDS("there is no key-value store yet")
+#define NO_SQLITE WEIR_WORDS("there is no SQLite yet")
 #define NO_PROVIDER                                                                                                    \
     "variables come from SPIN_VARIABLE_*, .env and --variable; give the values there, and leave this out"
-#define NO_CLIENT "guests have no client for it, so there is nothing to bound"
+#define NO_CLIENT WEIR_WORDS("guests have no client for it, so there is nothing to bound")
 
 static const known_key_t keys[] = {
     {"state_dir", take_state_dir, NULL, false},
@@ -229,7 +232,7 @@ static const known_key_t keys[] = {
     {"outbound_mqtt", NULL, NO_CLIENT, false},
     {"key_value_store", NULL, NO_KEY_VALUE, false},
     {"sqlite_database", NULL, NO_SQLITE, false},
-    {"llm_compute", NULL, "there is no inference", false},
+    {"llm_compute", NULL, WEIR_WORDS("there is no inference"), false},
     {"client_tls", NULL, "the certificates that it names would not be used; leave it out", true},
     {"variables_provider", NULL, NO_PROVIDER, true},
     {"config_provider", NULL, NO_PROVIDER, true},

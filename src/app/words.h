@@ -5,6 +5,9 @@
 #ifndef WEIR_APP_WORDS_H
 #define WEIR_APP_WORDS_H
 
+/* Marks a message that is translated elsewhere, for po/update. */
+#define WEIR_WORDS(message) message
+
 typedef const char *(*weir_words_translate_t)(const char *message);
 
 /* Have messages translated by `translate`, which returns a constant string; NULL, as at first: left in English. Any
