@@ -475,9 +475,9 @@ size_t weir_call_trailer_count(const weir_call_t *call);
 weir_pair_t weir_call_trailer(const weir_call_t *call, size_t index);
 
 /*
- * Append bytes of the request's body, copying them; returns how many were taken: fewer, or none, where the guest has not
- * read enough of those before. When it has let go of the body all are taken and dropped. The waker is called when the
- * guest has made space.
+ * Append bytes of the request's body, copying them; returns how many were taken: fewer, or none, where the guest has
+ * not read enough of those before. When it has let go of the body all are taken and dropped. The waker is called when
+ * the guest has made space.
  */
 size_t weir_call_feed(weir_call_t *call, weir_bytes_t bytes);
 
