@@ -292,8 +292,15 @@ def test_every_component_of_an_application_is_kept(weir, serve, guest, tmp_path,
     assert is_warm(server)
 
 
+def processor_seconds(process):
+    """What it and those of its children that have ended have had of the processors, in hundredths as the kernel counts."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_warm_start_listens_within_a_tenth_of_a_second(weir, serve, examples, cache):
-    """The JavaScript example: 13 MB of wasm, 36 MB of code. The fastest of some starts, because other tests run too."""
+    """The JavaScript example: 13 MB of wasm, 36 MB of code. The fastest of some starts, because other tests run too; where
+    they leave no processor free, by the time that it had one."""
     application = examples / "javascript"
     if not list(application.glob("**/*.wasm")):
         pytest.skip("examples/javascript is not built (./dev examples)")
@@ -301,12 +308,14 @@ def test_a_warm_start_listens_within_a_tenth_of_a_second(weir, serve, examples, 
     for wasm in application.glob("**/*.wasm"):
         settle(wasm)
     serve(program, application, seconds=180).stop()
-    fastest = float("inf")
+    fastest = least = float("inf")
     for _ in range(20):
         before = time.monotonic()
         server = serve(program, application, "--no-trial-requests")
         fastest = min(fastest, time.monotonic() - before)
+        least = min(least, processor_seconds(server.process.pid))
         server.stop()
         if fastest < 0.1:
-            break
-    assert fastest < 0.1
+            return
+    busy = os.getloadavg()[0] > len(os.sched_getaffinity(0))
+    assert busy and least < 0.1, (fastest, least)
