@@ -5,12 +5,16 @@ use crate::client::{self, Limited, Origin, TimeLimits, bounds, explain};
 use crate::ffi::{check_size, one_line};
 use crate::outgoing::weir_outgoing_t;
 use crate::service::ComponentState;
-use crate::threads::lookups;
+use crate::threads::{lookups, runtime};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::{Method, Request, Response, Uri};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_c_api::wasmtime::component::{Linker, Resource};
@@ -205,6 +209,7 @@ impl Outbound {
 
 impl WasiHttpHooks for Outbound {
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Work) -> Sending {
+        let request = request.map(|body| Drained(Some(body)).boxed_unsync());
         let limits = TimeLimits {
             connect: options.and_then(|options| options.connect_timeout).unwrap_or(DEFAULTS.connect),
             first_byte: options.and_then(|options| options.first_byte_timeout).unwrap_or(DEFAULTS.first_byte),
@@ -219,16 +224,55 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
+/// A request's body. What of it nobody wants is read all the same: the guest's stream stays open until the guest has
+/// ended it, where an early end (of a GET that has no body, of a request that failed) looks like a failure to SDKs.
+struct Drained(Option<WasiBody>);
+
+impl Body for Drained {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Sent<Frame<Bytes>>>> {
+        let Some(body) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        let rest = self.0.take().filter(|body| !body.is_end_stream());
+        if let (Some(mut rest), Ok(runtime)) = (rest, runtime()) {
+            // Until the guest ends it, at the latest with its instance.
+            runtime.spawn(async move { while let Some(Ok(_)) = rest.frame().await {} });
+        }
+    }
+}
+
 // ---- wasi:http, with requests that name no host
 
-/// A component's way out. Wasmtime takes no request without an authority, so one is put in.
+/// A component's way out. Wasmtime takes no request without an authority, so one is put in. It has no host in requests of
+/// Spin's SDK for Python, whose authority is ":443" (as in Spin's crates/factor-outbound-http/src/wasi.rs).
 fn handle(
     mut store: StoreContextMut<'_, ComponentState>,
     (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
 ) -> Result<(std::result::Result<Resource<HostFutureIncomingResponse>, ErrorCode>,)> {
     let mut http = store.data_mut().http();
     let authority = &mut http.table.get_mut(&request)?.authority;
-    if authority.as_ref().is_none_or(String::is_empty) {
+    if authority.as_ref().is_none_or(|authority| authority.is_empty() || authority.starts_with(':')) {
         *authority = Some(SELF_HOST.to_string());
     }
     match outgoing_handler::Host::handle(&mut http, request, options) {

@@ -3,7 +3,8 @@
  * bodies as they come: x-to is "SCHEME AUTHORITY TARGET" ("-" for none of them), x-method, x-add the name of a header
  * to be added, x-connect, x-first and x-between time limits in milliseconds. /chain/N requests /chain/N-1 of x-to's
  * authority, and so on until 0. Answers 502 "error N" when there is no response, N being wasi:http's error code, and
- * 409 "refused" when the header is. /drop makes the request and gives it up at once.
+ * 409 "refused" when the header is. /drop makes the request and gives it up at once; /late goes on with its body when
+ * the response or an error is there, and answers "open", or "closed" where it can not.
  */
 #include "http_guest.h"
 
@@ -96,7 +97,7 @@ static void set_target(http_request_t request, wasi_http_types_borrow_outgoing_r
 }
 
 /* Begin the request. False when it was answered instead. */
-static bool begin(http_request_t request, http_outparam_t out, exchange_t *exchange)
+static bool begin(http_request_t request, http_outparam_t out, bool has_body, exchange_t *exchange)
 {
     char value[300];
     wasi_http_types_own_headers_t headers = wasi_http_types_constructor_fields();
@@ -116,7 +117,7 @@ static bool begin(http_request_t request, http_outparam_t out, exchange_t *excha
         http_require(wasi_http_types_method_outgoing_request_set_method(outgoing, &method));
     }
     http_header(request, "content-length", value, sizeof value);
-    bool has_body = value[0] != '\0' && strcmp(value, "0") != 0;
+    has_body = has_body || (value[0] != '\0' && strcmp(value, "0") != 0);
     http_header(request, "transfer-encoding", value, sizeof value);
     http_require(wasi_http_types_method_incoming_request_consume(
         wasi_http_types_borrow_incoming_request(request), &exchange->in_body));
@@ -244,6 +245,20 @@ static void run(exchange_t *exchange, http_outparam_t out)
     http_require(http_end(reply));
 }
 
+static void go_on_late(exchange_t *exchange, http_outparam_t out)
+{
+    wasi_io_poll_own_pollable_t pollable = wasi_http_types_method_future_incoming_response_subscribe(
+        wasi_http_types_borrow_future_incoming_response(exchange->future));
+    wait(&pollable, 1);
+    wasi_io_streams_borrow_output_stream_t stream = wasi_io_streams_borrow_output_stream(exchange->out);
+    bindings_list_u8_t piece = {(uint8_t *)"late", 4};
+    wasi_io_streams_stream_error_t error;
+    bool open = wasi_io_streams_method_output_stream_blocking_write_and_flush(stream, &piece, &error) &&
+                wasi_io_streams_method_output_stream_blocking_flush(stream, &error);
+    wasi_io_streams_output_stream_drop_own(exchange->out);
+    answer(out, 200, open ? "open\n" : "closed\n");
+}
+
 void exports_wasi_http_incoming_handler_handle(http_request_t request, http_outparam_t out)
 {
     char path[64];
@@ -253,8 +268,13 @@ void exports_wasi_http_incoming_handler_handle(http_request_t request, http_outp
         return;
     }
     exchange_t exchange = {0};
-    if (!begin(request, out, &exchange))
+    bool late = strcmp(path, "/late") == 0;
+    if (!begin(request, out, late, &exchange))
         return;
+    if (late) {
+        go_on_late(&exchange, out);
+        return;
+    }
     if (strcmp(path, "/drop") == 0) {
         wasi_http_types_future_incoming_response_drop_own(exchange.future);
         answer(out, 200, "dropped\n");

@@ -223,6 +223,21 @@ def lines(response):
     return response.body.decode().splitlines()
 
 
+def test_a_guest_may_go_on_with_a_body_that_nobody_wants(serve, weir_checked, application, remote):
+    """Spin's SDK for Python flushes and ends its body when the response may be there, and takes "closed" for an error."""
+    server = serve(weir_checked, "-f", application("http://127.0.0.1:*", "http://echo.spin.internal", "http://self"))
+    for to in (
+        f"http 127.0.0.1:{remote.server_port} /",
+        "http 127.0.0.1:1 /",  # refused
+        "http denied.invalid /",
+        "http 127.0.0.1:x /",
+        "- - /nowhere",
+    ):
+        for method in ("GET", "HEAD"):
+            response = ask(server, to, path="/out/late", method=method)
+            assert (response.status, response.text) == (200, "open\n"), to
+
+
 # ---- Section 8: allowed_outbound_hosts
 
 
@@ -437,7 +452,9 @@ def test_wagi_is_chained(serve, weir_checked, application):
         assert line in seen
 
 
-@pytest.mark.parametrize("to", ["- - /cgi/x", "http - /cgi/x", "http self.alt /cgi/x"])
+@pytest.mark.parametrize(
+    "to", ["- - /cgi/x", "http - /cgi/x", "http self.alt /cgi/x", "http :443 /cgi/x", "https :80 /cgi/x"]
+)
 def test_a_request_without_a_host_is_matched_by_the_own_routes(serve, weir, application, to):
     server = serve(weir, "-f", application("http://self"))
     seen = lines(ask(server, to))
