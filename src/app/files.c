@@ -4,6 +4,7 @@
 #include "app/files.h"
 
 #include "app/complaint.h"
+#include "app/file_mounts.h"
 #include "app/file_path.h"
 #include "app/file_walk.h"
 #include "app/glob.h"
@@ -442,7 +443,8 @@ static bool prepare(preparation_t *preparation)
             !(settings->direct_mounts ? mount_directly(preparation, i) : copy_files(preparation, i)))
             return false;
     }
-    return true;
+    return !settings->direct_mounts || !settings->writable ||
+           weir_file_mounts_check(manifest, settings, preparation->files.components, &preparation->message);
 }
 
 bool weir_files_prepare(const weir_manifest_t *manifest, const weir_files_settings_t *settings,

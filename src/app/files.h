@@ -12,11 +12,20 @@
 enum { WEIR_FILES_COUNT_MAX = 1 << 18 };
 #define WEIR_FILES_BYTES_MAX ((uint64_t)8 << 30)
 
+/* A directory that weir itself writes to. */
+typedef struct weir_kept_directory {
+    char *path;
+    const char *what;   /* it keeps there, as in "logs" */
+    const char *remedy; /* how it is kept elsewhere, as in "name another directory with --log-dir" */
+} weir_kept_directory_t;
+
 typedef struct weir_files_settings {
     const bool *selected;            /* for each component, whether it runs; NULL: all do */
     bool direct_mounts;              /* mount directories in place, instead of copies */
     bool writable;                   /* let guests write to what they are given */
     const char *temporary_directory; /* where copies are made; NULL: $TMPDIR, or /tmp */
+    const weir_kept_directory_t *kept;
+    size_t kept_count;
 } weir_files_settings_t;
 
 /* A directory that a guest sees. */
@@ -47,6 +56,7 @@ typedef struct weir_files_prepared {
  *
  * Symbolic links are followed, as in Spin. What a source with ".." or a link leads to may be outside of the manifest's
  * directory; an absolute source must be within it; nothing is ever written outside of a component's own copy.
+ * Directories that are mounted in place and may be written to must not contain one another, nor what is in `kept`.
  */
 bool weir_files_prepare(const weir_manifest_t *manifest, const weir_files_settings_t *settings,
     weir_files_prepared_t *ret_files, char **ret_message);

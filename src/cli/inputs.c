@@ -100,8 +100,8 @@ bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_appli
     ret_application->logs = logs;
     ret_application->trap_unknown_imports = options->trap_unknown_imports;
     ret_application->max_memory_bytes = options->max_instance_memory_bytes;
-    return weir_provisions_prepare(&ret_application->manifest, &inputs->config, options, environ,
-               &ret_application->provisions, ret_message) &&
+    return weir_provisions_prepare(&ret_application->manifest, &inputs->config, options, inputs->cache_directory,
+               environ, &ret_application->provisions, ret_message) &&
            weir_application_fits(ret_application, ret_message);
 }
 

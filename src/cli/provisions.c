@@ -5,6 +5,8 @@
 
 #include "app/text.h"
 #include "app/variable_list.h"
+#include "cache/store.h"
+#include "cli/logs.h"
 #include "observe/log.h"
 
 #include <stdlib.h>
@@ -69,12 +71,58 @@ static bool list_mounts(weir_provisions_t *provisions)
     return provisions->mounts != NULL;
 }
 
-bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
-    const weir_up_options_t *options, char *const *environment, weir_provisions_t *ret_provisions, char **ret_message)
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
+
+enum { KEPT_MAX = 5 };
+
+static void add_kept(
+    weir_files_settings_t *settings, weir_kept_directory_t *kept, char *own_path, const char *what, const char *remedy)
 {
-    const weir_files_settings_t files = {.direct_mounts = options->direct_mounts,
+    if (own_path != NULL) {
+        kept[settings->kept_count++] = (weir_kept_directory_t){own_path, what, remedy};
+    }
+}
+
+/* What weir writes to itself; each path is to be freed. */
+static void list_kept(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
+    const weir_up_options_t *options, const char *cache_directory, weir_files_settings_t *settings,
+    weir_kept_directory_t *kept)
+{
+    static const char elsewhere[] = "name another directory with XDG_CACHE_HOME";
+    bool failed;
+    char *logs = weir_logs_directory(options, config, manifest, &failed);
+    settings->kept = kept;
+    add_kept(settings, kept, logs, "logs", "name another directory with --log-dir, or none ('')");
+    add_kept(settings, kept, weir_store_directory("."), "what it remembers", elsewhere);
+    add_kept(settings, kept, weir_store_directory("code"), "compiled code", elsewhere);
+    add_kept(settings, kept, weir_store_directory("source"), "what it has fetched", elsewhere);
+    add_kept(settings, kept, cache_directory == NULL ? NULL : weir_text_copy(cache_directory), "compiled code",
+        "name another directory in the file of --cache");
+}
+
+static bool prepare_files(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
+    const weir_up_options_t *options, const char *cache_directory, weir_files_prepared_t *ret_files, char **ret_message)
+{
+    weir_files_settings_t settings = {.direct_mounts = options->direct_mounts,
         .writable = options->allow_transient_write,
         .temporary_directory = options->temp};
+    weir_kept_directory_t kept[KEPT_MAX];
+    if (settings.direct_mounts && settings.writable) {
+        list_kept(manifest, config, options, cache_directory, &settings, kept);
+    }
+    bool prepared = weir_files_prepare(manifest, &settings, ret_files, ret_message);
+    for (size_t i = 0; i < settings.kept_count; i++) {
+        free(kept[i].path);
+    }
+    return prepared;
+}
+
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
+
+bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
+    const weir_up_options_t *options, const char *cache_directory, char *const *environment,
+    weir_provisions_t *ret_provisions, char **ret_message)
+{
     weir_provisions_t provisions = {.component_count = 0};
     *ret_message = NULL;
     provisions.hosts = calloc(manifest->component_count + 1, sizeof(*provisions.hosts));
@@ -87,7 +135,7 @@ bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime
             weir_variables_outbound_hosts(&provisions.variables, component, &provisions.hosts[component], ret_message);
         provisions.component_count += prepared ? 1 : 0;
     }
-    if (!prepared || !weir_files_prepare(manifest, &files, &provisions.files, ret_message) ||
+    if (!prepared || !prepare_files(manifest, config, options, cache_directory, &provisions.files, ret_message) ||
         !list_mounts(&provisions)) {
         weir_provisions_free(&provisions);
         return false;

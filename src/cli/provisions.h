@@ -26,13 +26,15 @@ typedef struct weir_provisions {
 } weir_provisions_t;
 
 /*
- * Prepare what the components of a manifest are given, which must stay where it is. `environment` is as environ(7). On
- * failure (a required variable without a value, a template, a host or a network that is none, files that cannot be
- * given) returns false, leaves `*ret_provisions` untouched and stores a one-line message to be freed
- * with free(3), NULL when memory ran out. No message holds a variable's value.
+ * Prepare what the components of a manifest are given, which must stay where it is. `environment` is as environ(7).
+ * `cache_directory` is where compiled code is kept, NULL: where it is by default. On failure (a required variable
+ * without a value, a template, a host or a network that is none, files that cannot be given) returns false, leaves
+ * `*ret_provisions` untouched and stores a one-line message to be freed with free(3), NULL when memory ran out. No
+ * message holds a variable's value.
  */
 bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime_config_t *config,
-    const weir_up_options_t *options, char *const *environment, weir_provisions_t *ret_provisions, char **ret_message);
+    const weir_up_options_t *options, const char *cache_directory, char *const *environment,
+    weir_provisions_t *ret_provisions, char **ret_message);
 
 /* Remove what was copied, free what it owns, and zero it. Guests that may write have ended. */
 void weir_provisions_free(weir_provisions_t *provisions);

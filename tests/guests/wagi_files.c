@@ -1,7 +1,8 @@
 /*
  * Looks at files: "list PATH", "read PATH", "write PATH" (a line is appended, the file made when it is not there),
- * "remove PATH", "link PATH" (the symbolic link PATH to /etc/passwd is made and read). Answers what it found, or "error
- * N" with an errno's number.
+ * "remove PATH", "link PATH" (the symbolic link PATH to /etc/passwd is made and read), "replace PATH TARGET" (what is
+ * there is renamed, and the symbolic link PATH to TARGET made). Answers what it found, or "error N" with an errno's
+ * number.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -54,6 +55,16 @@ static void write_file(const char *path)
         close(descriptor);
 }
 
+static void replace(const char *path, const char *target)
+{
+    char old[256];
+    snprintf(old, sizeof old, "%s.old", path);
+    if (rename(path, old) != 0 || symlink(target, path) != 0)
+        fail();
+    else
+        printf("replaced\n");
+}
+
 int main(int argument_count, char **arguments)
 {
     const char *what = argument_count > 1 ? arguments[1] : "";
@@ -67,6 +78,8 @@ int main(int argument_count, char **arguments)
         write_file(path);
     else if (strcmp(what, "remove") == 0 && unlink(path) != 0)
         fail();
+    else if (strcmp(what, "replace") == 0)
+        replace(path, argument_count > 3 ? arguments[3] : "");
     else if (strcmp(what, "link") == 0) {
         if (symlink("/etc/passwd", path) != 0)
             fail();

@@ -39,7 +39,8 @@ RULES = {
     7: "chaining: internal private route allowed self subset bounds",
     8: "outbound: requests http2 denied entries matching templates block-networks sockets connections socket-bounds lookups lookup-names",
     9: "variables: declared environment providers option required imports",
-    10: """files: patterns read-only direct-mounts environment environment-option console log-directory follow""",
+    10: """files: patterns read-only direct-mounts direct-mounts-write environment environment-option console
+        log-directory follow""",
     11: """cli: application oci listen find-free-port components format request-timeout max-instance-memory runtime-config
         options pooling-switch pooling-sizes cache start-up port-in-use stop telemetry new build doctor""",
 }

@@ -127,3 +127,85 @@ def test_directories_in_place_show_what_changes_and_cannot_be_written_to(weir_ch
     assert server.get("/files?write&/static/page").text.startswith("error ")
     server.stop()
     assert (application.parent / "static" / "page").read_text() == "changed"
+
+
+IN_PLACE = ("--direct-mounts", "--allow-transient-write", "--variable", "name=x")
+
+
+def mount(application, *mounts):
+    """Mount these sources in place of the one that is there; the line of the manifest that says so."""
+    line = "files = [" + ", ".join(f'{{ source = "{source}", destination = "{to}" }}' for source, to in mounts) + "]"
+    lines = [line if old.startswith("files = ") else old for old in application.read_text().splitlines()]
+    application.write_text("\n".join(lines) + "\n")
+    return lines.index(line) + 1
+
+
+def test_directories_in_place_can_be_written_to_when_asked(weir_checked, serve, application):
+    """Also one that is mounted twice: a guest that is in a directory cannot replace it."""
+    mount(application, ("static", "/static"), ("static/../static", "/again"))
+    server = serve(weir_checked, application, *IN_PLACE)
+    assert server.get("/files?write&/static/page").text == "written\n"
+    assert server.get("/files?read&/again/page").text.startswith("read a pageby a guest")
+    assert server.get("/files?replace&/again/page&../../outside").text == "replaced\n"
+    assert server.get("/files?read&/static/page").text.startswith("error ")
+    server.stop()
+    assert (application.parent / "static" / "page.old").read_text() == "a pageby a guest\n"
+
+
+def test_a_guest_that_may_write_cannot_put_a_link_in_the_place_of_another_mount(
+    weir_checked, serve, application, tmp_path
+):
+    inner = application.parent / "static" / "sub"
+    inner.mkdir()
+    (inner / "outside").write_text("within")
+
+    def leave(*mounts):
+        """Whether a guest can read what is outside, in this start or the next, or why weir does not start."""
+        line = mount(application, *mounts)
+        found = []
+        for _ in range(2):
+            done = weir_checked.run("up", application, "--listen", "127.0.0.1:99999", *IN_PLACE)
+            if "99999" not in done.stderr:
+                assert done.status != 0
+                return line, done.stderr
+            server = serve(weir_checked, application, *IN_PLACE)
+            server.get("/files?replace&/static/sub&../..")
+            found.append(server.get("/files?read&/sub/outside").text)
+            server.stop()
+        return line, found
+
+    line, said = leave(("static", "/static"), ("static/sub", "/sub"))
+    assert "precious" not in str(said)
+    assert f'spin.toml:{line}:10: "static" in "files" contains the way to "static/sub"' in said
+    assert "leave out --allow-transient-write" in said
+    # The same by a way that only a link leads through.
+    (application.parent / "real").mkdir()
+    (application.parent / "real" / "outside").write_text("within")
+    (application.parent / "static" / "link").symlink_to("../real")
+    line, said = leave(("static/link", "/sub"), ("static", "/static"))
+    assert f'"static" in "files" contains the way to "static/link"' in said and f"spin.toml:{line}:" in said
+    # Beside one another there is nothing to be replaced.
+    _, found = leave(("static", "/static"), ("real", "/sub"))
+    assert found == ["read within\n"] * 2
+    assert (tmp_path / "outside").read_text() == "precious"
+
+
+def test_a_guest_that_may_write_cannot_put_a_link_in_the_place_of_the_logs(weir_checked, serve, application, tmp_path):
+    line = mount(application, (".", "/app"))
+    logs = tmp_path / "logs"
+    for arguments, what in (
+        ((), f"{application.parent}/.spin/logs"),
+        (("--state-dir", application.parent / "state"), f"{application.parent}/state/logs"),
+        (("--log-dir", application.parent), f"{application.parent}"),
+    ):
+        done = weir_checked.run("up", application, "--listen", "127.0.0.1:99999", *IN_PLACE, *arguments)
+        assert done.status != 0
+        assert f'spin.toml:{line}:10: "." in "files" contains the way to "{what}", where weir keeps logs' in done.stderr
+        assert "--log-dir" in done.stderr
+    cache = {"XDG_CACHE_HOME": str(application.parent / "cache")}
+    done = weir_checked.run("up", application, *IN_PLACE, "--log-dir", "", environment=cache)
+    assert done.status != 0 and "XDG_CACHE_HOME" in done.stderr
+    for arguments in (("--log-dir", ""), ("--log-dir", logs)):
+        server = serve(weir_checked, application, *IN_PLACE, *arguments)
+        assert server.get("/files?write&/app/static/page").text == "written\n"
+        server.stop()

@@ -466,6 +466,74 @@ static void directories_are_mounted_in_place_when_asked(void **state)
     free(message);
 }
 
+/* A guest that may write could put a link in the place of what is below its mount. */
+static void what_guests_may_write_in_place_contains_no_other_mount(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second; /* sources */
+        const char *contains;       /* which of them does */
+        const char *contained;      /* or what is kept */
+    } CASES[] = {
+        {"static", "static", NULL, NULL},
+        {"static", "./static/", NULL, NULL},
+        {"static", "to-static", NULL, NULL},
+        {"static", "../outside", NULL, NULL},
+        {"static", "../app/static/../static", NULL, NULL},
+        {"static", "static/d", "static", "static/d"},
+        {"static/d", "static", "static", "static/d"},
+        {"static", "to-d", "static", "to-d"},
+        {"static", "../app/./static//d", "static", "../app/./static//d"},
+        /* It is elsewhere, but a link says where, and that can be replaced. */
+        {"../outside", "../outside/to-static", "../outside", "../outside/to-static"},
+        {"../outside", "../outside/i/../../app/static", "../outside", "../outside/i/../../app/static"},
+        {"static/../static/d/..", "../outside", "static/../static/d/..", "static/../static/d/.."},
+        {"[x]", "../logs", "../logs", "logs"},
+        {"[x]", "../logs/deep", NULL, NULL},
+        {"[x]", "..", "..", "[x]"},
+        {"../to-logs", "[x]", "../to-logs", "logs"},
+        {"../state", "[x]", "../state", "state/not/there"},
+    };
+    assert_int_equal(symlink("static", "app/to-static"), 0);
+    assert_int_equal(symlink("../app/static/d", "app/to-d"), 0);
+    assert_int_equal(symlink("../app/static", "outside/to-static"), 0);
+    make_directories("logs/deep/_");
+    make_directories("state/_");
+    assert_int_equal(symlink("logs", "to-logs"), 0);
+    weir_kept_directory_t kept[] = {{"logs", "logs", "do so"}, {"state/not/there", "state", "do that"}};
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        weir_files_prepared_t files;
+        char *message = NULL, first[64], second[64];
+        application_t application;
+        describe(&application);
+        snprintf(first, sizeof first, "%s", CASES[i].first);
+        snprintf(second, sizeof second, "%s", CASES[i].second);
+        add(&application, first, "/a");
+        add(&application, second, "/b");
+        application.files[1].place = (weir_place_t){9, 10}; /* either may be named */
+        application.settings.direct_mounts = true;
+        application.settings.kept = kept;
+        application.settings.kept_count = COUNT(kept);
+        /* Who may not write cannot replace anything. */
+        files = prepare(&application);
+        assert_true(weir_files_remove(&files));
+        application.settings.writable = true;
+        bool prepared = weir_files_prepare(&application.manifest, &application.settings, &files, &message);
+        if (prepared != (CASES[i].contains == NULL))
+            fail_msg("%s and %s: %s", first, second, prepared ? "were mounted" : message);
+        if (prepared) {
+            assert_true(weir_files_remove(&files));
+            continue;
+        }
+        char expected[256];
+        snprintf(expected, sizeof expected, AT "\"%s\" in \"files\" contains the way to \"%s\", ", CASES[i].contains,
+            CASES[i].contained);
+        if (strncmp(message, expected, strlen(expected)) != 0)
+            fail_msg("%s and %s: %s", first, second, message);
+        free(message);
+    }
+}
+
 static void patterns_that_are_rarely_meant_are_warned_of(void **state)
 {
     (void)state;
@@ -686,6 +754,7 @@ int main(void)
         WITH_FILES(copies_are_private_and_keep_content_and_mode),
         WITH_FILES(each_component_sees_its_own),
         WITH_FILES(directories_are_mounted_in_place_when_asked),
+        WITH_FILES(what_guests_may_write_in_place_contains_no_other_mount),
         WITH_FILES(patterns_that_are_rarely_meant_are_warned_of),
         WITH_FILES(patterns_that_find_nothing_are_warned_of_once),
         WITH_FILES(what_a_guest_made_is_removed_too),
