@@ -1,8 +1,8 @@
 /*
  * source.c: fetches, verifies and keeps what `source = { url, digest }` names.
  *
- * The digest is what is trusted, neither the server nor the file of an earlier start. So that what was verified is what
- * is loaded, the file must be in a directory that nobody but this user can write (cache/store.h).
+ * The digest is what is trusted, neither the server nor the file of an earlier start, nor the directories above it: who
+ * loads the file compares its digest again (guest/code_cache.h).
  */
 #include "cli/source.h"
 

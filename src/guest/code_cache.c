@@ -139,6 +139,15 @@ static weir_wasm_digest_t digest_of(const weir_guest_file_t *file)
     return digest;
 }
 
+/* Whether a file is what its component's manifest says, where that says it: with the digest beside a URL. */
+static bool is_expected(const weir_component_t *component, const weir_wasm_digest_t *digest)
+{
+    char hex[2 * WEIR_SHA256_BYTES + 1];
+    for (size_t i = 0; i < WEIR_SHA256_BYTES; i++)
+        snprintf(hex + 2 * i, sizeof hex - 2 * i, "%02x", digest->bytes[i]);
+    return component->source_digest == NULL || strcmp(hex, component->source_digest) == 0;
+}
+
 bool weir_code_cache_load_file(const weir_store_t *cache, const weir_manifest_t *manifest,
     const weir_component_t *component, weir_executor_t executor, weir_guest_file_t *ret_file,
     weir_wasm_digest_t *ret_digest, char **ret_message)
@@ -147,7 +156,7 @@ bool weir_code_cache_load_file(const weir_store_t *cache, const weir_manifest_t 
     record_t record;
     const time_t now = time(NULL);
     const bool may_be_known = cache != NULL && identify(component, executor, &before) && is_settled(&before, now);
-    if (may_be_known && recall(cache, &before, &record)) {
+    if (may_be_known && recall(cache, &before, &record) && is_expected(component, &record.digest)) {
         *ret_file = (weir_guest_file_t){
             .size = (size_t)record.size, .facts = record.facts, .executor = (weir_executor_t)record.executor};
         *ret_digest = record.digest;
@@ -157,6 +166,15 @@ bool weir_code_cache_load_file(const weir_store_t *cache, const weir_manifest_t 
     if (!weir_guest_file_load(manifest, component, executor, &file, ret_message))
         return false;
     const weir_wasm_digest_t digest = digest_of(&file);
+    if (!is_expected(component, &digest)) {
+        weir_guest_file_free(&file);
+        *ret_message = weir_component_message(manifest, component,
+            "\"%s\" is not what was fetched and verified any more: somebody can write to a directory above it; let "
+            "only "
+            "yourself do so, or name another directory with XDG_CACHE_HOME",
+            weir_show_bytes(component->source, strlen(component->source)).text);
+        return false;
+    }
     identity_t after;
     if (may_be_known && identify(component, executor, &after) && memcmp(&before, &after, sizeof before) == 0)
         note(cache, &before, &file, &digest);

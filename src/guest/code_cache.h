@@ -27,8 +27,8 @@ weir_store_t *weir_code_cache_open(const char *directory, const char **ret_why);
 /*
  * What weir_guest_file_load does, and the digest of the bytes. When `cache` knows the file it is not read: `*ret_file`
  * has its size and facts, but no bytes and no names of imports and exports. The file is known by its path, device,
- * inode, size and its two times, provided that it had been left alone for some seconds when it was read. `cache` may be
- * NULL.
+ * inode, size and its two times, provided that it had been left alone for some seconds when it was read. Where the
+ * component has a `source_digest`, that is what the digest must be: else it fails. `cache` may be NULL.
  */
 bool weir_code_cache_load_file(const weir_store_t *cache, const weir_manifest_t *manifest,
     const weir_component_t *component, weir_executor_t executor, weir_guest_file_t *ret_file,

@@ -18,6 +18,7 @@ class Files(http.server.ThreadingHTTPServer):
     def __init__(self, files):
         self.files = files
         self.asked = []
+        self.when_asked = {}
         super().__init__(("127.0.0.1", 0), FileRequest)
 
     def url(self, path):
@@ -27,6 +28,7 @@ class Files(http.server.ThreadingHTTPServer):
 class FileRequest(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
+        self.server.when_asked.get(self.path, lambda: None)()
         content = self.server.files.get(self.path)
         if isinstance(content, str):
             self.send_response(302)
@@ -164,3 +166,33 @@ def test_a_directory_that_cannot_be_used_costs_the_cache_alone(serve, fetched, f
     server = serves(serve, program, manifest)
     assert "weir: what is fetched is not kept: the cache's directory cannot be used" in server.log
     assert not list(kept.iterdir())
+
+
+def test_what_was_swapped_after_it_was_verified_is_not_loaded(serve, fetched, files, tmp_path, guest):
+    """Where somebody else can write to a directory above: here, while another component is fetched."""
+    program, kept = fetched
+    echo = files.files["/echo.wasm"]
+    files.files["/other.wasm"] = guest("http_request").read_bytes()
+    other = sha256(files.files["/other.wasm"])
+    path = application(tmp_path / "app", files.url("/echo.wasm"), sha256(echo))
+    path.write_text(
+        path.read_text()
+        + '[[trigger.http]]\nroute = "/other"\ncomponent = "other"\n'
+        + f'[component.other]\nsource = {{ url = "{files.url("/other.wasm")}", digest = "sha256:{other}" }}\n'
+    )
+
+    def swap():
+        theirs = tmp_path / "theirs"
+        theirs.write_bytes(guest("http_respond").read_bytes())
+        kept.rename(tmp_path / "was")
+        kept.mkdir(mode=0o700)
+        theirs.rename(kept / sha256(echo))
+        (kept / other).write_bytes(files.files["/other.wasm"])
+
+    files.when_asked["/other.wasm"] = swap
+    done = program.run("up", path, "--listen", "127.0.0.1:99999")
+    assert done.status == 2
+    error = done.stderr.strip().splitlines()[-1]
+    assert re.search(r"spin\.toml:11:\d+: .*not what was fetched and verified any more", error), error
+    files.when_asked.clear()
+    serves(serve, program, path)

@@ -170,7 +170,7 @@ static void no_cache(stage_t *stage)
 static void test_a_file_that_is_not_the_same_is_read(void **state)
 {
     (void)state;
-    static void (*const changes[])(stage_t *stage) = {rewrite, touch, replace, move, no_cache};
+    static void (*const changes[])(stage_t * stage) = {rewrite, touch, replace, move, no_cache};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         stage_t stage;
         stage_open(&stage);
@@ -221,6 +221,34 @@ static void test_a_file_that_was_changed_meanwhile_is_refused(void **state)
     assert_non_null(strstr(message, "spin.toml:7:10: "));
     assert_non_null(strstr(message, "changed meanwhile"));
     free(message);
+    stage_close(&stage);
+}
+
+/* What was fetched is verified where it is kept, and loaded later, by its path. */
+static void test_a_file_is_loaded_only_if_it_has_the_digest_of_the_manifest(void **state)
+{
+    (void)state;
+    stage_t stage;
+    weir_guest_file_t file;
+    weir_wasm_digest_t digest;
+    char hex[2 * WEIR_SHA256_BYTES + 1], *message = NULL;
+    stage_open(&stage);
+    is_read(&stage, WEIR_EXECUTOR_HTTP, &file, &digest);
+    weir_guest_file_free(&file);
+    for (size_t i = 0; i < WEIR_SHA256_BYTES; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest.bytes[i]);
+    stage.component.source_digest = hex;
+    assert_false(is_read(&stage, WEIR_EXECUTOR_HTTP, &file, &digest)); /* it is known, and the same */
+    weir_guest_file_free(&file);
+    hex[0] = hex[0] == '0' ? '1' : '0';
+    for (int is_known = 1; is_known >= 0; is_known--) {
+        const weir_store_t *cache = is_known ? stage.cache : NULL;
+        assert_false(weir_code_cache_load_file(
+            cache, &stage.manifest, &stage.component, WEIR_EXECUTOR_HTTP, &file, &digest, &message));
+        assert_non_null(strstr(message, "spin.toml:7:10: "));
+        assert_non_null(strstr(message, "not what was fetched and verified"));
+        free(message);
+    }
     stage_close(&stage);
 }
 
@@ -338,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_a_file_that_is_not_the_same_is_read),
         cmocka_unit_test(test_what_is_known_is_known_for_one_executor),
         cmocka_unit_test(test_a_file_that_was_changed_meanwhile_is_refused),
+        cmocka_unit_test(test_a_file_is_loaded_only_if_it_has_the_digest_of_the_manifest),
         cmocka_unit_test(test_code_is_found_by_all_that_decides_whether_it_fits),
         cmocka_unit_test(test_code_that_was_kept_makes_guests),
     };
