@@ -159,5 +159,6 @@ bool weir_authority_is_internal(weir_bytes_t authority)
     static const char suffix[] = ".spin.internal";
     size_t suffix_size = sizeof(suffix) - 1;
     size_t size = host_size(authority);
+    size -= size > 0 && authority.data[size - 1] == '.' ? 1 : 0; /* the root of DNS (RFC 1034): the same name */
     return size > suffix_size && strncasecmp(authority.data + size - suffix_size, suffix, suffix_size) == 0;
 }

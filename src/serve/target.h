@@ -33,8 +33,8 @@ bool weir_authority_is_valid(weir_bytes_t authority);
 /* Whether two authorities are the same; the case of letters is ignored. */
 bool weir_authority_equals(weir_bytes_t left, weir_bytes_t right);
 
-/* Whether an authority is one of the names that Spin keeps for chaining services, "<component>.spin.internal[:port]".
- */
+/* Whether an authority is one of the names that Spin keeps for chaining services, "<component>.spin.internal[:port]",
+ * with or without a dot behind the name. */
 bool weir_authority_is_internal(weir_bytes_t authority);
 
 #endif

@@ -104,6 +104,11 @@ static void test_authorities(void **state)
         {"a:", true, false},
         {"hello.spin.internal", true, true},
         {"HELLO.Spin.Internal:80", true, true},
+        {"hello.spin.internal.", true, true},
+        {"hello.spin.internal.:80", true, true},
+        {"hello.spin.internal..", true, false}, /* no name */
+        {".spin.internal.", true, false},
+        {".", true, false},
         {".spin.internal", true, false},
         {"spin.internal", true, false},
         {"a.spin.internal.test", true, false},
