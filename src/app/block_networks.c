@@ -39,18 +39,23 @@ static const weir_network_t NOT_GLOBAL[] = {
 /* Two addresses among the protocol assignments are global: RFC 7723, RFC 8155. */
 static const weir_network_t GLOBAL[] = {{{false, {192, 0, 0, 9}}, 32}, {{false, {192, 0, 0, 10}}, 32}};
 
-/* IPv6 networks whose addresses carry one of IPv4, and where. */
+/* IPv6 networks whose addresses carry one of IPv4, and where: at four bytes. One network may do so in several ways. */
 static const struct {
     weir_network_t network;
-    uint8_t offset;
-    uint8_t flip; /* each byte is stored combined with this one by exclusive or */
+    uint8_t at[4];
+    uint8_t flip;       /* each byte is stored combined with this one by exclusive or */
+    uint8_t zeros_from; /* only where all bytes from this one on are 0; 16: everywhere */
 } CARRIERS[] = {
-    {{{true, {0}}, 96}, 12, 0},                                  /* compatible, RFC 4291 */
-    {{{true, {[10] = 0xFF, 0xFF}}, 96}, 12, 0},                  /* mapped, RFC 4291 */
-    {{{true, {0x00, 0x64, 0xFF, 0x9B}}, 96}, 12, 0},             /* NAT64, RFC 6052 */
-    {{{true, {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01}}, 48}, 12, 0}, /* NAT64 of one's own with a /96, RFC 8215 */
-    {{{true, {0x20, 0x02}}, 16}, 2, 0},                          /* 6to4, RFC 3056 */
-    {{{true, {0x20, 0x01, 0x00, 0x00}}, 32}, 12, 0xFF},          /* Teredo, RFC 4380 */
+    {{{true, {0}}, 96}, {12, 13, 14, 15}, 0, 16},                                  /* compatible, RFC 4291 */
+    {{{true, {[10] = 0xFF, 0xFF}}, 96}, {12, 13, 14, 15}, 0, 16},                  /* mapped, RFC 4291 */
+    {{{true, {[8] = 0xFF, 0xFF}}, 96}, {12, 13, 14, 15}, 0, 16},                   /* translated, RFC 2765 */
+    {{{true, {0x00, 0x64, 0xFF, 0x9B}}, 96}, {12, 13, 14, 15}, 0, 16},             /* NAT64, RFC 6052 */
+    {{{true, {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01}}, 48}, {12, 13, 14, 15}, 0, 16}, /* NAT64 of one's own, RFC 8215: */
+    {{{true, {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01}}, 48}, {9, 10, 11, 12}, 0, 13},  /* with prefixes of 96, 64, 56 and */
+    {{{true, {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01}}, 48}, {7, 9, 10, 11}, 0, 12},   /* 48 bits (RFC 6052, section 2.2) */
+    {{{true, {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01}}, 48}, {6, 7, 9, 10}, 0, 11},
+    {{{true, {0x20, 0x02}}, 16}, {2, 3, 4, 5}, 0, 16},                    /* 6to4, RFC 3056 */
+    {{{true, {0x20, 0x01, 0x00, 0x00}}, 32}, {12, 13, 14, 15}, 0xFF, 16}, /* Teredo, RFC 4380 */
 };
 
 bool weir_block_networks_parse(
@@ -140,9 +145,12 @@ bool weir_block_networks_blocks(const weir_block_networks_t *networks, const str
         weir_ip_address_t carried = {0};
         if (!weir_network_contains(&CARRIERS[i].network, &wanted))
             continue;
+        bool carries = true;
+        for (size_t j = CARRIERS[i].zeros_from; j < sizeof wanted.bytes; j++)
+            carries = carries && wanted.bytes[j] == 0;
         for (size_t j = 0; j < 4; j++)
-            carried.bytes[j] = wanted.bytes[CARRIERS[i].offset + j] ^ CARRIERS[i].flip;
-        if (blocks(networks, &carried))
+            carried.bytes[j] = wanted.bytes[CARRIERS[i].at[j]] ^ CARRIERS[i].flip;
+        if (carries && blocks(networks, &carried))
             return true;
     }
     return false;

@@ -72,14 +72,19 @@ static void private_blocks_all_that_is_not_global(void **state)
         "172.31.255.255", "192.0.0.255", "192.0.2.1", "192.168.0.0", "192.168.255.255", "198.18.0.0", "198.19.255.255",
         "198.51.100.1", "203.0.113.1", "240.0.0.0", "255.255.255.255", "224.0.0.251", "239.1.2.3", "::", "2001:db8::1",
         "fdff::1", "fe80::1", "febf::1", "fec0::1", "ff02::1", "ff05::2", "ff01::1",
-        /* IPv4 within IPv6: compatible, mapped, NAT64, 6to4, Teredo (of which the address is inverted) */
-        "::10.1.2.3", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::10.1.2.3", "64:ff9b:1::7f00:1",
-        "2002:7f00:1::1", "2001:0:4136:e378:8000:63bf:80ff:fffe"};
+        /* IPv4 within IPv6: compatible, mapped, translated (RFC 2765), NAT64, 6to4, Teredo (of which the address is
+         * inverted) */
+        "::10.1.2.3", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1", "::ffff:0:a9fe:a9fe",
+        "64:ff9b::10.1.2.3", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::1",
+        "2002:a9fe:a9fe::", "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        /* 64:ff9b:1::/48 with prefixes of 96, 64, 56 and 48 bits (RFC 6052, section 2.2: bits 64 to 71 are 0) */
+        "64:ff9b:1:aabb::10.1.2.3", "64:ff9b:1:aabb:a:102:300:0", "64:ff9b:1:aa0a:1:203::", "64:ff9b:1:a01:2:300::"};
     static const char *const FREE[] = {"123.123.123.123", "2600::beef",
         /* Edges */
         "1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
         "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.0.9", "192.0.0.10", "192.0.1.0",
         "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "fbff::1", "ff0e::1", "::ffff:8.8.8.8",
+        "::ffff:0:8.8.8.8", "::fffe:0:10.1.2.3", "::8.8.8.8", "64:ff9b:1::8.8.8.8", "64:ff9b:1:aabb:8:808:800:0",
         "64:ff9b::8.8.8.8", "2002:808:808::1", "2001:4860:4860::8888"};
     weir_block_networks_t networks = parse(TEXTS, COUNT(TEXTS));
     check(&networks, BLOCKED, COUNT(BLOCKED), true);
@@ -89,6 +94,25 @@ static void private_blocks_all_that_is_not_global(void **state)
     assert_true(weir_block_networks_blocks(&networks, (const struct sockaddr *)&unix_address, sizeof unix_address));
     struct sockaddr_in6 cut = {.sin6_family = AF_INET6};
     assert_true(weir_block_networks_blocks(&networks, (const struct sockaddr *)&cut, sizeof cut - 1));
+    weir_block_networks_free(&networks);
+}
+
+/* One that is named is blocked in each way that IPv6 has for it. */
+static void a_network_of_ipv4_is_blocked_within_ipv6(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {"198.41.0.0/24"};
+    static const char *const BLOCKED[] = {"198.41.0.4", "::198.41.0.4", "::ffff:198.41.0.4", "::ffff:0:198.41.0.4",
+        "64:ff9b::198.41.0.4", "64:ff9b:1::198.41.0.4", "64:ff9b:1:0:c6:2900:400:0",
+        "64:ff9b:1:c6:29:4::", "64:ff9b:1:c629:0:400::", "2002:c629:4::1", "2001:0:4136:e378:8000:63bf:39d6:fffb"};
+    static const char *const FREE[] = {"198.41.1.4", "::198.41.1.4", "::ffff:198.41.1.4", "::ffff:0:198.41.1.4",
+        "64:ff9b::198.41.1.4", "64:ff9b:1::198.41.1.4", "64:ff9b:1:0:c6:2901:400:0",
+        "64:ff9b:1:c6:29:104::", "64:ff9b:1:c629:1:400::", "2002:c629:104::1", "2001:0:4136:e378:8000:63bf:39d6:fefb",
+        /* Something stands behind what would be the address, so that it is none. */
+        "64:ff9b:1:0:c6:2900:400:1", "64:ff9b:1:c6:29:4::1", "64:ff9b:1:c629:0:400::1"};
+    weir_block_networks_t networks = parse(TEXTS, COUNT(TEXTS));
+    check(&networks, BLOCKED, COUNT(BLOCKED), true);
+    check(&networks, FREE, COUNT(FREE), false);
     weir_block_networks_free(&networks);
 }
 
@@ -131,6 +155,7 @@ int main(void)
         cmocka_unit_test(nothing_is_blocked_unless_asked),
         cmocka_unit_test(networks_block_what_is_in_them),
         cmocka_unit_test(private_blocks_all_that_is_not_global),
+        cmocka_unit_test(a_network_of_ipv4_is_blocked_within_ipv6),
         cmocka_unit_test(what_is_no_network_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
