@@ -30,13 +30,14 @@ static bool take_application(void *place, const char *value, char **ret_message)
     return true;
 }
 
-/* Spin: src/commands/up.rs, parse_env_var. */
+/* Spin: src/commands/up.rs, parse_env_var. What has another form is not shown: it may be a secret. */
 static bool take_environment(void *options, const char *name, const char *value, char **ret_message)
 {
     const char *equals = strchr(value, '=');
     if (equals == NULL || equals == value) {
-        return weir_arguments_refuse(
-            ret_message, "%s is '%s'; give a name and a value, as in %s GREETING=hello", name, value, name);
+        return weir_arguments_refuse(ret_message,
+            "what %s gives has no %s; write a name and a value, as in %s GREETING=hello", name,
+            equals == NULL ? "'='" : "name before its '='", name);
     }
     return weir_texts_add(&((weir_up_options_t *)options)->environment, value);
 }

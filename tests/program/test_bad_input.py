@@ -345,3 +345,9 @@ def test_control_characters_in_what_was_given_do_not_reach_the_terminal(weir_che
     path = tmp_path / "bell\x07\x1b[31m\n.toml"
     message = refused(weir_checked, path)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", message.rstrip("\n")), repr(message)
+
+
+@pytest.mark.parametrize("option", ["-e", "--env", "--variable"])
+@pytest.mark.parametrize("text", ["HUNTER2", "=HUNTER2"])
+def test_what_may_be_a_secret_is_not_shown_where_its_name_is_missing(weir, hello, option, text):
+    assert "HUNTER2" not in refused(weir, hello, option, text, words=[option])
