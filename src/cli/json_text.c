@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { FLAGS = JSON_INDENT(2) | JSON_REAL_PRECISION(6) };
+/* In ASCII: what a manifest holds, such as U+009B, reaches no terminal as it is. */
+enum { FLAGS = JSON_INDENT(2) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII };
 
 static bool refused;
 

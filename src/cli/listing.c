@@ -11,15 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Print text of the manifest: nothing in it can look like a line of weir's. Its lines are indented. */
-static void print_escaped(const char *text)
+/* Print text of the manifest: nothing in it can look like a line of weir's. Where it may have `lines` of its own, they
+ * are indented. */
+static void print_escaped(const char *text, bool lines)
 {
     size_t left = strlen(text);
     while (left > 0) {
         char shown[WEIR_ESCAPE_MAX];
         size_t shown_size;
         size_t taken = weir_escape_next(text, left, shown, &shown_size);
-        if (text[0] == '\n') {
+        if (lines && text[0] == '\n') {
             printf("\n    ");
         } else {
             fwrite(shown, 1, shown_size, stdout);
@@ -44,13 +45,13 @@ void weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *ro
         const weir_component_t *component = component_of(manifest, route);
         const char *path = route->base[0] == '\0' && !route->wildcard ? "/" : route->base;
         printf("  ");
-        print_escaped(component != NULL ? component->id : route->trigger->id); /* a trigger's may hold anything */
+        print_escaped(component != NULL ? component->id : route->trigger->id, false);
         printf(": %s", url);
-        print_escaped(path);
+        print_escaped(path, false);
         printf("%s\n", route->wildcard ? " (wildcard)" : "");
         if (component != NULL && component->description != NULL) {
             printf("    ");
-            print_escaped(component->description);
+            print_escaped(component->description, true);
             printf("\n");
         }
     }

@@ -1,5 +1,6 @@
 """What a client, a guest, a manifest or a reader of the log may do to weir, and what that must not cost others."""
 
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Component, write_application
+from harness import Component, toml_text, write_application
 
 
 @pytest.fixture
@@ -53,6 +54,30 @@ def test_a_description_cannot_pass_for_a_line_of_weirs(serve_guests, guest):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", server.stdout.text), repr(server.stdout.text)
     assert len([line for line in server.stdout.lines if line.startswith("Serving ")]) == 1
     assert "    Serving http://elsewhere:1\\r" in server.stdout.lines
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_a_route_and_an_id_cannot_pass_for_lines_of_weirs(weir_checked, serve, tmp_path, form):
+    """U+009B begins what a terminal obeys, U+0085 and U+2028 end lines."""
+    harm = "a\nServing http://elsewhere:1\x1b[31m\u009b31m\u0085\u2028\u202e\x7f"
+    path = tmp_path / "spin.toml"
+    path.write_text(
+        f'spin_manifest_version = 2\n[application]\nname = "x"\n[[trigger.http]]\nid = {toml_text(harm)}\n'
+        f'route = {toml_text("/" + harm)}\nstatic_response = {{ body = "x" }}\n'
+    )
+    server = serve(weir_checked, path, "--format", form, serving=form == "plain")
+    if form == "json":
+        server.stdout.wait_for("^}")
+    server.stop()
+    printed = server.stdout.text
+    assert not re.search("[\x00-\x09\x0b-\x1f\x80-\x9f\u2028-\u202e]", printed), repr(printed)
+    if form == "plain":
+        assert len([line for line in server.stdout.lines if line.startswith("Serving ")]) == 1
+        assert len(server.stdout.lines) == 4 and "\x7f" not in printed
+        assert r"  a\nServing http://elsewhere:1\x1b[31m\u009b31m\u0085\u2028\u202e\x7f: http://" in printed
+    else:
+        (route,) = json.loads(printed)["routes"]
+        assert (route["id"], route["route"]) == (harm, "/" + harm)
 
 
 @pytest.mark.parametrize("name", ["module.wasm", "MODULE.WASM"])
