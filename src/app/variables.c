@@ -153,7 +153,8 @@ static const char *find_variable(const weir_variables_t *variables, const char *
     return NULL;
 }
 
-/* Say that a template names no variable of the application. Always false. */
+/* Say that a template names no variable of the application. Nothing else of it is shown: what stands beside names may
+ * be a secret. Always false. */
 static bool fail_unknown(const weir_variables_t *variables, const weir_placed_text_t *template, const char *what,
     const char *bytes, size_t size, char **ret_message)
 {
@@ -162,17 +163,21 @@ static bool fail_unknown(const weir_variables_t *variables, const weir_placed_te
     weir_text_add(&name, bytes, size);
     if (name.failed)
         return false;
+    if (strspn(name.bytes, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != size || size == 0) {
+        weir_text_free(&name);
+        return weir_complain(ret_message, manifest->path, template->place,
+            "%s has {{ and }} around what is no name of a variable; write {{ NAME }}", what);
+    }
     weir_near_t near = weir_near_start(name.bytes);
     for (size_t i = 0; i < manifest->variable_count; i++)
         weir_near_offer(&near, manifest->variables[i].name);
     if (near.best != NULL)
         weir_complain(ret_message, manifest->path, template->place,
-            "%s of %s names the variable %s, which is not in [variables]; did you mean %s?",
-            weir_quote(template->text).text, what, weir_quote(name.bytes).text, weir_quote(near.best).text);
+            "%s names the variable %s, which is not in [variables]; did you mean %s?", what,
+            weir_quote(name.bytes).text, weir_quote(near.best).text);
     else
         weir_complain(ret_message, manifest->path, template->place,
-            "%s of %s names the variable %s, which is not in [variables]; add it there",
-            weir_quote(template->text).text, what, weir_quote(name.bytes).text);
+            "%s names the variable %s, which is not in [variables]; add it there", what, weir_quote(name.bytes).text);
     weir_text_free(&name);
     return false;
 }
@@ -189,8 +194,7 @@ bool weir_variables_expand(const weir_variables_t *variables, const weir_placed_
     *ret_message = NULL;
     while (success && (part = weir_template_next(text->text, &at, &bytes, &size)) != WEIR_TEMPLATE_END) {
         if (part == WEIR_TEMPLATE_UNMATCHED) {
-            success = weir_complain(
-                ret_message, path, text->place, "%s of %s has {{ without }}", weir_quote(text->text).text, what);
+            success = weir_complain(ret_message, path, text->place, "%s has {{ without }}", what);
             continue;
         }
         if (part == WEIR_TEMPLATE_NAME) {
@@ -201,8 +205,8 @@ bool weir_variables_expand(const weir_variables_t *variables, const weir_placed_
         }
         if (success && size > WEIR_VARIABLES_BYTES_MAX - variables->bytes - expanded.size)
             success = weir_complain(ret_message, path, text->place,
-                "%s of %s is too much: with their values, all variables may have %zu MiB", weir_quote(text->text).text,
-                what, WEIR_VARIABLES_BYTES_MAX >> 20);
+                "%s is too much: with their values, all variables may have %zu MiB", what,
+                WEIR_VARIABLES_BYTES_MAX >> 20);
         if (success)
             weir_text_add(&expanded, bytes, size);
         success = success && !expanded.failed;
@@ -225,19 +229,20 @@ static bool resolve_component(resolver_t *resolver, size_t index)
     resolved->variables = calloc(component->variable_count, sizeof *resolved->variables);
     if (resolved->variables == NULL)
         return false;
-    weir_text_t what = {0};
-    weir_text_format(&what, "\"variables\" in [component.%s]", weir_shown(component->id).text);
-    bool success = !what.failed;
+    bool success = true;
     for (size_t i = 0; success && i < component->variable_count; i++) {
         const weir_template_variable_t *template = &component->variables[i];
         weir_variable_t *variable = &resolved->variables[resolved->count++];
+        weir_text_t what = {0};
+        weir_text_format(&what, "%s of \"variables\" in [component.%s]", weir_quote(template->name).text,
+            weir_shown(component->id).text);
         variable->name = weir_text_copy(template->name);
-        success = variable->name != NULL &&
+        success = !what.failed && variable->name != NULL &&
                   weir_variables_expand(variables, &template->value, what.bytes, &variable->value, &resolver->message);
+        weir_text_free(&what);
         if (success)
             variables->bytes += strlen(variable->value);
     }
-    weir_text_free(&what);
     return success;
 }
 
@@ -314,7 +319,8 @@ bool weir_variables_outbound_hosts(
     bool success = texts != NULL && values != NULL;
     for (; success && expanded < count && expanded <= WEIR_OUTBOUND_HOSTS_MAX; expanded++) {
         const weir_placed_text_t *entry = &asking->allowed_outbound_hosts[expanded];
-        success = weir_variables_expand(variables, entry, "allowed_outbound_hosts", &values[expanded], ret_message);
+        success = weir_variables_expand(
+            variables, entry, "an entry of allowed_outbound_hosts", &values[expanded], ret_message);
         texts[expanded] = (weir_outbound_text_t){entry->text, values[expanded], entry->place};
     }
     success = success && weir_outbound_hosts_parse(variables->manifest, texts, count, ret_hosts, ret_message);

@@ -46,7 +46,8 @@ bool weir_variables_resolve(const weir_manifest_t *manifest, const weir_variable
 void weir_variables_free(weir_variables_t *variables);
 
 /*
- * Put values into a template. `what` names for people what it is: "allowed_outbound_hosts". On success returns true and
+ * Put values into a template. `what` names for people what it is: "an entry of allowed_outbound_hosts"; the template
+ * itself is not shown, for what stands beside the names may be a secret. On success returns true and
  * stores the text in `*ret_text`, to be freed with free(3). On failure returns false, leaves it untouched and stores a
  * message, as weir_variables_resolve does. Any thread.
  */

@@ -103,7 +103,7 @@ static void faults_are_said_where_the_manifest_has_them(void **state)
         const char *message; /* behind the directory */
     } CASES[] = {
         {HEAD VARIABLES TRIGGER COMPONENT "variables = { url = \"{{ api_hots }}\" }\n",
-            "/spin.toml:12:21: \"{{ api_hots }}\" of \"variables\" in [component.hello] names the variable "
+            "/spin.toml:12:21: \"url\" of \"variables\" in [component.hello] names the variable "
             "\"api_hots\", which is not in [variables]; did you mean \"api_host\"?"},
         {HEAD VARIABLES TRIGGER COMPONENT
             "allowed_outbound_hosts = [\n  \"https://{{ api_host }}\",\n  \"{{ api_token }}\",\n]\n",
