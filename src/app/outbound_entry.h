@@ -25,6 +25,7 @@ typedef struct weir_outbound_entry {
     bool any_port;
     uint32_t first_port;
     uint32_t end_port; /* the first one that is too high */
+    bool is_secret;    /* what it is for is shown nowhere */
 } weir_outbound_entry_t;
 
 /*

@@ -55,6 +55,7 @@ static bool add(
     const char *reason = "is longer than any host";
     if (strlen(text->text) <= WEIR_OUTBOUND_TEXT_MAX &&
         weir_outbound_entry_parse(text->text, &hosts->entries[hosts->count], &reason)) {
+        hosts->entries[hosts->count].is_secret = text->is_secret;
         bool all_components = hosts->entries[hosts->count++].kind == WEIR_OUTBOUND_COMPONENT;
         return !all_components || copy_components(manifest, hosts);
     }
@@ -143,25 +144,39 @@ static bool read_host(const char *text, weir_host_t *ret_host)
     return weir_ip_address_parse(text, size, true, &ret_host->address);
 }
 
-bool weir_outbound_hosts_allow(const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port)
+/* The entry that allows it, if there is one that is not secret that one; NULL: none does. */
+static const weir_outbound_entry_t *find_entry(
+    const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port)
 {
+    const weir_outbound_entry_t *found = NULL;
     weir_host_t wanted;
     if (hosts->count == 0 || !read_host(host, &wanted))
-        return false;
+        return NULL;
     if (port < 0) {
         char known[16] = "";
         for (size_t i = 0; i < sizeof known - 1 && scheme[i] != '\0'; i++)
             known[i] = lower(scheme[i]);
         port = weir_outbound_default_port(known, strlen(known));
     }
-    for (size_t i = 0; i < hosts->count; i++) {
+    for (size_t i = 0; i < hosts->count && (found == NULL || found->is_secret); i++) {
         const weir_outbound_entry_t *entry = &hosts->entries[i];
         bool is_port =
             entry->any_port || (port >= 0 && entry->first_port <= (uint32_t)port && (uint32_t)port < entry->end_port);
         if (is_port && (entry->scheme == NULL || is_scheme(entry->scheme, scheme)) && is_host(hosts, entry, &wanted))
-            return true;
+            found = entry;
     }
-    return false;
+    return found;
+}
+
+bool weir_outbound_hosts_allow(const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port)
+{
+    return find_entry(hosts, scheme, host, port) != NULL;
+}
+
+bool weir_outbound_hosts_hide(const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port)
+{
+    const weir_outbound_entry_t *entry = find_entry(hosts, scheme, host, port);
+    return entry != NULL && entry->is_secret;
 }
 
 bool weir_outbound_hosts_allow_self(const weir_outbound_hosts_t *hosts)

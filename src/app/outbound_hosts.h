@@ -18,6 +18,7 @@ typedef struct weir_outbound_text {
     const char *written; /* as it stands in the manifest: what messages show */
     const char *text;    /* the same, or, when it is a template, with the values of its variables */
     weir_place_t place;
+    bool is_secret; /* a value in it is one that is shown nowhere */
 } weir_outbound_text_t;
 
 typedef struct weir_outbound_hosts {
@@ -51,6 +52,12 @@ void weir_outbound_hosts_free(weir_outbound_hosts_t *hosts);
  * Any thread.
  */
 bool weir_outbound_hosts_allow(const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port);
+
+/*
+ * Whether it may reach that, but only as an entry with a secret value says: then no message may name it. Otherwise as
+ * weir_outbound_hosts_allow.
+ */
+bool weir_outbound_hosts_hide(const weir_outbound_hosts_t *hosts, const char *scheme, const char *host, int port);
 
 /*
  * Whether a component may ask what addresses a name has: when it may reach that name, with any scheme and on any port.

@@ -308,6 +308,22 @@ void weir_variables_free(weir_variables_t *variables)
     *variables = (weir_variables_t){0};
 }
 
+/* Whether a secret variable is in a template. */
+static bool has_secret(const weir_manifest_t *manifest, const char *template)
+{
+    const char *bytes;
+    size_t size, at = 0;
+    weir_template_part_t part;
+    while ((part = weir_template_next(template, &at, &bytes, &size)) != WEIR_TEMPLATE_END) {
+        for (size_t i = 0; part == WEIR_TEMPLATE_NAME && i < manifest->variable_count; i++) {
+            const weir_application_variable_t *variable = &manifest->variables[i];
+            if (variable->secret && strlen(variable->name) == size && memcmp(variable->name, bytes, size) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool weir_variables_outbound_hosts(
     const weir_variables_t *variables, size_t component, weir_outbound_hosts_t *ret_hosts, char **ret_message)
 {
@@ -321,7 +337,8 @@ bool weir_variables_outbound_hosts(
         const weir_placed_text_t *entry = &asking->allowed_outbound_hosts[expanded];
         success = weir_variables_expand(
             variables, entry, "an entry of allowed_outbound_hosts", &values[expanded], ret_message);
-        texts[expanded] = (weir_outbound_text_t){entry->text, values[expanded], entry->place};
+        texts[expanded] = (weir_outbound_text_t){
+            entry->text, values[expanded], entry->place, has_secret(variables->manifest, entry->text)};
     }
     success = success && weir_outbound_hosts_parse(variables->manifest, texts, count, ret_hosts, ret_message);
     for (size_t i = 0; values != NULL && i < expanded; i++)

@@ -134,9 +134,35 @@ static void begin(void *context, void *caller, weir_outgoing_t *own_outgoing)
     outbound->begin(caller, own_outgoing);
 }
 
+/* Whether a destination, as "http://example.com:8080", came of a secret. */
+static bool is_hidden(const outbound_t *outbound, const char *destination)
+{
+    char scheme[16], host[WEIR_OUTBOUND_TEXT_MAX + 1];
+    const char *slashes = strstr(destination, "://");
+    if (slashes == NULL || (size_t)(slashes - destination) >= sizeof(scheme)) {
+        return false;
+    }
+    const char *begin = slashes + 3;
+    const char *bracket = strrchr(begin, ']');
+    const char *colon = strrchr(bracket != NULL ? bracket : begin, ':');
+    size_t size = colon != NULL ? (size_t)(colon - begin) : strlen(begin);
+    if (size >= sizeof(host)) {
+        return false;
+    }
+    snprintf(scheme, sizeof(scheme), "%.*s", (int)(slashes - destination), destination);
+    snprintf(host, sizeof(host), "%.*s", (int)size, begin);
+    return weir_outbound_hosts_hide(
+        &outbound->hosts, scheme, host, colon != NULL ? (int)strtol(colon + 1, NULL, 10) : WEIR_PORT_OF_SCHEME);
+}
+
 static void failed(void *context, const char *destination, const char *why)
 {
     outbound_t *outbound = context;
+    if (is_hidden(outbound, destination)) { /* why may name it, too */
+        weir_log_rated(&outbound->lines, WEIR_LOG_WARNING, outbound->name,
+            "a request to a host that a secret variable is part of failed");
+        return;
+    }
     weir_log_rated(&outbound->lines, WEIR_LOG_WARNING, outbound->name, "a request to %s failed: %s", destination, why);
 }
 

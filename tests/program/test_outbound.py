@@ -364,6 +364,20 @@ def test_who_does_not_answer_is_an_error_with_a_line_of_log(serve, weir, applica
     server.stderr.wait_for("component out: a request to http://no-such-host.invalid failed")
 
 
+def test_a_host_that_came_of_a_secret_is_not_in_the_log(serve, weir, application):
+    path = application("http://{{ place }}.invalid", "http://127.0.0.1:{{ port }}", "http://open.invalid")
+    path.write_text(
+        path.read_text() + "\n[variables]\nplace = { required = true, secret = true }\nport = { default = '1' }\n"
+    )
+    server = serve(weir, "-f", path, "--variable", "place=s3cret")
+    assert_error(ask(server, "http s3cret.invalid /"), DNS_ERROR)
+    server.stderr.wait_for("component out: a request to a host that a secret variable is part of failed")
+    assert_error(ask(server, "http 127.0.0.1:1 /"), CONNECTION_REFUSED)
+    server.stderr.wait_for("component out: a request to http://127.0.0.1:1 failed")
+    server.stop()
+    assert "s3cret" not in server.stderr.text + server.stdout.text
+
+
 def test_the_guests_time_limits_hold(serve, weir, application, remote):
     server = serve(weir, "-f", application("http://127.0.0.1:*"))
     assert_error(ask(server, f"http 127.0.0.1:{remote.server_port} /silent", x_first=200), CONNECTION_READ_TIMEOUT)

@@ -41,7 +41,7 @@ static void set_up(stage_t *stage, const char *const *hosts, const char *const *
     weir_outbound_text_t texts[8];
     size_t count = 0;
     for (; hosts[count] != NULL; count++)
-        texts[count] = (weir_outbound_text_t){hosts[count], hosts[count], {1, 1}};
+        texts[count] = (weir_outbound_text_t){hosts[count], hosts[count], {1, 1}, false};
     size_t network_count = 0;
     while (networks[network_count] != NULL)
         network_count++;

@@ -41,7 +41,7 @@ static bool parse(const char *written, const char *text, weir_outbound_hosts_t *
 {
     application_t application;
     make(&application);
-    weir_outbound_text_t entry = {written, text, {3, 7}};
+    weir_outbound_text_t entry = {written, text, {3, 7}, false};
     return weir_outbound_hosts_parse(&application.manifest, &entry, 1, ret_hosts, ret_message);
 }
 
@@ -520,7 +520,7 @@ static void bounds_are_held(void **state)
 
     static weir_outbound_text_t texts[WEIR_OUTBOUND_HOSTS_MAX + 1];
     for (size_t i = 0; i < COUNT(texts); i++)
-        texts[i] = (weir_outbound_text_t){"http://a", "http://a", {9, 2}};
+        texts[i] = (weir_outbound_text_t){"http://a", "http://a", {9, 2}, false};
     assert_true(weir_outbound_hosts_parse(&application.manifest, texts, WEIR_OUTBOUND_HOSTS_MAX, &hosts, &message));
     assert_int_equal(hosts.count, WEIR_OUTBOUND_HOSTS_MAX);
     weir_outbound_hosts_free(&hosts);

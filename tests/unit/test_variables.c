@@ -397,6 +397,8 @@ static void outbound_hosts_are_read_with_values(void **state)
     assert_true(weir_outbound_hosts_allow(&hosts, "http", "example.com", 1234));
     assert_false(weir_outbound_hosts_allow(&hosts, "http", "example.com", 80));
     assert_int_equal(hosts.count, 1);
+    assert_true(weir_outbound_hosts_hide(&hosts, "http", "example.com", 1234));
+    assert_false(weir_outbound_hosts_hide(&hosts, "http", "example.com", 80));
     weir_outbound_hosts_free(&hosts);
     application.hosts[1].text = "{{ tokn }}";
     assert_false(weir_variables_outbound_hosts(&variables, 0, &hosts, &message));
