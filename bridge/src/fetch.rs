@@ -3,7 +3,7 @@
 use crate::client::{Limited, TimeLimits, explain, no_body, send};
 use crate::ffi::{guard, into_text, one_line};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Request, Response, Uri};
 use std::ffi::{CStr, c_char};
@@ -71,11 +71,15 @@ async fn fetch(url: &str, max_bytes: usize) -> Result<Vec<u8>, String> {
             return Err(format!("the server answered with status {status}"));
         }
         let mut body = response.into_body();
+        let too_large = || format!("it is larger than {max_bytes} bytes");
+        if body.size_hint().lower() > max_bytes as u64 {
+            return Err(too_large()); // as its Content-Length says
+        }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|error| explain(&error))?.into_data() {
                 if data.len() > max_bytes - bytes.len() {
-                    return Err(format!("it is larger than {max_bytes} bytes"));
+                    return Err(too_large());
                 }
                 bytes.extend_from_slice(&data);
             }

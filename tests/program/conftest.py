@@ -7,6 +7,7 @@ examples), WEIR_TEST_GUESTS (built test guests).
 import os
 import platform
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,28 @@ def served(request, application, tmp_path_factory):
         server.stop()
     finally:
         server.kill()
+
+
+def openssl(directory, *arguments):
+    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """An authority (ca.pem), and a server's certificate for localhost and 127.0.0.1 (server.pem, server.key)."""
+    directory = tmp_path_factory.mktemp("certificates")
+    openssl(
+        directory, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
+        "-subj", "/CN=authority of a test",
+    )  # fmt: skip
+    openssl(directory, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
+        "-subj", "/CN=server of a test")  # fmt: skip
+    (directory / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    openssl(
+        directory, "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+        "-out", "server.pem", "-days", "2", "-extfile", "names",
+    )  # fmt: skip
+    return directory
 
 
 # ---- where weir runs -------------------------------------------------------------------------------------------------

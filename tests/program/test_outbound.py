@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
@@ -117,28 +116,6 @@ def running(remote):
 def remote():
     with running(Remote()) as server:
         yield server
-
-
-def openssl(directory, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory):
-    """An authority (ca.pem), and a server's certificate for localhost and 127.0.0.1 (server.pem, server.key)."""
-    directory = tmp_path_factory.mktemp("certificates")
-    openssl(
-        directory, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-        "-subj", "/CN=authority of a test",
-    )  # fmt: skip
-    openssl(directory, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
-        "-subj", "/CN=server of a test")  # fmt: skip
-    (directory / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
-    openssl(
-        directory, "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-        "-out", "server.pem", "-days", "2", "-extfile", "names",
-    )  # fmt: skip
-    return directory
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Components whose source is a URL: fetched once, verified whenever they are used, refused when they are something else.
 (Spin: crates/loader/src/local.rs, which verifies the digest of what it has fetched and caches it.)"""
 
+import contextlib
 import hashlib
 import http.server
 import re
+import ssl
 import stat
 import threading
 
@@ -15,14 +17,17 @@ from harness import toml_text
 class Files(http.server.ThreadingHTTPServer):
     """A web server on this machine for some files; `asked` has the paths of the requests."""
 
-    def __init__(self, files):
+    def __init__(self, files, context=None):
         self.files = files
+        self.scheme = "http" if context is None else "https"
         self.asked = []
         self.when_asked = {}
         super().__init__(("127.0.0.1", 0), FileRequest)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def url(self, path):
-        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}{path}"
 
 
 class FileRequest(http.server.BaseHTTPRequestHandler):
@@ -30,6 +35,11 @@ class FileRequest(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         self.server.when_asked.get(self.path, lambda: None)()
         content = self.server.files.get(self.path)
+        if isinstance(content, int):  # so many bytes are announced, and none come
+            self.send_response(200)
+            self.send_header("content-length", str(content))
+            self.end_headers()
+            return
         if isinstance(content, str):
             self.send_response(302)
             self.send_header("location", content)
@@ -44,15 +54,31 @@ class FileRequest(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def files(guest):
-    server = Files({"/echo.wasm": guest("http_echo").read_bytes(), "/moved.wasm": "/echo.wasm"})
+@contextlib.contextmanager
+def running(server):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def files(guest):
+    with running(Files({"/echo.wasm": guest("http_echo").read_bytes(), "/moved.wasm": "/echo.wasm"})) as server:
+        yield server
+
+
+@pytest.fixture
+def secure_files(files, certificates):
+    """The same files over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    with running(Files(files.files, context)) as server:
+        yield server
 
 
 def sha256(content):
@@ -196,3 +222,56 @@ def test_what_was_swapped_after_it_was_verified_is_not_loaded(serve, fetched, fi
     assert re.search(r"spin\.toml:11:\d+: .*not what was fetched and verified any more", error), error
     files.when_asked.clear()
     serves(serve, program, path)
+
+
+# ---- Bounds ----------------------------------------------------------------------------------------------------------
+
+
+def refused(program, tmp_path, url, digest="0" * 64, **environment):
+    """Why a URL is refused."""
+    done = program.run("up", application(tmp_path / "app", url, digest), environment=environment)
+    assert done.status == 2, done
+    error = done.stderr.strip().splitlines()[-1]
+    assert re.search(r"spin\.toml:11:\d+: ", error), error
+    return error
+
+
+def test_at_most_five_redirects_are_followed(serve, fetched, files, tmp_path):
+    program, _ = fetched
+    files.files.update({"/1": "/echo.wasm"} | {f"/{i}": f"/{i - 1}" for i in range(2, 7)})
+    assert "redirects more than 5 times" in refused(program, tmp_path, files.url("/6"))
+    assert files.asked == [f"/{i}" for i in range(6, 0, -1)]
+    serves(serve, program, application(tmp_path / "app", files.url("/5"), sha256(files.files["/echo.wasm"])))
+
+
+@pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data:,x", "//", ""])
+def test_a_redirect_to_what_is_neither_http_nor_https_is_refused(fetched, files, tmp_path, location):
+    program, kept = fetched
+    files.files["/away"] = location
+    error = refused(program, tmp_path, files.url("/away"))
+    assert "cannot be fetched" in error
+    assert set(files.asked[1:]) <= {"/data:,x", "/"}, "what has no authority is a path of the same server"
+    assert not list(kept.iterdir())
+
+
+def test_a_redirect_from_https_to_http_is_refused(serve, fetched, files, secure_files, certificates, tmp_path):
+    program, _ = fetched
+    trusted = {"SSL_CERT_FILE": str(certificates / "ca.pem")}
+    digest = sha256(files.files["/echo.wasm"])
+    secure_files.files = files.files | {"/down": files.url("/echo.wasm"), "/over": secure_files.url("/echo.wasm")}
+    error = refused(program, tmp_path, secure_files.url("/down"), digest, **trusted)
+    assert "redirects from https to http" in error
+    assert files.asked == []
+    assert "certificate" in refused(program, tmp_path, secure_files.url("/echo.wasm"), digest)
+    files.files["/up"] = secure_files.url("/over")
+    server = serve(program, application(tmp_path / "app", files.url("/up"), digest), environment=trusted)
+    assert server.request("POST", "/x", body="echoed").text == "echoed"
+    assert secure_files.asked[-2:] == ["/over", "/echo.wasm"]
+
+
+def test_a_file_of_more_than_256_mib_is_refused_before_it_comes(fetched, files, tmp_path):
+    program, _ = fetched
+    files.files.update({"/most": 256 << 20, "/more": (256 << 20) + 1})
+    assert "larger than 268435456 bytes" in refused(program, tmp_path, files.url("/more"))
+    error = refused(program, tmp_path, files.url("/most"))
+    assert "cannot be fetched" in error and "larger" not in error, error

@@ -42,6 +42,16 @@ static unsigned port;
 static pthread_t server_thread;
 static atomic_uint requests;
 
+/* Chunks until the client has had enough. */
+static void answer_without_end(int connection)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const char chunk[] = "10\r\n0123456789abcdef\r\n";
+    ssize_t sent = send(connection, head, sizeof head - 1, MSG_NOSIGNAL);
+    while (sent > 0)
+        sent = send(connection, chunk, sizeof chunk - 1, MSG_NOSIGNAL);
+}
+
 static void answer(int connection)
 {
     char request[4096];
@@ -54,6 +64,10 @@ static void answer(int connection)
         request[have] = '\0';
         if (strstr(request, "\r\n\r\n") != NULL)
             break;
+    }
+    if (strncmp(request, "GET /endless.wasm ", 18) == 0) {
+        answer_without_end(connection);
+        return;
     }
     const bool found = strncmp(request, "GET /guest.wasm ", 16) == 0;
     char response[256];
@@ -254,6 +268,34 @@ static void test_a_url_that_gives_nothing_is_refused(void **state)
     }
 }
 
+static void test_no_more_is_fetched_than_is_allowed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        size_t most;
+        const char *reason; /* NULL: it is fetched */
+    } rows[] = {
+        {"/guest.wasm", sizeof content - 1, NULL},
+        {"/guest.wasm", sizeof content - 2, "it is larger than 24 bytes"},
+        {"/endless.wasm", 65536, "it is larger than 65536 bytes"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char url[128], *reason = NULL;
+        wasm_byte_vec_t bytes;
+        snprintf(url, sizeof url, "http://127.0.0.1:%u%s", port, rows[i].path);
+        bool fetched = weir_fetch(url, rows[i].most, &bytes, &reason);
+        assert_int_equal(fetched, rows[i].reason == NULL);
+        if (fetched) {
+            assert_int_equal(bytes.size, sizeof content - 1);
+            wasm_byte_vec_delete(&bytes);
+        } else {
+            assert_string_equal(reason, rows[i].reason);
+            weir_bridge_text_free(reason);
+        }
+    }
+}
+
 static void change(const char *path)
 {
     assert_int_equal(chmod(path, 0600), 0);
@@ -324,6 +366,7 @@ int main(void)
         IN_ROOT(test_a_component_that_has_a_file_is_left_alone),
         IN_ROOT(test_a_url_that_gives_something_else_is_refused_with_both_digests),
         IN_ROOT(test_a_url_that_gives_nothing_is_refused),
+        cmocka_unit_test(test_no_more_is_fetched_than_is_allowed),
         IN_ROOT(test_a_kept_file_that_is_not_to_be_trusted_is_fetched_again),
         IN_ROOT(test_where_nothing_can_be_kept_it_is_in_memory),
     };
