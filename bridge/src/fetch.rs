@@ -41,9 +41,14 @@ fn follow(base: &Uri, location: &HeaderValue) -> Result<Uri, String> {
         let folder = base.path().rsplit_once('/').map(|(folder, _)| folder).unwrap_or_default();
         parse(&format!("{scheme}://{authority}{folder}/{location}"))
     };
-    let next = next.map_err(|why| format!("the server redirects to {location:?}: {why}"))?;
+    // A Location may hold a secret: nothing of it is shown but a host.
+    let next = next.map_err(|why| format!("the server redirects to a URL that weir does not follow: {why}"))?;
+    let host = next.host().unwrap_or_default();
     if scheme == "https" && next.scheme_str() != Some("https") {
-        return Err(format!("the server redirects from https to {next}"));
+        return Err(format!("the server redirects from https to http://{host}"));
+    }
+    if next.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(format!("the server redirects to {host} with a user name, which weir does not send"));
     }
     Ok(next)
 }

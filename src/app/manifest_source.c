@@ -3,6 +3,7 @@
  * ComponentSource): a path, a URL with its digest, or a registry, which weir does not read.
  */
 #include "app/manifest_reader.h"
+#include "app/shown_url.h"
 
 #include <string.h>
 #include <strings.h>
@@ -88,10 +89,16 @@ static bool read_url(weir_reader_t *reader, const weir_toml_t *source, const cha
         return weir_reader_fail(reader, source->place,
             "\"%s\" is missing in \"source\" of %s; write { url = \"https://...\", digest = \"sha256:...\" }",
             url == NULL ? "url" : "digest", where);
+    if (weir_url_has_user(url->string))
+        return weir_reader_fail(reader, url->place,
+            "\"%s\" in \"source\" of %s has a user name or a password before its host, which weir does not send, and "
+            "which no manifest should hold; download the file, and write source = \"FILE.wasm\"",
+            weir_show_url(url->string).text, where);
     if (!is_url(url->string))
         return weir_reader_fail(reader, url->place,
-            "%s in \"source\" of %s is not a URL that can be fetched; write one that begins with https:// or http://",
-            weir_quote(url->string).text, where);
+            "\"%s\" in \"source\" of %s is not a URL that can be fetched; write one that begins with https:// or "
+            "http://",
+            weir_show_url(url->string).text, where);
     bool valid;
     component->source_digest = copy_digest(digest->string, &valid);
     if (!valid)

@@ -6,6 +6,7 @@
  */
 #include "cli/source.h"
 
+#include "app/shown_url.h"
 #include "cache/bytes.h"
 #include "cache/store.h"
 #include "guest/message.h"
@@ -36,11 +37,6 @@ static digest_text_t digest_of(const char *bytes, size_t size)
         snprintf(hex.text + 2 * i, sizeof(hex.text) - 2 * i, "%02x", digest[i]);
     }
     return hex;
-}
-
-static weir_shown_bytes_t shown_url(const weir_component_t *component)
-{
-    return weir_show_bytes(component->source_url, strlen(component->source_url));
 }
 
 /* ---- What is there ----------------------------------------------------------------------------------------------- */
@@ -81,11 +77,11 @@ static bool fetch(
     const weir_manifest_t *manifest, const weir_component_t *component, wasm_byte_vec_t *ret_bytes, char **ret_message)
 {
     char *reason;
-    weir_log(WEIR_LOG_INFO, "fetching component %s from %s", component->id, shown_url(component).text);
+    weir_log(WEIR_LOG_INFO, "fetching component %s from %s", component->id, weir_show_url(component->source_url).text);
     if (!weir_fetch(component->source_url, most_bytes, ret_bytes, &reason)) {
         *ret_message = weir_component_message(manifest, component,
             "\"%s\" cannot be fetched: %s; check the URL and the network, or download it and name the file",
-            shown_url(component).text, weir_show_bytes(reason, strlen(reason)).text);
+            weir_show_url(component->source_url).text, weir_show_bytes(reason, strlen(reason)).text);
         weir_bridge_text_free(reason);
         return false;
     }
@@ -95,7 +91,7 @@ static bool fetch(
         *ret_message = weir_component_message(manifest, component,
             "\"%s\" gives something else than the manifest says: expected sha256:%s, found sha256:%s; correct the "
             "digest if that is what you want to run",
-            shown_url(component).text, component->source_digest, found.text);
+            weir_show_url(component->source_url).text, component->source_digest, found.text);
         return false;
     }
     return true;

@@ -249,7 +249,7 @@ def test_a_redirect_to_what_is_neither_http_nor_https_is_refused(fetched, files,
     program, kept = fetched
     files.files["/away"] = location
     error = refused(program, tmp_path, files.url("/away"))
-    assert "cannot be fetched" in error
+    assert "cannot be fetched" in error and "passwd" not in error
     assert set(files.asked[1:]) <= {"/data:,x", "/"}, "what has no authority is a path of the same server"
     assert not list(kept.iterdir())
 
@@ -275,3 +275,26 @@ def test_a_file_of_more_than_256_mib_is_refused_before_it_comes(fetched, files, 
     assert "larger than 268435456 bytes" in refused(program, tmp_path, files.url("/more"))
     error = refused(program, tmp_path, files.url("/most"))
     assert "cannot be fetched" in error and "larger" not in error, error
+
+
+# ---- Secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_may_be_a_secret_in_a_url_is_not_shown(serve, fetched, files, tmp_path):
+    program, _ = fetched
+    url = files.url("/signed.wasm?key=s3cret")
+    shown = files.url("/signed.wasm")
+    files.files["/signed.wasm?key=s3cret"] = files.files["/echo.wasm"]
+    manifest = application(tmp_path / "app", url + "#s3cret", sha256(files.files["/echo.wasm"]))
+    for command in (("doctor",), ("doctor", "--json")):
+        done = program.run(*command, manifest, seconds=120)
+        assert "s3cret" not in done.stdout + done.stderr
+    log = serves(serve, program, manifest).log
+    assert "s3cret" not in log
+    error = refused(program, tmp_path, url)
+    assert f'"{shown}" gives something else' in error and "s3cret" not in error
+    away = files.url("/none")
+    for location in ("ftp://s3cret/", "http://u:s3cret@127.0.0.1:1/?s3cret", f"{away}?s3cret", "//[s3cret"):
+        files.files["/signed.wasm?key=s3cret"] = location
+        error = refused(program, tmp_path, url)
+        assert f'"{shown}" cannot be fetched' in error and "s3cret" not in error

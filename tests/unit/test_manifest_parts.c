@@ -66,6 +66,10 @@ static void a_source_that_cannot_be_had_is_refused(void **state)
 #define NO_URL                                                                                                         \
     " in \"source\" of [component.hello] is not a URL that can be fetched; write one that begins with https:// or "    \
     "http://"
+#define USER                                                                                                           \
+    " in \"source\" of [component.hello] has a user name or a password before its host, which weir does not send, "    \
+    "and "                                                                                                             \
+    "which no manifest should hold; download the file, and write source = \"FILE.wasm\""
 #define NO_DIGEST                                                                                                      \
     " in \"source\" of [component.hello] is not \"sha256:\" and 64 hexadecimal digits; take them from sha256sum(1)"
     static const wrong_t CASES[] = {
@@ -77,6 +81,16 @@ static void a_source_that_cannot_be_had_is_refused(void **state)
             "digest = \"sha256:...\" }"},
         {"{ url = \"ftp://example.com/a\", digest = \"sha256:" DIGITS "\" }",
             "spin.toml:8:18: \"ftp://example.com/a\"" NO_URL},
+        /* What may be a secret is not shown. */
+        {"{ url = \"ftp://example.com/a?s3cret\", digest = \"sha256:" DIGITS "\" }",
+            "spin.toml:8:18: \"ftp://example.com/a\"" NO_URL},
+        {"{ url = \"https:?s3cret\", digest = \"sha256:" DIGITS "\" }", "spin.toml:8:18: \"https:\"" NO_URL},
+        {"{ url = \"https://ada:s3@cret@example.com:8/a?s3cret#s3cret\", digest = \"sha256:" DIGITS "\" }",
+            "spin.toml:8:18: \"https://example.com:8/a\"" USER},
+        {"{ url = \"https://s3cret@example.com\", digest = \"sha256:" DIGITS "\" }",
+            "spin.toml:8:18: \"https://example.com\"" USER},
+        {"{ url = \"s3cret@example.com/a\", digest = \"sha256:" DIGITS "\" }",
+            "spin.toml:8:18: \"example.com/a\"" USER},
         {"{ url = \"https:///a\", digest = \"sha256:" DIGITS "\" }", "spin.toml:8:18: \"https:///a\"" NO_URL},
         {"{ url = \"https://example.com/a b\", digest = \"sha256:" DIGITS "\" }",
             "spin.toml:8:18: \"https://example.com/a b\"" NO_URL},
