@@ -4,6 +4,7 @@
 #include "app/files.h"
 
 #include "app/complaint.h"
+#include "app/file_links.h"
 #include "app/file_mounts.h"
 #include "app/file_path.h"
 #include "app/file_walk.h"
@@ -25,6 +26,7 @@ typedef struct preparation {
     weir_files_prepared_t files;
     size_t file_count;
     uint64_t bytes;
+    weir_file_links_t links;
     char *message;
 } preparation_t;
 
@@ -133,6 +135,8 @@ static bool copy_file(entry_t *entry, const char *from, const char *guest_path)
     if (preparation->file_count++ >= WEIR_FILES_COUNT_MAX)
         return fail(preparation, entry->files, "is more than 262144 files, with those before it",
             "leave some out with exclude_files, or use --direct-mounts");
+    if (!weir_file_links_check(&preparation->links, preparation->manifest, entry->files, from, &preparation->files))
+        return false;
     char *target = find_target(entry, guest_path, &is_root);
     if (target == NULL)
         return false;
@@ -452,6 +456,7 @@ bool weir_files_prepare(const weir_manifest_t *manifest, const weir_files_settin
 {
     preparation_t preparation = {.manifest = manifest, .settings = settings};
     bool success = prepare(&preparation);
+    weir_file_links_free(&preparation.links);
     if (success) {
         *ret_files = preparation.files;
         return true;

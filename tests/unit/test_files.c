@@ -348,8 +348,8 @@ static void what_is_no_file_is_refused_or_left_out(void **state)
     free(message);
 }
 
-/* Spin's glob and fs::copy follow links. */
-static void links_are_followed_and_never_copied(void **state)
+/* Spin's glob and fs::copy follow links, and it says nothing of it. */
+static void links_are_followed_and_never_copied_and_what_leads_out_is_told(void **state)
 {
     (void)state;
     assert_int_equal(symlink("../outside/h.txt", "app/link.txt"), 0);
@@ -366,6 +366,31 @@ static void links_are_followed_and_never_copied(void **state)
     weir_files_prepared_t files = prepare(&application);
     assert_string_equal(
         list(files.components[0].mounts[0].host_path), "link.txt linked/j.txt static/c.txt static/d/e.txt");
+    static const char *const OUTSIDE[][3] = {
+        {"link*/*", "app/linked/j.txt", "outside/i/j.txt"}, {"link.txt", "app/link.txt", "outside/h.txt"}};
+    assert_int_equal(files.warning_count, COUNT(OUTSIDE) + 1); /* and "dang*", which finds none */
+    for (size_t i = 0; i < COUNT(OUTSIDE); i++) {
+        char expected[512];
+        snprintf(expected, sizeof expected,
+            AT "\"%s\" in \"files\" has a symbolic link that leads out of the application's directory, and a component "
+               "is given what is there: \"%s\" is \"%s/%s\"; remove the link, or leave it out with exclude_files",
+            OUTSIDE[i][0], OUTSIDE[i][1], directory, OUTSIDE[i][2]);
+        assert_string_equal(files.warnings[i], expected);
+    }
+    assert_true(weir_files_remove(&files));
+
+    /* One for each entry; not for what the manifest itself says to be elsewhere, nor for what is left out. */
+    assert_int_equal(symlink("../../outside/i", "app/static/d/out"), 0);
+    assert_int_equal(symlink("/proc/self/environ", "app/static/environ"), 0);
+    describe(&application);
+    add(&application, "static", "/s");
+    add(&application, "../outside", "/o");
+    add(&application, "link.txt", "/l");
+    exclude(&application, "static/d/**/*");
+    files = prepare(&application);
+    assert_int_equal(files.warning_count, 2);
+    assert_non_null(strstr(files.warnings[0], "\"app/static/environ\" is \"/proc/"));
+    assert_non_null(strstr(files.warnings[1], "\"app/link.txt\" is "));
     assert_true(weir_files_remove(&files));
 }
 
@@ -750,7 +775,7 @@ int main(void)
         WITH_FILES(an_absolute_source_must_be_in_the_application),
         WITH_FILES(what_is_wrong_is_said_at_its_place_and_nothing_stays_behind),
         WITH_FILES(what_is_no_file_is_refused_or_left_out),
-        WITH_FILES(links_are_followed_and_never_copied),
+        WITH_FILES(links_are_followed_and_never_copied_and_what_leads_out_is_told),
         WITH_FILES(copies_are_private_and_keep_content_and_mode),
         WITH_FILES(each_component_sees_its_own),
         WITH_FILES(directories_are_mounted_in_place_when_asked),
