@@ -184,24 +184,14 @@ static bool add_file(weir_variable_list_t *list, const char *path, char **ret_me
     return added;
 }
 
-/* Refuse what has another form. Only what can be a name is shown of it: what follows may be a secret. Always false. */
+/* Refuse what has another form. Nothing of it is shown: without a name it may be a secret. Always false. */
 static bool fail_form(const char *argument, char **ret_message)
 {
-    enum { SHOWN_MAX_BYTES = 40 };
-    char name[SHOWN_MAX_BYTES + 1];
-    size_t size = strspn(argument, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-    bool whole = argument[size] == '\0' && size <= SHOWN_MAX_BYTES;
-    size = size < SHOWN_MAX_BYTES ? size : SHOWN_MAX_BYTES;
-    memcpy(name, argument, size);
-    name[size] = '\0';
-    if (size == 0)
-        return weir_complain(ret_message, NULL, NOWHERE,
-            "what follows --variable is %s; it must be NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml",
-            argument[0] == '\0' ? "empty" : "without a name");
     return weir_complain(ret_message, NULL, NOWHERE,
-        "--variable is '%s%s', without a '=' behind its name; write --variable %s=VALUE, %s=@FILE, @FILE.json or "
-        "@FILE.toml",
-        name, whole ? "" : "…", name, name);
+        "what --variable gives %s; write NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml",
+        argument[0] == '\0'  ? "is empty"
+        : argument[0] == '=' ? "has no name before its '='"
+                             : "has no '='");
 }
 
 bool weir_variable_list_add_argument(weir_variable_list_t *list, const char *argument, char **ret_message)
