@@ -107,7 +107,7 @@ static void make_lower_case(weir_cgi_response_t *response, weir_bytes_t name)
     }
 }
 
-/* Enter a header in the place of an earlier one of its name, or at the end. */
+/* Enter a header in the place of an earlier one of just its name, or at the end. */
 static weir_cgi_verdict_t enter(weir_cgi_response_t *response, weir_pair_t header)
 {
     for (size_t i = 0; i < response->header_count; i++) {
@@ -147,13 +147,10 @@ static weir_cgi_verdict_t split(weir_cgi_response_t *response)
         size_t name_size = (size_t)(colon - line.data);
         weir_pair_t header = {
             trim((weir_bytes_t){line.data, name_size}), trim((weir_bytes_t){colon + 1, line.size - name_size - 1})};
-        /* The values of these two are read, not passed on. */
-        bool is_read = weir_header_is(header.name, "status") || weir_header_is(header.name, "content-length");
-        if (!weir_header_name_is_valid(header.name) || (!is_read && !weir_header_value_is_valid(header.value))) {
+        if (!weir_header_name_is_valid(header.name)) {
             response->dropped_headers++;
             continue;
         }
-        make_lower_case(response, header.name);
         weir_cgi_verdict_t verdict = enter(response, header);
         if (verdict != WEIR_CGI_GOOD)
             return verdict;
@@ -177,6 +174,24 @@ static uint16_t parse_status(weir_bytes_t value)
     return status;
 }
 
+/* Keep a header as one of the first `kept`, in the place of one whose name differs in its case alone. */
+static size_t keep(weir_cgi_response_t *response, size_t kept, weir_pair_t header)
+{
+    make_lower_case(response, header.name);
+    size_t i = 0;
+    while (i < kept && !same(response->headers[i].name, header.name))
+        i++;
+    response->headers[i] = header;
+    return i == kept ? kept + 1 : kept;
+}
+
+static bool take_length(weir_cgi_response_t *response, weir_bytes_t value)
+{
+    int64_t before = response->content_length;
+    return weir_header_parse_length(value, &response->content_length) &&
+           (before < 0 || before == response->content_length);
+}
+
 weir_cgi_verdict_t weir_cgi_response_understand(weir_cgi_response_t *response)
 {
     if (!weir_utf8_is_valid(response->text, response->size))
@@ -194,13 +209,15 @@ weir_cgi_verdict_t weir_cgi_response_understand(weir_cgi_response_t *response)
             has_status = true;
             response->status = parse_status(header.value);
             response->bad_status = response->status == 0;
+        } else if (!weir_header_value_is_valid(header.value)) {
+            return WEIR_CGI_BAD_VALUE;
         } else if (weir_header_is(header.name, "content-length")) {
-            if (!weir_header_parse_length(header.value, &response->content_length))
+            if (!take_length(response, header.value))
                 return WEIR_CGI_BAD_LENGTH;
         } else if (!weir_header_is_of_server_connection(header.name)) {
             has_type = has_type || weir_header_is(header.name, "content-type");
             has_location = has_location || weir_header_is(header.name, "location");
-            response->headers[kept++] = header;
+            kept = keep(response, kept, header);
         }
     }
     response->header_count = kept;

@@ -35,6 +35,7 @@ typedef enum weir_cgi_verdict {
     WEIR_CGI_BAD_LENGTH = 3, /* the Content-Length is no number, or there are two that differ */
     WEIR_CGI_TOO_MANY = 4,   /* more headers than weir takes */
     WEIR_CGI_OUT_OF_MEMORY = 5,
+    WEIR_CGI_BAD_VALUE = 6, /* a header with a control character in its value */
 } weir_cgi_verdict_t;
 
 /* The parser and, after weir_cgi_response_understand, what it found. Its pointers are its own: it must not be moved. */
@@ -52,7 +53,7 @@ typedef struct weir_cgi_response {
                                Content-Length and those of the connection */
     size_t header_count;
     size_t skipped_lines;   /* without a ":" */
-    size_t dropped_headers; /* with a name or a value that HTTP does not allow */
+    size_t dropped_headers; /* with a name that HTTP does not allow */
 
     char inline_text[WEIR_CGI_HEAD_INLINE_BYTES];
     weir_pair_t inline_headers[WEIR_CGI_HEAD_INLINE_HEADERS];
@@ -69,10 +70,10 @@ weir_cgi_progress_t weir_cgi_response_feed(weir_cgi_response_t *response, weir_b
 
 /*
  * Understand a complete head. As in Spin: lines without ":" are skipped; of a repeated header the last one counts;
- * an explicit Status wins over the 302 of Location; a Status of which the first word is no status is 502. Other than
- * in Spin: a header with control characters in its value is left out like one with an invalid name (in Spin the request
- * dies without an answer), and names are compared in any case of letters (in Spin, of "A: 1" and "a: 2" it is left to
- * chance which one remains).
+ * an explicit Status wins over the 302 of Location; a Status of which the first word is no status is 502; a header with
+ * an invalid name is left out, and one with a control character in its value fails the request, unless a later one of
+ * just its name takes its place. Other than in Spin: of "A: 1" and "a: 2" the last one counts (in Spin it is left to
+ * chance).
  */
 weir_cgi_verdict_t weir_cgi_response_understand(weir_cgi_response_t *response);
 

@@ -192,6 +192,11 @@ static void judge_head(weir_exchange_t *exchange)
         weir_exchange_log(exchange, WEIR_LOG_ERROR, "the head of its output is not UTF-8");
         weir_exchange_fail(exchange, 500);
         return;
+    case WEIR_CGI_BAD_VALUE:
+        weir_exchange_log(
+            exchange, WEIR_LOG_ERROR, "a header of its output has a control character in its value, as HTTP forbids");
+        weir_exchange_fail(exchange, 500);
+        return;
     case WEIR_CGI_BAD_LENGTH:
         weir_exchange_log(exchange, WEIR_LOG_ERROR, "the Content-Length of its output is no number, or there are two");
         weir_exchange_fail(exchange, 502);
@@ -210,7 +215,8 @@ static void judge_head(weir_exchange_t *exchange)
         weir_exchange_log(exchange, WEIR_LOG_ERROR, "the Status of its output is no status; answering 502");
     if (response->skipped_lines > 0 || response->dropped_headers > 0) {
         weir_exchange_log(exchange, WEIR_LOG_WARNING,
-            "left out of the head of its output: %zu lines without \":\", %zu headers that HTTP does not allow",
+            "left out of the head of its output: %zu lines without \":\", %zu headers with a name that HTTP does not "
+            "allow",
             response->skipped_lines, response->dropped_headers);
     }
 }

@@ -1,5 +1,7 @@
 """What a WAGI module writes becomes a response. The guest copies the request's body to its output, so each case's
-document is what it wrote."""
+document is what it wrote. Expected values are those of Spin's crates/http/src/wagi/mod.rs, compose_response and
+parse_cgi_headers; what is an error there is 500 with an empty body (crates/trigger-http/src/server.rs,
+respond_wasm_component)."""
 
 import pytest
 
@@ -45,7 +47,15 @@ DOCUMENTS = {
     "none of the needed headers": (b"X-One: 1\n\nbody", 500, {"x-one": None}, INSUFFICIENT),
     "only an empty line": (b"\n\nbody", 500, {}, INSUFFICIENT),
     "no output": (b"", 500, {}, b""),
-    "headers that are not UTF-8": (b"content-type: a/b\nX-One: \xff\n\n", 500, {}, None),
+    "headers that are not UTF-8": (b"content-type: a/b\nX-One: \xff\n\n", 500, {}, b""),
+    "a control character in a value": (b"content-type: a/b\nX-One: a\x01b\n\nbody", 500, {"x-one": None}, b""),
+    "a control character in the content type": (b"content-type: a/\x01b\n\nbody", 500, {"content-type": None}, b""),
+    "a control character in a value that is replaced": (
+        b"content-type: a/b\nX-One: a\x01b\nX-One: 2\n\nx",
+        200,
+        {"x-one": "2"},
+        b"x",
+    ),
 }
 
 

@@ -74,9 +74,26 @@ static const head_case_t cases[] = {
         "content-type: a/b\nx-a: 2\n", ""},
     {"invalid names", "Content-Type: a/b\nX Y: 1\n: 2\nX(: 3\nX\xc3\xa9: 4\n\n", WEIR_CGI_GOOD, 200, -1,
         "content-type: a/b\n", ""},
-    {"control characters in values", "Content-Type: a/b\nX: a\x01z\nY: a\x7fz\nZ: a\tz\n\n", WEIR_CGI_GOOD, 200, -1,
-        "content-type: a/b\nz: a\tz\n", ""},
-    {"content type with a control character", "Content-Type: a/\x02\n\n", WEIR_CGI_INSUFFICIENT, 200, -1, "", ""},
+    /* compose_response: HeaderValue::from_str(h.1)? fails the request, where a header's name is one. */
+    {"tab in a value", "Content-Type: a/b\nZ: a\tz\n\n", WEIR_CGI_GOOD, 200, -1, "content-type: a/b\nz: a\tz\n", ""},
+    {"control character in a value", "Content-Type: a/b\nX: a\x01z\n\nhi", WEIR_CGI_BAD_VALUE, 0, 0, NULL, "hi"},
+    {"delete in a value", "Content-Type: a/b\nX: a\x7fz\n\n", WEIR_CGI_BAD_VALUE, 0, 0, NULL, ""},
+    {"control character in the content type", "Content-Type: a/\x02z\n\n", WEIR_CGI_BAD_VALUE, 0, 0, NULL, ""},
+    {"control character in the location", "Location: /\x02z\n\n", WEIR_CGI_BAD_VALUE, 0, 0, NULL, ""},
+    {"control character in the length", "Content-Type: a/b\nContent-Length: 1\x02\n\n", WEIR_CGI_BAD_VALUE, 0, 0, NULL,
+        ""},
+    {"control character in a header of the connection", "Content-Type: a/b\nConnection: a\x02z\n\n", WEIR_CGI_BAD_VALUE,
+        0, 0, NULL, ""},
+    {"control character in a value and nothing that suffices", "X: a\x01z\n\n", WEIR_CGI_BAD_VALUE, 0, 0, NULL, ""},
+    {"control character after an invalid name", "Content-Type: a/b\nX Y: a\x01z\n\n", WEIR_CGI_GOOD, 200, -1,
+        "content-type: a/b\n", ""},
+    /* parse_cgi_headers: a map by the name as it is written, so that a value that is replaced is never looked at. */
+    {"control character in a value that another replaces", "Content-Type: a/b\nX: a\x01z\nX: b\n\n", WEIR_CGI_GOOD, 200,
+        -1, "content-type: a/b\nx: b\n", ""},
+    {"control character in a value of a name in another case", "Content-Type: a/b\nX: a\x01z\nx: b\n\n",
+        WEIR_CGI_BAD_VALUE, 0, 0, NULL, ""},
+    {"two content lengths in another case", "Content-Length: 42\ncontent-length: 43\nContent-Type: a/b\n\n",
+        WEIR_CGI_BAD_LENGTH, 0, 0, NULL, ""},
     {"not UTF-8", "Content-Type: a/b\nX: \xe9\n\n", WEIR_CGI_NOT_UTF8, 0, 0, NULL, ""},
 
     {"headers of the connection",
@@ -180,7 +197,7 @@ static void test_pieces_may_end_anywhere(void **state)
 static void test_what_was_left_out_is_counted(void **state)
 {
     (void)state;
-    static const char output[] = "a\nb\n\x01: c\nContent-Type: a/b\nX: \x01\nd\n\n";
+    static const char output[] = "a\nb\n\x01: c\nContent-Type: a/b\nX Y: z\nd\n\n";
     weir_cgi_response_t response;
     weir_cgi_response_init(&response);
     size_t taken;
