@@ -5,6 +5,8 @@ respond_wasm_component)."""
 
 import pytest
 
+from harness import in_background
+
 
 def answered(served, document, target="/wagi/cat"):
     return served.request("POST", target, body=document)
@@ -72,9 +74,25 @@ def test_a_modules_output_becomes_the_response(served, case):
 
 @pytest.mark.parametrize("status", [1, 3, 125])
 def test_an_exit_status_other_than_0_is_500_whatever_was_written(served, status):
+    """crates/trigger-http/src/wagi.rs, ignore_successful_proc_exit_trap: but for 0 it is an error."""
     response = answered(served, b"content-type: a/b\n\nbody", f"/wagi/cat?{status}")
     assert (response.status, response.body) == (500, b"")
     served.stderr.wait_for(rf"^weir: error: .*\bcat\b.*\b{status}\b")
+
+
+def test_an_exit_status_after_the_response_began_cuts_it(served):
+    """weir differs: Spin's wagi.rs collects all output first. The guest waits when 64 to 128 KiB are held."""
+    document = b"content-type: a/b\n\n" + b"x" * (1024 * 1024)
+    with served.wire() as wire:
+        wire.send(b"POST /wagi/cat?3 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(document))
+        with in_background(lambda: wire.send(document)) as sent:
+            response = wire.head()
+            assert (response.status, response.all("transfer-encoding")) == (200, ["chunked"]), response
+            with pytest.raises(EOFError):
+                wire.body(response)
+            sent()
+    served.stderr.wait_for(r"^weir: error: .*\bcat\b.*after its response began: .*\b3\b")
+    assert served.get("/echo/").status == 200
 
 
 def test_a_status_without_a_body_sends_none(served):

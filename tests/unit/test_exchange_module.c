@@ -153,6 +153,31 @@ static void test_failure_after_a_begun_response_cuts_it(void **state)
     }
 }
 
+/*
+ * Spin holds all of the output (crates/trigger-http/src/wagi.rs, execute); weir what the bridge does: a pipe of 64 KiB,
+ * and what was in it when it was full, or when a time slice ended, before.
+ */
+static void test_exit_status_is_500_up_to_64_kib_of_output_and_cuts_what_is_longer_than_128(void **state)
+{
+    enum { PIPE = 64 * 1024, HEAD_SIZE = sizeof HEAD_TEXT - 1 };
+    /* Between these two it depends on where a time slice ended. */
+    static const size_t bodies[] = {PIPE - HEAD_SIZE, 2 * PIPE};
+    char *body = malloc(2 * PIPE + 1);
+    assert_non_null(body);
+    for (size_t i = 0; i < 2; i++) {
+        memset(body, 'x', bodies[i]);
+        body[bodies[i]] = '\0';
+        const step_t steps[] = {text_step(WRITE, HEAD_TEXT), text_step(WRITE, body), number_step(EXIT, 2), step(END)};
+        answer_t answer = run_once(*state, module_of(steps), &usual);
+        assert_int_equal(answer.state, WEIR_EXCHANGE_FAILED);
+        assert_int_equal(answer.had_head, i == 1);
+        assert_int_equal(answer.status, i == 1 ? 200 : 500);
+        assert_false(answer.complete);
+        answer_free(&answer);
+    }
+    free(body);
+}
+
 static void test_response_of_a_guest_that_computes_for_long_flows(void **state)
 {
     const step_t steps[] = {
@@ -571,6 +596,7 @@ int main(void)
         cmocka_unit_test(test_slow_response_flows_while_the_guest_waits),
         cmocka_unit_test(test_head_alone_does_not_leave_before_the_guest_can_fail),
         cmocka_unit_test(test_failure_after_a_begun_response_cuts_it),
+        cmocka_unit_test(test_exit_status_is_500_up_to_64_kib_of_output_and_cuts_what_is_longer_than_128),
         cmocka_unit_test(test_response_of_a_guest_that_computes_for_long_flows),
         cmocka_unit_test(test_short_response_with_an_exit_status_is_500_wherever_a_tick_falls),
         cmocka_unit_test(test_large_response_is_exact_to_the_byte),
