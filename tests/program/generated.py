@@ -190,7 +190,11 @@ def server_of(host):
 
 
 def seen_by_wagi(request, client):
-    """What `wagi_mirror` reports: crates/trigger-http/src/wagi.rs and crates/http/src/wagi/mod.rs, build_headers."""
+    """What `wagi_mirror` reports: crates/trigger-http/src/wagi.rs and crates/http/src/wagi/mod.rs, build_headers.
+
+    But for CONTENT_TYPE, where weir differs on purpose: build_headers looks for a header that is called "CONTENT_TYPE", so
+    that Spin has "" for Content-Type. Here it is RFC 3875's (section 4.1.3), and what is no text is "" as there.
+    """
     address = client.rpartition(":")[0].strip("[]")
     path_info = trailing_wildcard(request)
     name, port = server_of(request.host)

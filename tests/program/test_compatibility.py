@@ -33,7 +33,7 @@ RULES = {
     5: """executors: types kind wasi-http-0.2 wasi-http-0.2-rc wasi-http-0.3 inbound-http core-modules fresh-instance
         instance-reuse streaming trap-after-response trap-within-body failure exhausted-pool unknown-imports
         static-response""",
-    6: """wagi: modules components argv argv-bounds body body-bounds stderr environment server-name headers proxy
+    6: """wagi: modules components argv argv-bounds body body-bounds stderr environment server-name content-type headers proxy
         spin-variables path-match component-environment empty-output exit-status head header-lines status insufficient
         other-headers headers-of-the-connection""",
     7: "chaining: internal private route allowed self subset bounds",

@@ -130,6 +130,8 @@ def test_a_components_environment_is_what_the_manifest_says(served):
 
 
 def test_a_wagi_module_is_told_of_the_request_as_cgi_has_it(served):
+    """crates/http/src/wagi/mod.rs, build_headers, and crates/trigger-http/src/headers.rs, compute_default_headers; but for
+    CONTENT_TYPE, which is empty there: it is looked for under that name."""
     with served.wire() as wire:
         wire.send(
             b"POST /wagi/environment/a%20b/c?d=e&f HTTP/1.1\r\nHost: example.test:81\r\nContent-Type: text/x\r\n"
