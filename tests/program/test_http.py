@@ -492,6 +492,15 @@ def test_a_head_that_is_too_long_is_refused(served, head, statuses):
     assert served.resident_bytes() - before < 64 << 20
 
 
+def test_a_head_may_have_32_kib_and_no_more(served):
+    """weir differs: crates/trigger-http/src/lib.rs, http1_max_buf_size, and about 400 KiB without it (hyper)."""
+    for size, statuses in ((32 * 1024, [200]), (32 * 1024 + 1, [431])):
+        begin, end = b"GET /request/x HTTP/1.1\r\nHost: a\r\nX-Long: ", b"\r\n\r\n"
+        response = served.exchange(begin + b"v" * (size - len(begin) - len(end)) + end)
+        assert response.status in statuses, (size, response.status)
+    assert served.exchange(b"GET /request/" + b"a" * (32 * 1024)).status == 414, "a line that does not end"
+
+
 def test_heads_of_ordinary_size_are_served(served):
     """8 KiB of one header and 12 KiB in all: what browsers with many cookies send."""
     value = "v" * 8192

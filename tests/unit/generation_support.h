@@ -147,7 +147,8 @@ static inline void parse(const char *text, weir_manifest_t *ret_manifest, weir_r
 #define HEAD "spin_manifest_version = 2\n[application]\nname = \"a\"\n"
 
 /* Components are numbered as they stand in the manifest, which is in the order of their names. */
-static inline void world_start(world_t *world, unsigned loops, uint64_t timeout, weir_generation_t *(*make)(world_t *))
+static inline void world_start_with(
+    world_t *world, unsigned loops, uint64_t timeout, uint64_t idle, weir_generation_t *(*make)(world_t *))
 {
     memset(world, 0, sizeof(*world));
     parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") COMPONENT("c-nap") COMPONENT("d-spinner") COMPONENT("e-holder")
@@ -168,12 +169,18 @@ static inline void world_start(world_t *world, unsigned loops, uint64_t timeout,
         .max_waiting = 64,
         .max_connections = 128,
         .request_timeout_milliseconds = timeout,
+        .idle_timeout_milliseconds = idle,
         .drain_timeout_milliseconds = 30000,
         .refused = count_refusal,
         .context = world,
     };
     if (!weir_server_start(&settings, make(world), &world->listener, &world->server, &message))
         fail_msg("%s", message);
+}
+
+static inline void world_start(world_t *world, unsigned loops, uint64_t timeout, weir_generation_t *(*make)(world_t *))
+{
+    world_start_with(world, loops, timeout, 0, make);
 }
 
 static inline unsigned world_stop(world_t *world)

@@ -435,6 +435,37 @@ static void it_is_read_how_a_component_is_built(void **state)
 /* ---- Private routes ---------------------------------------------------------------------------------------------- */
 
 /* crates/routes/src/lib.rs, HttpTriggerRouteConfig */
+/*
+ * Spin's crates/http/src/config.rs, HttpExecutorType and WagiTriggerConfig::default; only "_start" may be the
+ * entrypoint (crates/trigger-http/src/server.rs, handler_type_for_component).
+ */
+static void an_executor_has_spins_types(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *executor;
+        weir_executor_t type;
+        const char *argv;
+    } CASES[] = {
+        {"", WEIR_EXECUTOR_HTTP, NULL},
+        {"executor = { type = \"http\" }\n", WEIR_EXECUTOR_HTTP, NULL},
+        {"executor = { type = \"spin\" }\n", WEIR_EXECUTOR_HTTP, NULL},
+        {"executor = { type = \"wagi\" }\n", WEIR_EXECUTOR_WAGI, "${SCRIPT_NAME} ${ARGS}"},
+        {"executor = { type = \"wagi\", argv = \"\" }\n", WEIR_EXECUTOR_WAGI, ""},
+        {"executor = { type = \"wagi\", argv = \"a ${ARGS} b\", entrypoint = \"_start\" }\n", WEIR_EXECUTOR_WAGI,
+            "a ${ARGS} b"},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        char text[512];
+        snprintf(text, sizeof text, HEAD TRIGGER "%s" COMPONENT, CASES[i].executor);
+        weir_manifest_t manifest = parse_text("spin.toml", text);
+        assert_int_equal(manifest.triggers[0].executor, CASES[i].type);
+        if (CASES[i].argv != NULL)
+            assert_string_equal(manifest.triggers[0].wagi_argv, CASES[i].argv);
+        weir_manifest_free(&manifest);
+    }
+}
+
 static void a_private_route_is_no_route(void **state)
 {
     (void)state;
@@ -664,6 +695,7 @@ int main(void)
         cmocka_unit_test(allowed_http_hosts_become_outbound_hosts),
         cmocka_unit_test(an_http_host_that_is_none_is_refused),
         cmocka_unit_test(it_is_read_how_a_component_is_built),
+        cmocka_unit_test(an_executor_has_spins_types),
         cmocka_unit_test(a_private_route_is_no_route),
         cmocka_unit_test(a_static_response_is_read),
         cmocka_unit_test(what_of_a_static_response_is_not_sent_is_warned_about),

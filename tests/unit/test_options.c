@@ -230,6 +230,7 @@ static const struct {
     {{"-k"}, {NULL}, {"-k is an option of Spin", "registry"}},
     {{"--http1-max-buf-size", "8192"}, {NULL}, {"--http1-max-buf-size is an option of Spin"}},
     {{"--idle-instance-timeout=1s"}, {NULL}, {"fresh instance"}},
+    {{"--profile", "debug"}, {NULL}, {"--profile is an option of Spin", "no build profiles"}},
 };
 
 static void test_what_is_wrong_is_named(void **state)

@@ -299,6 +299,30 @@ static void test_new_generation_serves_at_once_what_was_refused_in_the_last(void
     assert_int_equal(world_stop(&world), 0);
 }
 
+/* Other than in Spin, where a body is waited for without end (no time limit in crates/trigger-http/src/server.rs). */
+static void test_body_of_which_nothing_comes_for_long_is_given_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *answer;
+    } cases[] = {{"", "HTTP/1.1 408 "}, {"hello", "HTTP/1.1 200 "}};
+    world_t world;
+    world_start_with(&world, 1, 20000, 300, four_slots);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        char answer[2048];
+        snprintf(text, sizeof(text), "POST /cat HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n%s", cases[i].body);
+        int client = ask(&world, text);
+        size_t size = hear(client, NULL, answer, sizeof(answer));
+        assert_memory_equal(answer, cases[i].answer, strlen(cases[i].answer));
+        assert_int_equal(is_whole(answer, size), i == 0);
+        assert_true(recv(client, text, sizeof(text), MSG_DONTWAIT) <= 0 && errno != EAGAIN);
+        close(client);
+    }
+    assert_int_equal(world_stop(&world), 0);
+}
+
 static void test_guest_of_an_old_generation_that_spins_gives_its_thread_back(void **state)
 {
     (void)state;
@@ -523,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_requests_whose_instances_are_refused_wait_with_their_bodies),
         cmocka_unit_test(test_request_that_never_gets_an_instance_is_503_and_may_come_again),
         cmocka_unit_test(test_new_generation_serves_at_once_what_was_refused_in_the_last),
+        cmocka_unit_test(test_body_of_which_nothing_comes_for_long_is_given_up),
         cmocka_unit_test(test_guest_of_an_old_generation_that_spins_gives_its_thread_back),
         cmocka_unit_test(test_earlier_calls_count_against_the_new_bound_but_one_is_always_let_in),
         cmocka_unit_test(test_one_instance_goes_round_among_loops),
