@@ -299,8 +299,8 @@ def processor_seconds(process):
 
 
 def test_a_warm_start_listens_within_a_tenth_of_a_second(weir, serve, examples, cache):
-    """The JavaScript example: 13 MB of wasm, 36 MB of code. The fastest of some starts, because other tests run too; where
-    they leave no processor free, by the time that it had one."""
+    """The JavaScript example: 13 MB of wasm, 36 MB of code, and whatever the allocator does by default. The fastest of some
+    starts, because other tests run too; where they leave no processor free, by the time that it had one."""
     application = examples / "javascript"
     if not list(application.glob("**/*.wasm")):
         pytest.skip("examples/javascript is not built (./dev examples)")
@@ -311,9 +311,10 @@ def test_a_warm_start_listens_within_a_tenth_of_a_second(weir, serve, examples, 
     fastest = least = float("inf")
     for _ in range(20):
         before = time.monotonic()
-        server = serve(program, application, "--no-trial-requests")
+        server = serve(program, application)
         fastest = min(fastest, time.monotonic() - before)
         least = min(least, processor_seconds(server.process.pid))
+        assert is_warm(server)
         server.stop()
         if fastest < 0.1:
             return
