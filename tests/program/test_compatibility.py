@@ -106,9 +106,9 @@ RULES = {
     11: (
         "cli",
         {
-            "supported": """application listen find-free-port components format max-instance-memory cache start-up port-in-use
+            "supported": """application listen components format max-instance-memory cache start-up port-in-use
                 stop build""",
-            "differs": "request-timeout http1-max-buf-size options pooling-switch pooling-sizes new doctor",
+            "differs": "find-free-port request-timeout http1-max-buf-size options pooling-switch pooling-sizes new doctor",
             "not yet": "oci runtime-config telemetry",
         },
     ),

@@ -3,6 +3,7 @@
 Spin's sources: spinframework/spin at 94a8fc8a.
 """
 
+import contextlib
 import json
 import socket
 
@@ -141,8 +142,29 @@ def test_a_port_in_use_is_an_error_that_names_the_option(weir, several, occupied
     assert "--find-free-port" in done.stderr
 
 
-def test_find_free_port_takes_one_of_the_next(weir, several, occupied, serve):
-    """crates/trigger-http/src/server.rs, search_for_free_port with MAX_RETRIES = 10"""
-    server = serve(weir, several, "--find-free-port", listen=f"127.0.0.1:{occupied}")
-    assert occupied < server.port <= occupied + 10
+@pytest.fixture
+def ten_occupied():
+    """Sockets that listen on ten ports, one above the other."""
+    for first in range(23000, 60000, 10):
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(10)]
+            try:
+                for port, taken in enumerate(sockets, first):
+                    taken.bind(("127.0.0.1", port))
+                    taken.listen()
+            except OSError:
+                continue
+            yield sockets
+            return
+    pytest.skip("there are no ten ports in a row that are free")
+
+
+def test_find_free_port_takes_one_of_the_nine_above(weir, several, ten_occupied, serve):
+    """crates/trigger-http/src/server.rs, search_for_free_port: MAX_RETRIES = 10 ports are tried, the first among them"""
+    first = ten_occupied[0].getsockname()[1]
+    done = weir.run("up", several, "--find-free-port", "--listen", f"127.0.0.1:{first}")
+    assert done.status != 0 and "those above it" in done.stderr, done
+    ten_occupied[9].close()
+    server = serve(weir, several, "--find-free-port", listen=f"127.0.0.1:{first}")
+    assert server.port == first + 9
     assert server.get("/two").status == 200
