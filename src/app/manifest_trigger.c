@@ -233,7 +233,8 @@ static bool read_trigger(weir_reader_t *reader, const weir_toml_t *table)
     const weir_toml_t *component = weir_toml_member(table, "component");
     const weir_toml_t *response = weir_toml_member(table, "static_response");
     if (component == NULL && response == NULL)
-        return weir_reader_fail_missing(reader, table, WHERE, "component", "add component = \"ID\"");
+        return weir_reader_fail_missing(
+            reader, table, WHERE, "component", "add component = \"ID\", or static_response = { body = \"...\" }");
     if (component != NULL && response != NULL)
         return weir_reader_fail(reader, response->key_place,
             "a trigger has a component or a static_response, and this one has both; remove one of them");

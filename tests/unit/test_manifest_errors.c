@@ -145,7 +145,9 @@ static void a_missing_key_is_named_with_what_to_add(void **state)
         {HEAD "[[trigger.http]]\ncomponent = \"hello\"\n" COMPONENT,
             "spin.toml:4:1: \"route\" is missing in [[trigger.http]]; add route = \"/...\" or another path"},
         {HEAD "[[trigger.http]]\nroute = \"/\"\n" COMPONENT,
-            "spin.toml:4:1: \"component\" is missing in [[trigger.http]]; add component = \"ID\""},
+            "spin.toml:4:1: \"component\" is missing in [[trigger.http]]; add component = \"ID\", or static_response = "
+            "{ "
+            "body = \"...\" }"},
         {HEAD TRIGGER "[component.hello]\ndescription = \"x\"\n",
             "spin.toml:7:1: \"source\" is missing in [component.hello]; add source = \"FILE.wasm\""},
         {HEAD "[[trigger.http]]\nroute = \"/\"\ncomponent = { description = \"x\" }\n",
