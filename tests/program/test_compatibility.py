@@ -1,5 +1,6 @@
 """docs/spin-compatibility.md says the truth: it has a row for each of Spin's rules, and the tests that it names are there,
-were not skipped, and passed.
+were not skipped, and passed. A test that a machine cannot run says "impossible here: " and why when it is skipped: then
+nothing is known of it, which is said.
 
 To say that weir keeps a rule now: change its row and RULES, and name the tests that show it.
 """
@@ -226,7 +227,7 @@ def named_tests(kind):
 
 def judge(row, name, outcomes):
     """What is wrong with the outcomes of a test's cases, or None."""
-    bad = sorted(set(outcomes) - {"passed"})
+    bad = sorted(set(outcomes) - {"passed", "impossible"})
     if not outcomes:
         return f"{row}: {name} did not run"
     return f"{row}: {name}: {', '.join(bad)}" if bad else None
@@ -260,9 +261,13 @@ def read_results(path):
     """The outcomes of a file's cases by test, from what pytest wrote."""
     outcomes = {}
     for case in xml.etree.ElementTree.parse(path).iter("testcase"):
-        kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
+        outcome = "passed"
+        for child in case:
+            if child.tag in ("failure", "error", "skipped"):
+                is_impossible = child.tag == "skipped" and child.get("message", "").startswith("impossible here: ")
+                outcome = "impossible" if is_impossible else child.tag
         name = case.get("name").partition("[")[0]
-        outcomes.setdefault(name, []).append(next(iter(kinds), "passed"))
+        outcomes.setdefault(name, []).append(outcome)
     return outcomes
 
 
@@ -286,6 +291,23 @@ def test_the_program_tests_that_are_named_passed_and_none_was_skipped():
             continue
         outcomes = read_results(results)
         wrong += [judge(row, f"program/{file}:{test}", outcomes.get(test, [])) for test, row in tests.items()]
+        unknown += [f"{file}:{test}" for test in tests if "impossible" in outcomes.get(test, [])]
     assert [text for text in wrong if text] == []
     if unknown:
         pytest.skip(f"not run with this program, so that nothing is known of them: {', '.join(unknown)}")
+
+
+def test_what_a_test_came_to_is_read_and_judged(tmp_path):
+    skipped = '<testcase name="%s"><skipped type="pytest.skip" message="%s">a.py:1</skipped></testcase>'
+    (tmp_path / "a.xml").write_text(
+        '<testsuites><testsuite><testcase name="fine[1]" /><testcase name="fine[2]" />'
+        '<testcase name="bad[1]" /><testcase name="bad[2]"><failure message="m" /></testcase>'
+        '<testcase name="broken"><error message="impossible here: m" /></testcase>'
+        + skipped % ("left", "no reason")
+        + skipped % ("cannot", "impossible here: no namespaces")
+        + "</testsuite></testsuites>"
+    )
+    outcomes = read_results(tmp_path / "a.xml")
+    assert outcomes["fine"] == ["passed", "passed"]
+    judged = {name: judge("row", name, outcomes.get(name, [])) for name in ("fine", "cannot", "bad", "broken", "left", "gone")}
+    assert [name for name, text in judged.items() if text is None] == ["fine", "cannot"]

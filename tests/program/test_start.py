@@ -3,9 +3,11 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -273,14 +275,43 @@ def test_ipv6_is_served_and_written_in_brackets(weir, guest, serve):
     assert any(re.fullmatch(r"header spin-client-addr: \[::1\]:\d+", line) for line in lines), lines
 
 
+# SIOCSIFFLAGS (netdevice(7)) with IFF_UP: ip(8) may not be installed.
+LOOPBACK_UP = """
+import fcntl, os, socket, struct, sys
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 1))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+FETCH = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode(), end='')"
+
+
+def in_network_of_its_own():
+    """A command that runs another where all ports are free, and the options of nsenter(1) to get there; or None."""
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = ["unshare", *user, "--net", "--", sys.executable, "-c", LOOPBACK_UP]
+    if not shutil.which("unshare") or not shutil.which("nsenter"):
+        return None
+    if subprocess.run([*command, shutil.which("true")], capture_output=True, check=False).returncode != 0:
+        return None
+    return command, ["--net"] if not user else ["--user", "--preserve-credentials", "--net"]
+
+
 def test_without_an_address_it_serves_on_127_0_0_1_3000(weir, hello, serve):
-    try:
-        socket.create_server(("127.0.0.1", 3000)).close()
-    except OSError as error:
-        pytest.skip(f"port 3000 is not free here: {error}")
-    server = serve(weir, hello, listen=None)
+    """crates/trigger-http/src/lib.rs, CliArgs::address"""
+    network = in_network_of_its_own()
+    if network is not None:
+        server = serve(weir.wrapped(*network[0]), hello, listen=None)
+        enter = ["nsenter", "--target", str(server.process.pid), *network[1], "--"]
+        fetch = [*enter, sys.executable, "-c", FETCH, "http://127.0.0.1:3000/hello"]
+        done = subprocess.run(fetch, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout == hello_body("/hello")
+    else:
+        try:
+            socket.create_server(("127.0.0.1", 3000)).close()
+        except OSError as error:
+            pytest.skip(f"impossible here: port 3000 is taken ({error}), and there are no network namespaces")
+        server = serve(weir, hello, listen=None)
+        assert server.get("/hello").status == 200
     assert server.url == "http://127.0.0.1:3000"
-    assert server.get("/hello").status == 200
 
 
 # ---- asking the program itself ---------------------------------------------------------------------------------------
