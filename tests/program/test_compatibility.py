@@ -107,9 +107,9 @@ RULES = {
     11: (
         "cli",
         {
-            "supported": """application listen components format max-instance-memory cache start-up port-in-use
-                stop build""",
-            "differs": "find-free-port request-timeout http1-max-buf-size options pooling-switch pooling-sizes new doctor",
+            "supported": "components format max-instance-memory cache start-up port-in-use build",
+            "differs": """application listen find-free-port request-timeout http1-max-buf-size options pooling-switch
+                pooling-sizes stop new doctor""",
             "not yet": "oci runtime-config telemetry",
         },
     ),

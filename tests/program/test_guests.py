@@ -21,7 +21,9 @@ def bulk(size):
 
 # ---- failing ---------------------------------------------------------------------------------------------------------
 
-# The way to fail, and what the log says of it.
+# The way to fail, and what the log says of it. crates/trigger-http/src/server.rs, respond_wasm_component: whatever error an
+# executor returns is logged, and answered by internal_error without a body. wasi.rs, execute, has one for a guest that fails,
+# sets an error, or returns without a response; wagi.rs, execute, for a trap, a status other than 0, and empty output.
 FAILURES = {
     "/fail/trap": ("fail", "unreachable"),
     "/fail/memory": ("fail", "out of bounds"),
@@ -55,6 +57,7 @@ def test_a_guest_that_fails_is_500_with_an_empty_body_and_a_log_line(served, tar
 
 
 def test_exit_status_0_through_proc_exit_is_success(served):
+    """crates/trigger-http/src/wagi.rs, ignore_successful_proc_exit_trap"""
     response = served.get("/wagi/fail?exit-0")
     assert (response.status, response.text) == (200, "nobody must see this\n")
 
@@ -198,6 +201,7 @@ def test_a_stream_without_an_end_arrives_piece_by_piece(served):
 
 
 def test_the_first_piece_is_seen_before_the_last_is_written(served):
+    """crates/trigger-http/src/wasi.rs, execute: the response leaves when the guest sets it, and the guest goes on"""
     last = "writing the last piece"
     known = served.stderr.text.count(last)
     with served.wire() as wire:
@@ -354,7 +358,8 @@ def send_whatever_is_taken(wire, body):
 
 
 def test_a_component_answers_while_it_still_reads(served):
-    """Both directions at once: each piece comes back before the next is sent."""
+    """Both directions at once: each piece comes back before the next is sent. crates/trigger-http/src/wasi.rs, execute: the
+    guest has the request's body as a stream, and the response is not waited for until its end."""
     with served.wire() as wire:
         wire.send(b"POST /echo/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         response = None

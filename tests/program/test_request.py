@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from harness import Component, write_application
+
 
 def lines_of(response):
     assert response.status == 200, response
@@ -94,8 +96,13 @@ def test_headers_reach_a_component_as_they_were_sent(served):
 
 
 def test_a_component_does_not_see_the_connections_headers(served):
-    headers = headers_of(served.get("/request/x", headers={"Connection": "keep-alive", "Keep-Alive": "timeout=5"}))
-    assert "connection" not in headers
+    """crates/trigger-http/src/headers.rs, strip_forbidden_headers: Connection; and DEFAULT_FORBIDDEN_HEADERS of
+    wasmtime-wasi-http, which Spin keeps: Keep-Alive and others"""
+    headers = headers_of(
+        served.get("/request/x", headers={"Connection": "keep-alive, X-Kept", "Keep-Alive": "timeout=5", "X-Kept": "1"})
+    )
+    assert "connection" not in headers and "keep-alive" not in headers
+    assert headers["x-kept"] == ["1"]
 
 
 FORGED = [
@@ -122,6 +129,7 @@ def test_a_clients_spin_headers_are_dropped(served, name):
 
 
 def test_a_components_environment_is_what_the_manifest_says(served):
+    """crates/factor-wasi/src/lib.rs, prepare: the component's environment, and nothing of the host's"""
     environment = environment_of(served.get("/request/x"))
     assert environment == {"PLAIN": "value", "EMPTY": "", "WORDS": "two words = one value", "UNICODE": "grün"}
 
@@ -204,7 +212,23 @@ def test_a_wagi_module_has_a_content_length_also_without_a_body_and_with_a_chunk
     assert environment_of(response)["CONTENT_LENGTH"] == "9"
 
 
+def test_a_wagi_modules_own_environment_comes_before_cgis(weir, guest, serve, tmp_path):
+    """crates/factor-wasi/src/lib.rs, prepare, gives the component's first; then crates/trigger-http/src/wagi.rs, execute, adds
+    CGI's, and WasiCtxBuilder::env (wasmtime-wasi) takes nothing back: of a name that both have there are two, and getenv(3)
+    of wasi-libc finds the first."""
+    own = {"PLAIN": "value", "SERVER_SOFTWARE": "mine", "QUERY_STRING": ""}
+    component = Component("environment", "/...", guest("wagi_environment"), wagi=True, environment=own)
+    server = serve(weir, write_application(tmp_path, [component]))
+    lines = [line.removeprefix("environment ") for line in lines_of(server.get("/x?q")) if line.startswith("environment ")]
+    assert {"PLAIN=value", "SERVER_SOFTWARE=mine", "QUERY_STRING="} == set(lines[:3])
+    assert [line for line in lines[3:] if line.startswith(("PLAIN", "SERVER_SOFTWARE", "QUERY_STRING"))] in (
+        ["SERVER_SOFTWARE=WAGI/1", "QUERY_STRING=q"],
+        ["QUERY_STRING=q", "SERVER_SOFTWARE=WAGI/1"],
+    )
+
+
 def test_credentials_and_the_connection_are_kept_from_a_wagi_module(served):
+    """crates/http/src/wagi/mod.rs, build_headers"""
     environment = environment_of(
         served.get("/wagi/environment", headers={"Authorization": "Basic c2VjcmV0", "Connection": "keep-alive"})
     )

@@ -1,7 +1,7 @@
 """What a WAGI module writes becomes a response. The guest copies the request's body to its output, so each case's
 document is what it wrote. Expected values are those of Spin's crates/http/src/wagi/mod.rs, compose_response and
-parse_cgi_headers; what is an error there is 500 with an empty body (crates/trigger-http/src/server.rs,
-respond_wasm_component)."""
+parse_cgi_headers; what is an error there, and no output (crates/trigger-http/src/wagi.rs, execute), is 500 with an empty
+body (crates/trigger-http/src/server.rs, respond_wasm_component)."""
 
 import pytest
 

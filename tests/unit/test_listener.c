@@ -55,6 +55,8 @@ static void test_addresses(void **state)
         {"[::ffff:1.2.3.4]:1", {"::ffff:1.2.3.4 1"}},
         {"localhost:3000", {"127.0.0.1 3000", "::1 3000"}},
         {"LocalHost:1", {"127.0.0.1 1", "::1 1"}},
+        /* Spin looks any name up (crates/trigger-http/src/lib.rs, parse_listen_addr); a start must not wait for DNS. */
+        {"example.com:80", {NULL}},
         {"", {NULL}},
         {":", {NULL}},
         {":3000", {NULL}},
@@ -113,6 +115,7 @@ static void test_port_0_takes_a_free_one_and_the_url_says_which(void **state)
     weir_listener_close(&listener);
 }
 
+/* crates/trigger-http/src/lib.rs, parse_listen_addr: 127.0.0.1 before whatever else localhost is. */
 static void test_localhost_is_ipv4(void **state)
 {
     (void)state;

@@ -128,6 +128,7 @@ static void a_short_manifest_has_defaults(void **state)
     weir_manifest_free(&manifest);
 }
 
+/* Spin's crates/loader/src/local.rs, load_component_source: the application's directory, joined with the path. */
 static void a_source_is_below_the_manifests_directory(void **state)
 {
     (void)state;
@@ -150,6 +151,10 @@ static void a_source_is_below_the_manifests_directory(void **state)
         assert_string_equal(manifest.components[0].source, CASES[i].source);
         weir_manifest_free(&manifest);
     }
+    /* Joined with a path that begins with a slash, a directory is that path (Rust's Path::join). */
+    weir_manifest_t manifest = parse_text("app/spin.toml", HEAD TRIGGER "[component.hello]\nsource = \"/a/b.wasm\"\n");
+    assert_string_equal(manifest.components[0].source, "/a/b.wasm");
+    weir_manifest_free(&manifest);
 }
 
 /* TOML says the same thing in several ways. */
@@ -192,6 +197,7 @@ static void however_it_is_spelled_it_means_the_same(void **state)
     }
 }
 
+/* Spin's crates/manifest/src/normalize.rs, normalize_trigger_ids, and then normalize_inline_components. */
 static void triggers_and_inline_components_get_spins_ids(void **state)
 {
     (void)state;
