@@ -5,7 +5,7 @@
 #include "app/routes.h"
 #include "fuzz.h"
 
-enum { ROUTES_MAX = 12, PATHS_MAX = 12 };
+enum { ROUTES_MAX = 8, PATHS_MAX = 40 };
 
 static char path[] = "spin.toml";
 static char id[] = "a";
@@ -69,78 +69,129 @@ static bool has_bare_dot(const char *route)
     return false;
 }
 
-/* The route that all of them answered with must win against each other one alone. */
-static void check_winner(
-    weir_http_trigger_t *triggers, size_t count, const char *winner, const uint8_t *text, size_t size)
+/* A table of two routes, or of one, with what it borrows. */
+typedef struct pair {
+    weir_http_trigger_t triggers[2];
+    weir_routes_t *routes;
+} pair_t;
+
+/*
+ * Tables that are built when they are first asked, and then asked of every path: building one takes far longer than a
+ * match.
+ */
+typedef struct tables {
+    weir_http_trigger_t triggers[ROUTES_MAX];
+    size_t count;
+    bool is_circular; /* three of them may be */
+    weir_routes_t *all;
+    pair_t *pairs[ROUTES_MAX][ROUTES_MAX]; /* of two routes, the earlier one first; of one, where both are it */
+} tables_t;
+
+static void free_pair(pair_t *pair)
 {
-    bool is_circular = false;
-    for (size_t i = 0; i < count; i++) {
-        is_circular = is_circular || has_bare_dot(triggers[i].route);
+    if (pair != NULL) {
+        weir_routes_free(pair->routes);
+        free(pair);
     }
+}
+
+/* NULL when the route, alone, is refused. */
+static const weir_routes_t *table_of(tables_t *tables, size_t i, size_t j)
+{
+    size_t first = i < j ? i : j;
+    size_t second = i < j ? j : i;
+    pair_t *pair = tables->pairs[first][second];
+    if (pair == NULL) {
+        pair = malloc(sizeof(*pair));
+        must_hold(pair != NULL);
+        *pair = (pair_t){.triggers = {tables->triggers[first], tables->triggers[second]}};
+        pair->routes = build(pair->triggers, first == second ? 1 : 2);
+        if (pair->routes == NULL) {
+            free(pair);
+            return NULL;
+        }
+        tables->pairs[first][second] = pair;
+    }
+    return pair->routes;
+}
+
+static void free_tables(tables_t *tables)
+{
+    weir_routes_free(tables->all);
+    for (size_t i = 0; i < tables->count; i++) {
+        for (size_t j = i; j < tables->count; j++) {
+            free_pair(tables->pairs[i][j]);
+        }
+        free(tables->triggers[i].route);
+    }
+}
+
+/* The route that all of them answered with must win against each other one alone. */
+static void check_winner(tables_t *tables, const char *winner, const uint8_t *text, size_t size)
+{
     weir_route_match_t match;
-    for (size_t i = 0; i < count; i++) {
-        weir_routes_t *one = build(&triggers[i], 1);
-        bool matches = ask(one, text, size, &match) != NULL;
-        weir_routes_free(one);
-        must_hold(!matches || winner != NULL);
-        for (size_t j = 0; matches && !is_circular && j < count; j++) {
-            if (i == j || (triggers[i].route != winner && triggers[j].route != winner)) {
-                continue;
-            }
-            weir_http_trigger_t pair[2] = {triggers[i < j ? i : j], triggers[i < j ? j : i]};
-            weir_routes_t *two = build(pair, 2);
-            must_hold(ask(two, text, size, &match) == winner);
-            weir_routes_free(two);
+    size_t at = 0;
+    while (at < tables->count && tables->triggers[at].route != winner) {
+        at++;
+    }
+    must_hold((at == tables->count) == (winner == NULL));
+    for (size_t i = 0; i < tables->count; i++) {
+        bool matches = ask(table_of(tables, i, i), text, size, &match) != NULL;
+        must_hold(matches ? winner != NULL : i != at);
+        if (matches && i != at && !tables->is_circular) {
+            must_hold(ask(table_of(tables, i, at), text, size, &match) == winner);
         }
     }
 }
 
-static void check_path(weir_http_trigger_t *triggers, size_t count, const uint8_t *text, size_t size)
+static void check_path(tables_t *tables, const uint8_t *text, size_t size)
 {
-    weir_routes_t *routes = build(triggers, count);
     weir_route_match_t match = {.route = NULL};
-    must_hold(routes != NULL);
-    const char *winner = ask(routes, text, size, &match);
+    const char *winner = ask(tables->all, text, size, &match);
     if (winner != NULL) {
         check_match(&match, text, size);
     } else {
         must_hold(match.route == NULL);
     }
-    check_winner(triggers, count, winner, text, size);
-    weir_routes_free(routes);
+    check_winner(tables, winner, text, size);
+}
+
+/* Take a route unless it is refused, or there: of the same text the last one wins, which two alone do not show. */
+static void add_route(tables_t *tables, const uint8_t *text, size_t size)
+{
+    size_t at = tables->count;
+    char *route = copy_text(text, size);
+    for (size_t i = 0; i < at; i++) {
+        if (strcmp(tables->triggers[i].route, route) == 0) {
+            free(route);
+            return;
+        }
+    }
+    tables->triggers[at] = (weir_http_trigger_t){.id = id, .route = route, .executor = WEIR_EXECUTOR_HTTP};
+    if (table_of(tables, at, at) == NULL) {
+        free(route);
+        return;
+    }
+    tables->is_circular = tables->is_circular || has_bare_dot(route);
+    tables->count++;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    weir_http_trigger_t triggers[ROUTES_MAX];
-    char *texts[ROUTES_MAX];
-    size_t count = 0;
+    tables_t tables = {.count = 0};
     const uint8_t *part;
     size_t part_size;
-    while (count < ROUTES_MAX && (part_size = take_part(&data, &size, '\n', &part)) > 0) {
-        char *text = copy_text(part, part_size);
-        bool is_new =
-            true; /* of the same text the last one takes the place of the first, which two alone do not show */
-        for (size_t i = 0; i < count; i++) {
-            is_new = is_new && strcmp(texts[i], text) != 0;
-        }
-        triggers[count] = (weir_http_trigger_t){.id = id, .route = text, .executor = WEIR_EXECUTOR_HTTP};
-        weir_routes_t *alone = is_new ? build(&triggers[count], 1) : NULL;
-        if (alone == NULL) {
-            free(text);
-            continue;
-        }
-        weir_routes_free(alone);
-        texts[count++] = text;
+    while (tables.count < ROUTES_MAX && (part_size = take_part(&data, &size, '\n', &part)) > 0) {
+        add_route(&tables, part, part_size);
     }
+    tables.all = build(tables.triggers, tables.count);
+    must_hold(tables.all != NULL);
     for (size_t i = 0; i < PATHS_MAX && size > 0; i++) {
         part_size = take_part(&data, &size, '\n', &part);
         uint8_t *copy = (uint8_t *)copy_text(part, part_size);
-        check_path(triggers, count, copy, part_size);
+        check_path(&tables, copy, part_size);
         free(copy);
     }
-    for (size_t i = 0; i < count; i++) {
-        free(texts[i]);
-    }
+    free_tables(&tables);
     return 0;
 }
