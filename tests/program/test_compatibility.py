@@ -29,8 +29,8 @@ RULES = {
         "manifest",
         {
             "supported": """version unknown-keys application base component-ids variable-names store-labels allowed-http-hosts
-                source-path source-url inline-components trigger-ids""",
-            "differs": "version-1 targets",
+                source-path inline-components trigger-ids""",
+            "differs": "version-1 targets source-url",
             "not yet": "component-keys stores profiles source-registry trigger-components other-triggers",
         },
     ),
