@@ -170,7 +170,7 @@ static void no_cache(stage_t *stage)
 static void test_a_file_that_is_not_the_same_is_read(void **state)
 {
     (void)state;
-    static void (*const changes[])(stage_t * stage) = {rewrite, touch, replace, move, no_cache};
+    static void (*const changes[])(stage_t *stage) = {rewrite, touch, replace, move, no_cache};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         stage_t stage;
         stage_open(&stage);
