@@ -27,16 +27,35 @@ static const char *trigger_type(const weir_toml_t *root)
     return type != NULL && type->type == WEIR_TOML_STRING ? type->string : "http";
 }
 
+/* Whether arrays of triggers are in it, [[trigger.http]], and nothing that version 1 has there. */
+static bool is_of_version_two(const weir_toml_t *trigger)
+{
+    bool has_arrays = false;
+    for (size_t i = 0; trigger->type == WEIR_TOML_TABLE && i < trigger->child_count; i++) {
+        if (trigger->children[i].type != WEIR_TOML_ARRAY)
+            return false;
+        has_arrays = true;
+    }
+    return has_arrays;
+}
+
 static void add_trigger(weir_text_t *text, const weir_toml_t *root)
 {
     const weir_toml_t *trigger = weir_toml_member(root, "trigger");
-    if (trigger == NULL)
+    if (trigger == NULL || is_of_version_two(trigger))
         return;
     weir_text_format(text, "; line %u: remove [trigger] and its type", (unsigned)trigger->key_place.line);
     const weir_toml_t *base = weir_toml_member(trigger, "base");
     if (base != NULL && base->type == WEIR_TOML_STRING && strcmp(base->string, "/") != 0)
         weir_text_format(text, "; line %u: write the base %s before each route", (unsigned)base->key_place.line,
             weir_quote(base->string).text);
+}
+
+/* Whether a table has a header of its own, "[component.build]", which begins before its last key. */
+static bool has_header(const weir_toml_t *table)
+{
+    return table->type == WEIR_TOML_TABLE && table->place.line == table->key_place.line &&
+           table->place.column < table->key_place.column;
 }
 
 static void add_component(weir_text_t *text, const weir_toml_t *component, const char *type)
@@ -57,7 +76,14 @@ static void add_component(weir_text_t *text, const weir_toml_t *component, const
         weir_text_format(text, "; line %u: its trigger becomes [[trigger.%s]] with component = \"%s\"",
             (unsigned)trigger->key_place.line, weir_shown(type).text, name.text);
     if (config != NULL)
-        weir_text_format(text, "; line %u: its config becomes variables", (unsigned)config->key_place.line);
+        weir_text_format(text, "; line %u: its config becomes [component.%s.variables]",
+            (unsigned)config->key_place.line, name.text);
+    for (size_t i = 0; i < component->child_count; i++) {
+        const weir_toml_t *inner = &component->children[i];
+        if (inner != trigger && inner != config && has_header(inner))
+            weir_text_format(text, "; line %u: [component.%s] becomes [component.%s.%s]",
+                (unsigned)inner->key_place.line, weir_shown(inner->key).text, name.text, weir_shown(inner->key).text);
+    }
 }
 
 static bool fail_version_one(weir_reader_t *reader, const weir_toml_t *root, const weir_toml_t *version)

@@ -36,7 +36,18 @@ static void a_version_other_than_two_is_refused(void **state)
             "line 5: [[component]] becomes [component.front] without its id; line 8: its trigger becomes "
             "[[trigger.http]] with component = \"front\"; line 10: [[component]] becomes [component.back-end] without "
             "its "
-            "id; line 12: its config becomes variables"},
+            "id; line 12: its config becomes [component.back-end.variables]"},
+        {"spin_version = \"1\"\n[[component]]\nid = \"a\"\nfiles = []\nenvironment = { A = \"1\" }\n"
+         "config = { b = \"2\" }\n  [component.build]\n  command = \"make\"\n"
+         "[[component]]\nid = \"b\"\nbuild.command = \"make\"\n[component.environment]\nA = \"1\"\n",
+            "spin.toml:1:1: " VERSION_ONE "line 1: write spin_manifest_version = 2; line 2: [[component]] becomes "
+            "[component.a] without its id; line 6: its config becomes [component.a.variables]; line 7: "
+            "[component.build] becomes [component.a.build]; line 9: [[component]] becomes [component.b] without its "
+            "id; line 12: [component.environment] becomes [component.b.environment]"},
+        /* of version 2 in all but its number */
+        {"spin_manifest_version = 1\n[application]\nname = \"x\"\n[[trigger.http]]\nroute = \"/\"\n"
+         "component = \"a\"\n[component.a]\nsource = \"a.wasm\"\n[component.a.build]\ncommand = \"make\"\n",
+            "spin.toml:1:1: " VERSION_ONE "line 1: write spin_manifest_version = 2"},
         {"spin_version = "
          "\"1\"\n[[component]]\n[[component]]\n[[component]]\n[[component]]\n[[component]]\n[[component]]\n",
             "spin.toml:1:1: " VERSION_ONE "line 1: write spin_manifest_version = 2; line 2: [[component]] becomes "
