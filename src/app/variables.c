@@ -194,7 +194,7 @@ bool weir_variables_expand(const weir_variables_t *variables, const weir_placed_
     *ret_message = NULL;
     while (success && (part = weir_template_next(text->text, &at, &bytes, &size)) != WEIR_TEMPLATE_END) {
         if (part == WEIR_TEMPLATE_UNMATCHED) {
-            success = weir_complain(ret_message, path, text->place, "%s has {{ without }}", what);
+            success = weir_complain(ret_message, path, text->place, "%s has {{ without }}; write {{ NAME }}", what);
             continue;
         }
         if (part == WEIR_TEMPLATE_NAME) {

@@ -103,14 +103,16 @@ static void a_wrong_template_is_a_fault_at_its_place(void **state)
 #define NO_NAME "has {{ and }} around what is no name of a variable; write {{ NAME }}"
     static char *const CASES[][2] = {
         /* template_parts_bad; what stands in a template may be a secret, and is not shown */
-        {"s3cret {{ default }} {{ unmatched", AT OF "has {{ without }}"},
-        {"{{", AT OF "has {{ without }}"},
-        {"{{ default }", AT OF "has {{ without }}"},
+        {"s3cret {{ default }} {{ unmatched", AT OF "has {{ without }}; write {{ NAME }}"},
+        {"{{", AT OF "has {{ without }}; write {{ NAME }}"},
+        {"{{ default }", AT OF "has {{ without }}; write {{ NAME }}"},
         /* validate_template: unknown variable */
         {"s3cret-{{ defualt }}",
             AT OF "names the variable \"defualt\", which is not in [variables]; did you mean \"default\"?"},
         {"{{ unrelated }}s3cret", AT OF "names the variable \"unrelated\", which is not in [variables]; add it there"},
         {"{{ }}", AT OF NO_NAME},
+        {"{{}}", AT OF NO_NAME},
+        {"{{ a.b }}", AT OF NO_NAME},
         {"{{ a\nb }}", AT OF NO_NAME},
         {"a{{s3cret {{ default }} }}", AT OF NO_NAME},
     };
