@@ -98,20 +98,17 @@ static bool fail_missing(resolver_t *resolver, size_t first, size_t count)
     }
     if (shown < count)
         weir_text_format(&names, " and %zu more", count - shown);
-    weir_near_t near = weir_near_start(variable->name);
-    for (size_t i = 0; i < resolver->overrides->count; i++)
-        if (!weir_variable_is_declared(manifest, resolver->overrides->variables[i].name))
-            weir_near_offer(&near, resolver->overrides->variables[i].name);
-    weir_text_t meant = {0};
-    if (near.best != NULL)
-        weir_text_format(&meant, " (was it meant by --variable %s?)", weir_shown(near.best).text);
-    if (name != NULL && !names.failed && !meant.failed)
+    char *meant = weir_variables_find_meant(
+        manifest, variable->name, resolver->overrides, resolver->environment, &resolver->dotenv);
+    if (name != NULL && !names.failed)
         weir_complain(&resolver->message, manifest->path, variable->place,
-            "the required variable%s %s %s no value%s; give %s with --variable %s=VALUE, or as %s in the environment "
+            "the required variable%s %s %s no value%s%s%s; give %s with --variable %s=VALUE, or as %s in the "
+            "environment "
             "or in a file .env beside the manifest",
-            count == 1 ? "" : "s", names.bytes, count == 1 ? "has" : "have", near.best != NULL ? meant.bytes : "",
-            count == 1 ? "it one" : "each one", variable->name, name);
-    weir_text_free(&meant);
+            count == 1 ? "" : "s", names.bytes, count == 1 ? "has" : "have", meant == NULL ? "" : " (was it meant by ",
+            meant == NULL ? "" : meant, meant == NULL ? "" : "?)", count == 1 ? "it one" : "each one", variable->name,
+            name);
+    free(meant);
     weir_text_free(&names);
     free(name);
     return false;

@@ -116,3 +116,50 @@ void weir_variables_warn(weir_variables_t *variables, const weir_variable_list_t
     for (size_t i = 0; i < dotenv->count && variables->warning_count < WARNINGS_MAX; i++)
         judge_entry(variables, true, dotenv->variables[i].name, strlen(dotenv->variables[i].name));
 }
+
+/* Offer a name, which is `shown` to people with `where` it was found. */
+static void offer(weir_near_t *near, const char *name, const char *shown, const char *where, weir_text_t *meant)
+{
+    size_t before = near->best_distance;
+    weir_near_offer(near, name);
+    if (near->best_distance < before) {
+        weir_text_free(meant);
+        weir_text_format(meant, "%s%s", weir_shown(shown).text, where);
+    }
+}
+
+/* The same for a name of the environment or of .env, unless it is a variable's. In .env the prefix may be missing. */
+static void offer_entry(weir_near_t *near, const weir_manifest_t *manifest, const char *entry, size_t name_size,
+    bool in_file, weir_text_t *meant)
+{
+    const size_t prefix_size = sizeof WEIR_VARIABLE_PREFIX - 1;
+    bool has_prefix = name_size > prefix_size && memcmp(entry, WEIR_VARIABLE_PREFIX, prefix_size) == 0;
+    if ((!has_prefix && !in_file) || is_in_environment(manifest, entry, name_size))
+        return;
+    weir_text_t whole = {0};
+    weir_text_add(&whole, entry, name_size);
+    if (!whole.failed)
+        offer(
+            near, whole.bytes + (has_prefix ? prefix_size : 0), whole.bytes, in_file ? " in the file .env" : "", meant);
+    weir_text_free(&whole);
+}
+
+char *weir_variables_find_meant(const weir_manifest_t *manifest, const char *name,
+    const weir_variable_list_t *overrides, char *const *environment, const weir_variable_list_t *dotenv)
+{
+    weir_near_t near = weir_near_start(name);
+    weir_text_t meant = {0};
+    for (size_t i = 0; i < overrides->count; i++) {
+        weir_text_t option = {0};
+        const char *given = overrides->variables[i].name;
+        weir_text_format(&option, "--variable %s", given);
+        if (!option.failed && !weir_variable_is_declared(manifest, given))
+            offer(&near, given, option.bytes, "", &meant);
+        weir_text_free(&option);
+    }
+    for (size_t i = 0; environment[i] != NULL; i++)
+        offer_entry(&near, manifest, environment[i], strcspn(environment[i], "="), false, &meant);
+    for (size_t i = 0; i < dotenv->count; i++)
+        offer_entry(&near, manifest, dotenv->variables[i].name, strlen(dotenv->variables[i].name), true, &meant);
+    return near.best == NULL ? NULL : weir_text_take(&meant);
+}

@@ -21,4 +21,11 @@ char *weir_variable_environment_name(const char *name);
 void weir_variables_warn(weir_variables_t *variables, const weir_variable_list_t *overrides, char *const *environment,
     const weir_variable_list_t *dotenv);
 
+/*
+ * Where the variable `name`, which has no value, was given one under a misspelt name: "--variable tokne",
+ * "SPIN_VARIABLE_TOKNE", "TOKEN in the file .env". To be freed with free(3); NULL for nowhere, or when memory ran out.
+ */
+char *weir_variables_find_meant(const weir_manifest_t *manifest, const char *name,
+    const weir_variable_list_t *overrides, char *const *environment, const weir_variable_list_t *dotenv);
+
 #endif

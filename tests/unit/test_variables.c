@@ -468,6 +468,47 @@ static void misspelt_names_are_warned_of_without_their_values(void **state)
     weir_variable_list_free(&overrides);
 }
 
+/* It is the nearest name that is told of, and no other variable's. */
+static void a_required_variable_may_be_what_was_misspelt_outside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dotenv;
+        const char *entry;
+        const char *meant;
+    } CASES[] = {
+        {"", "SPIN_VARIABLE_TOKN=s3cret", " (was it meant by SPIN_VARIABLE_TOKN?)"},
+        {"", "SPIN_VARIABLE_TOKEN_=s3cret", " (was it meant by SPIN_VARIABLE_TOKEN_?)"},
+        {"", "SPIN_VARIABLE_token=s3cret", " (was it meant by SPIN_VARIABLE_token?)"},
+        {"", "SPIN_VARIABLE_TO\nKEN=s3cret", " (was it meant by SPIN_VARIABLE_TO\\nKEN?)"},
+        {"", "TOKEN=s3cret", ""}, /* of the system, or of anybody */
+        {"", "SPIN_VARIABLE_UNRELATED=s3cret", ""},
+        {"SPIN_VARIABLE_TKEN=s3cret\n", "A=1", " (was it meant by SPIN_VARIABLE_TKEN in the file .env?)"},
+        {"TOKEN=s3cret\n", "A=1", " (was it meant by TOKEN in the file .env?)"},
+        {"SPIN_VARIABLE_TKN=s3cret\n", "SPIN_VARIABLE_TOKNE=s3cret", " (was it meant by SPIN_VARIABLE_TOKNE?)"},
+        {"SPIN_VARIABLE_TOKNE=s3cret\n", "SPIN_VARIABLE_TKN=s3cret",
+            " (was it meant by SPIN_VARIABLE_TOKNE in the file .env?)"},
+        {"UNRELATED=s3cret\nSPIN_VARIABLE_EMPTY=s3cret\n", "SPIN_VARIABLE_DEFAULT=s3cret", ""},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        application_t application;
+        weir_variable_list_t overrides = {0};
+        weir_variables_t variables;
+        char *message = NULL, wanted[512];
+        char *environment[] = {(char *)(uintptr_t)"SPIN_VARIABLE_REQUIRED=x", (char *)(uintptr_t)CASES[i].entry, NULL};
+        make(&application, "x");
+        write_file(".env", CASES[i].dotenv, strlen(CASES[i].dotenv));
+        assert_false(weir_variables_resolve(&application.manifest, &overrides, environment, &variables, &message));
+        snprintf(wanted, sizeof wanted,
+            "app/spin.toml:8:1: the required variable \"token\" has no value%s; give it one with --variable "
+            "token=VALUE, or as SPIN_VARIABLE_TOKEN in the environment or in a file .env beside the manifest",
+            CASES[i].meant);
+        assert_string_equal(message, wanted);
+        free(message);
+    }
+    assert_int_equal(unlink(path_of(".env")), 0);
+}
+
 static void a_required_variable_may_be_what_was_misspelt(void **state)
 {
     (void)state;
@@ -499,6 +540,7 @@ int main(void)
         cmocka_unit_test(wrong_arguments_are_refused_without_their_values),
         cmocka_unit_test(misspelt_names_are_warned_of_without_their_values),
         cmocka_unit_test(a_required_variable_may_be_what_was_misspelt),
+        cmocka_unit_test(a_required_variable_may_be_what_was_misspelt_outside),
         cmocka_unit_test(bounds_are_held),
         cmocka_unit_test(outbound_hosts_are_read_with_values),
     };
