@@ -17,6 +17,7 @@
 #include <strings.h>
 
 static const char SELF[] = "self.alt";
+static const char SELF_OF_HOSTS[] = "self"; /* stands for it in allowed_outbound_hosts, and for no host of a URL */
 
 /* The policy's context. */
 typedef struct outbound {
@@ -48,6 +49,13 @@ static weir_outbound_way_t decide(void *context, const char *scheme, const char 
         return WEIR_OUTBOUND_DENIED;
     }
     if (!weir_outbound_hosts_allow(&outbound->hosts, scheme, host, port < 0 ? WEIR_PORT_OF_SCHEME : port)) {
+        if (strcasecmp(host, SELF_OF_HOSTS) == 0) {
+            weir_log_rated(&outbound->lines, WEIR_LOG_WARNING, outbound->name,
+                "Outbound network destination not allowed: %s://%s, for \"%s\" is no host of a URL; to call this "
+                "application, leave the host out of the URL, or write http://%s",
+                strcasecmp(scheme, "https") == 0 ? "https" : "http", SELF_OF_HOSTS, SELF_OF_HOSTS, SELF);
+            return WEIR_OUTBOUND_DENIED;
+        }
         report_denial(outbound, scheme, host, port < 0 ? WEIR_PORT_OF_SCHEME : port);
         return WEIR_OUTBOUND_DENIED;
     }

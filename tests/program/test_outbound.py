@@ -249,6 +249,21 @@ def test_a_denial_names_the_destination_and_the_line_to_add(serve, weir, applica
     assert "token" not in server.log
 
 
+@pytest.mark.parametrize("allowed", ["http://self", "http://example.com"])
+def test_self_as_a_host_is_told_to_be_left_out(serve, weir, application, allowed):
+    """Whether "self" is in allowed_outbound_hosts, which it cannot help, or not."""
+    server = serve(weir, "-f", application(allowed))
+    assert_error(ask(server, "http self /echo/static"), HTTP_REQUEST_DENIED)
+    server.stderr.wait_for(
+        'component out: Outbound network destination not allowed: http://self, for "self" is no host of a URL; to call '
+        "this application, leave the host out of the URL, or write http://self.alt$"
+    )
+    assert "To allow this" not in server.log
+    for remedy in ("- - /echo/static", "http self.alt /echo/static"):
+        answered = ask(server, remedy)
+        assert (answered.status == 200) == (allowed == "http://self"), answered
+
+
 def test_scheme_host_and_port_must_be_those_that_are_allowed(serve, weir, application, remote):
     port = remote.server_port
     server = serve(weir, "-f", application(f"http://127.0.0.1:{port}"))
