@@ -67,16 +67,39 @@ static bool check_certificate(const char *path, const char *text, char **ret_mes
                "--tls-cert: no certificate in PEM is in %s; it begins with -----BEGIN CERTIFICATE-----", path);
 }
 
+/* Whether OpenSSL's older form of a key with this label is encrypted, as its first header says (RFC 1421, 4.6.1.1). */
+static bool has_encrypted_block(const char *text, const char *begin)
+{
+    static const char header[] = "Proc-Type: 4,ENCRYPTED";
+    const char *found = strstr(text, begin);
+    if (found == NULL) {
+        return false;
+    }
+    found += strlen(begin);
+    found += strspn(found, " \t\r\n");
+    return strncmp(found, header, sizeof(header) - 1) == 0;
+}
+
 static bool check_key(const char *path, const char *text, char **ret_message)
 {
-    if (has_block(text, "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----") ||
-        has_block(text, "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----") ||
-        has_block(text, "-----BEGIN EC PRIVATE KEY-----", "-----END EC PRIVATE KEY-----")) {
-        return true;
+    static const struct {
+        const char *begin;
+        const char *end;
+    } labels[] = {{"-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"},
+        {"-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"},
+        {"-----BEGIN EC PRIVATE KEY-----", "-----END EC PRIVATE KEY-----"}};
+    bool encrypted = false;
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]) && !encrypted; i++) {
+        encrypted = has_encrypted_block(text, labels[i].begin);
+        if (!encrypted && has_block(text, labels[i].begin, labels[i].end)) {
+            return true;
+        }
     }
-    return strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL
+    return encrypted || strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL
                ? weir_arguments_refuse(ret_message,
-                     "--tls-key: the key in %s is encrypted; decrypt it with 'openssl pkcs8 -in %s'", path, path)
+                     "--tls-key: the key in %s is encrypted; decrypt it with 'openssl pkey -in %s -out FILE', and give "
+                     "that file",
+                     path, path)
                : weir_arguments_refuse(ret_message,
                      "--tls-key: no private key in PEM is in %s; it begins with -----BEGIN PRIVATE KEY-----", path);
 }
@@ -101,8 +124,9 @@ static bool configure(const char *const paths[2], const char *certificate, const
         weir_arguments_refuse(ret_message, "--tls-key: %s: %s", paths[1], problem);
         break;
     case WEIR_TLS_BOTH:
-        weir_arguments_refuse(
-            ret_message, "--tls-key: %s does not belong to the certificate in %s: %s", paths[1], paths[0], problem);
+        weir_arguments_refuse(ret_message,
+            "--tls-key: %s does not belong to the certificate in %s; give the key that it was made with", paths[1],
+            paths[0]);
         break;
     }
     weir_bridge_text_free(problem);

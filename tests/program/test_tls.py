@@ -23,10 +23,10 @@ from harness import REQUEST_DEADLINE, Wire, in_background
 MIB = 1 << 20
 
 
-def openssl(directory, *arguments):
+def openssl(directory, *arguments, given=None):
     program = shutil.which("openssl")
     assert program, "openssl is not installed"
-    subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True)
+    return subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True, input=given).stdout
 
 
 @pytest.fixture(scope="module")
@@ -263,5 +263,37 @@ def test_a_pipe_that_nobody_writes_to_can_be_interrupted(weir_checked, applicati
 def test_a_key_of_another_certificate_is_refused(weir_checked, application, pem):
     done = weir_checked.run("up", application, "--tls-cert", pem / "server.pem", "--tls-key", pem / "other.key")
     assert done.status != 0 and "server.pem" in done.stderr, done
-    assert re.search(r"--tls-key: \S*/other.key does not belong to the certificate in \S*/server.pem", done.stderr), done
+    assert re.search(
+        r"--tls-key: \S*/other.key does not belong to the certificate in \S*/server.pem; give the key that it was made "
+        r"with$",
+        done.stderr,
+    ), done
     assert len(done.stderr.splitlines()) == 1, done
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        "genrsa -traditional -aes128 -passout pass:pass",
+        "ecparam -name prime256v1 -genkey -noout | ec -aes128 -passout pass:pass",
+        "genpkey -algorithm ed25519 -aes128 -pass pass:pass",
+    ],
+    ids=["RSA", "EC", "PKCS 8"],
+)
+def test_an_encrypted_key_of_any_form_is_told_how_to_decrypt(weir_checked, application, pem, tmp_path, commands):
+    """The forms are those that OpenSSL writes; the remedy is run as it stands in the message."""
+    key = b""
+    for command in commands.split("|"):
+        key = openssl(tmp_path, *command.split(), given=key)
+    (tmp_path / "locked.key").write_bytes(key)
+    arguments = ("up", application, "--tls-cert", pem / "server.pem", "--tls-key")
+    done = weir_checked.run(*arguments, "locked.key", directory=tmp_path)
+    remedy = re.fullmatch(
+        "weir: error: --tls-key: the key in locked.key is encrypted; decrypt it with 'openssl (.*) FILE', and give that "
+        "file\n",
+        done.stderr,
+    )
+    assert done.status == 2 and remedy, done
+    openssl(tmp_path, *remedy[1].split(), "plain.key", "-passin", "pass:pass")
+    done = weir_checked.run(*arguments, "plain.key", directory=tmp_path)
+    assert "plain.key does not belong to the certificate" in done.stderr, done  # so it was read
