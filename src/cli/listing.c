@@ -6,6 +6,7 @@
 #include "cli/json_text.h"
 #include "observe/escape.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static const weir_component_t *component_of(const weir_manifest_t *manifest, con
     return component == WEIR_NO_COMPONENT ? NULL : &manifest->components[component];
 }
 
-void weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *routes, const char *url)
+bool weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *routes, const char *url)
 {
     printf("Serving %s\nAvailable Routes:\n", url);
     for (size_t i = 0; i < weir_routes_count(routes); i++) {
@@ -55,7 +56,7 @@ void weir_listing_print(const weir_manifest_t *manifest, const weir_routes_t *ro
             printf("\n");
         }
     }
-    fflush(stdout);
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
 }
 
 /* A route as an object; NULL when memory ran out. */
@@ -78,10 +79,13 @@ bool weir_listing_print_json(const weir_manifest_t *manifest, const weir_routes_
         json_array_append_new(list, json_route(manifest, weir_routes_at(routes, i)));
     }
     char *text = weir_json_text(json_pack("{s:s, s:o}", "base_url", url, "routes", list));
-    if (text != NULL) {
-        fputs(text, stdout);
-        fflush(stdout);
+    if (text == NULL) {
+        errno = ENOMEM;
+        return false;
     }
+    bool printed = fputs(text, stdout) != EOF && fflush(stdout) == 0;
+    int error = errno;
     free(text);
-    return text != NULL;
+    errno = error;
+    return printed;
 }

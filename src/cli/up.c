@@ -235,8 +235,11 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     return EXIT_FINE;
 }
 
-/* What people see when it is ready; Spin prints the same from "Serving" on. */
-static void announce(const up_t *up)
+/*
+ * What people see when it is ready; Spin prints the same from "Serving" on. False when JSON could not be printed, for
+ * which the program that asked for it would wait for ever.
+ */
+static bool announce(const up_t *up)
 {
     const weir_manifest_t *manifest = &up->application.manifest;
     weir_announce_choice(up->choice, &up->application, up->inputs.options.json);
@@ -254,11 +257,16 @@ static void announce(const up_t *up)
     for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
     }
-    if (!up->inputs.options.json) {
-        weir_listing_print(manifest, up->application.routes, up->listener.url);
-    } else if (!weir_listing_print_json(manifest, up->application.routes, up->listener.url)) {
-        weir_log(WEIR_LOG_WARNING, "%s", weir_translate("out of memory for the routes as JSON; serving all the same"));
+    bool json = up->inputs.options.json;
+    bool printed = json ? weir_listing_print_json(manifest, up->application.routes, up->listener.url)
+                        : weir_listing_print(manifest, up->application.routes, up->listener.url);
+    if (!printed) {
+        weir_log(json ? WEIR_LOG_ERROR : WEIR_LOG_WARNING,
+            json ? weir_translate("the routes as JSON cannot be written to standard output: %s")
+                 : weir_translate("what is served cannot be written to standard output: %s; serving all the same"),
+            strerror(errno));
     }
+    return printed || !json;
 }
 
 /* Say for what a server that drains does not end yet; nothing when there is no such thing, or not for long. */
@@ -313,8 +321,10 @@ static int run(up_t *up)
     if (status != EXIT_FINE) {
         return status;
     }
-    announce(up);
-    weir_signals_wait();
+    bool announced = announce(up);
+    if (announced) {
+        weir_signals_wait();
+    }
     if (up->adapt != NULL) {
         weir_adapt_stop(up->adapt);
     }
@@ -324,7 +334,7 @@ static int run(up_t *up)
     if (cut > 0) {
         weir_log(WEIR_LOG_WARNING, "%u requests had no answer yet when the time to stop was over, and were cut", cut);
     }
-    return EXIT_FINE;
+    return announced ? EXIT_FINE : EXIT_FAILED;
 }
 
 static int prepare_and_run(up_t *up)

@@ -138,6 +138,25 @@ def test_the_routes_as_json_are_spins_document_and_nothing_else(weir_checked, se
     server.stderr.wait_for(r"^weir: allocator: ")
 
 
+def test_routes_as_json_that_cannot_be_written_end_it(weir_checked, pair):
+    """Who asked for them waits for them, and not for a server that they know nothing of."""
+    full = weir_checked.wrapped("sh", "-c", 'exec "$0" "$@" > /dev/full')
+    done = full.run("up", pair, "--format", "json", "--listen", "127.0.0.1:0")
+    assert done.status == 1, done
+    told = "weir: error: the routes as JSON cannot be written to standard output: No space left on device\n"
+    assert done.stderr.endswith(told), done
+
+
+def test_routes_that_cannot_be_written_are_a_warning(weir_checked, pair, serve):
+    full = weir_checked.wrapped("sh", "-c", 'exec "$0" "$@" > /dev/full')
+    server = serve(full, pair, serving=False)
+    server.stderr.wait_for(
+        "^weir: warning: what is served cannot be written to standard output: No space left on device; serving all the "
+        "same$"
+    )
+    server.stop()  # until then it is there
+
+
 def test_a_catch_all_is_a_slash_in_json(weir, serve, guest):
     server = serve(weir, guest("http_request"), "--format=json", serving=False)
     server.stdout.wait_for(r"^}$")
