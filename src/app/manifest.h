@@ -56,7 +56,8 @@ typedef struct weir_build {
     char **commands;
     size_t command_count;
     char *workdir; /* as written, or NULL */
-    weir_place_t place;
+    weir_place_t workdir_place;
+    weir_place_t place; /* of the command */
 } weir_build_t;
 
 typedef struct weir_component {

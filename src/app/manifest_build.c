@@ -85,6 +85,9 @@ static bool read_build(weir_reader_t *reader, const weir_toml_t *table, const ch
     if (!weir_reader_check_count(reader, command, where, "command", WEIR_TEXTS_MAX))
         return false;
     build->place = command->place;
+    const weir_toml_t *workdir = weir_toml_member(table, "workdir");
+    if (workdir != NULL)
+        build->workdir_place = workdir->place;
     if (!weir_reader_copy(table, "workdir", &build->workdir))
         return false;
     build->commands = calloc(command->child_count + 1, sizeof *build->commands);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,20 +162,38 @@ static bool run_command(
     return true;
 }
 
+/* Whether a component's commands can be run in its directory; an earlier component's may have made it. */
+static bool check_workdir(
+    const weir_manifest_t *manifest, const weir_component_t *component, const char *directory, char **ret_message)
+{
+    const weir_build_t *build = &component->build;
+    const weir_place_t place = build->workdir_place;
+    struct stat facts;
+    if (build->workdir == NULL ||
+        (build->workdir[0] != '/' && stat(directory, &facts) == 0 && S_ISDIR(facts.st_mode))) {
+        return true;
+    }
+    if (build->workdir[0] == '/') {
+        return weir_arguments_refuse(ret_message,
+            "%s:%u:%u: the workdir of component %s is %s; it must be relative, and is below the manifest's directory",
+            weir_shown(manifest->path).text, (unsigned)place.line, (unsigned)place.column, component->id,
+            weir_quote(build->workdir).text);
+    }
+    return weir_arguments_refuse(ret_message,
+        "%s:%u:%u: the workdir of component %s is %s, and %s is no directory that can be used; make it, or write "
+        "another",
+        weir_shown(manifest->path).text, (unsigned)place.line, (unsigned)place.column, component->id,
+        weir_quote(build->workdir).text, weir_quote(directory).text);
+}
+
 static bool build_component(const weir_manifest_t *manifest, const weir_component_t *component, char **ret_message)
 {
     const weir_build_t *build = &component->build;
-    if (build->workdir != NULL && build->workdir[0] == '/') {
-        return weir_arguments_refuse(ret_message,
-            "%s:%u:%u: the workdir of component %s is %s; it must be relative, and is below the manifest's directory",
-            weir_shown(manifest->path).text, (unsigned)build->place.line, (unsigned)build->place.column, component->id,
-            weir_quote(build->workdir).text);
-    }
     weir_text_t directory = {0};
     weir_text_format(&directory, "%s%s%s", manifest->directory[0] == '\0' ? "." : manifest->directory,
         build->workdir == NULL ? "" : "/", build->workdir == NULL ? "" : build->workdir);
     char *path = weir_text_take(&directory);
-    bool built = path != NULL;
+    bool built = path != NULL && check_workdir(manifest, component, path, ret_message);
     for (size_t i = 0; built && i < build->command_count; i++) {
         weir_text_t step = {0};
         if (build->command_count > 1) {

@@ -243,10 +243,17 @@ def test_a_command_that_fails_is_named_and_ends_the_build(weir_checked, applicat
 
 
 def test_a_workdir_must_be_there_and_relative(weir_checked, application):
-    done = weir_checked.run("build", directory=application(one='{ command = "true", workdir = "nowhere" }'))
-    assert done.status == 1 and "nowhere" in done.stderr and "No such file" in done.stderr, done
-    done = weir_checked.run("build", directory=application(one='{ command = "true", workdir = "/tmp" }'))
-    assert done.status == 1 and "spin.toml:" in done.stderr and "must be relative" in done.stderr, done
+    for workdir, words in (
+        ("nowhere", r'"nowhere", and "\./nowhere" is no directory that can be used; make it, or write another'),
+        ("spin.toml", r'"spin\.toml", and "\./spin\.toml" is no directory that can be used; make it, or write another'),
+        ("/tmp", r'"/tmp"; it must be relative, and is below the manifest\'s directory'),
+    ):
+        directory = application(one=f'{{ command = "true", workdir = "{workdir}" }}')
+        done = weir_checked.run("build", directory=directory)
+        found = re.search(rf"^weir: error: spin\.toml:(\d+):(\d+): the workdir of component one is {words}$", done.stderr)
+        assert done.status == 1 and found, done
+        line = (directory / "spin.toml").read_text().splitlines()[int(found[1]) - 1]
+        assert line[int(found[2]) - 1 :].startswith(f'"{workdir}"'), done
 
 
 @pytest.mark.parametrize("command", ['""', '" \\n"', '["true", ""]'])
