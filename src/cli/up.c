@@ -332,7 +332,8 @@ static int run(up_t *up)
     announce_end(up);
     unsigned cut = weir_server_stop(up->server);
     if (cut > 0) {
-        weir_log(WEIR_LOG_WARNING, "%u requests had no answer yet when the time to stop was over, and were cut", cut);
+        weir_log(WEIR_LOG_WARNING, "%u %s no answer yet when the time to stop was over, and %s cut", cut,
+            cut == 1 ? "request had" : "requests had", cut == 1 ? "was" : "were");
     }
     return announced ? EXIT_FINE : EXIT_FAILED;
 }

@@ -215,9 +215,9 @@ static void judge_head(weir_exchange_t *exchange)
         weir_exchange_log(exchange, WEIR_LOG_ERROR, "the Status of its output is no status; answering 502");
     if (response->skipped_lines > 0 || response->dropped_headers > 0) {
         weir_exchange_log(exchange, WEIR_LOG_WARNING,
-            "left out of the head of its output: %zu lines without \":\", %zu headers with a name that HTTP does not "
-            "allow",
-            response->skipped_lines, response->dropped_headers);
+            "left out of the head of its output: %zu %s without \":\", %zu %s with a name that HTTP does not allow",
+            response->skipped_lines, response->skipped_lines == 1 ? "line" : "lines", response->dropped_headers,
+            response->dropped_headers == 1 ? "header" : "headers");
     }
 }
 

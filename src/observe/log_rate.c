@@ -19,7 +19,8 @@ void weir_log_rate_init(weir_log_rate_t *rate)
 static void tell(const char *what, uint64_t left_out)
 {
     if (left_out > 0)
-        weir_log(WEIR_LOG_WARNING, "%s: %ju more such lines were left out", what, (uintmax_t)left_out);
+        weir_log(WEIR_LOG_WARNING, "%s: %ju more such %s left out", what, (uintmax_t)left_out,
+            left_out == 1 ? "line was" : "lines were");
 }
 
 void weir_log_rate_destroy(weir_log_rate_t *rate, const char *what)

@@ -12,11 +12,15 @@
 
 static const struct {
     weir_log_level_t level;
-    const char *left_out; /* after "%u more " */
+    const char *one_left_out; /* after "1 more " */
+    const char *left_out;     /* after "%u more " */
 } words[WEIR_NOTICE_COUNT] = {
-    [WEIR_NOTICE_FULL] = {WEIR_LOG_WARNING, "requests were answered with 503 because too many waited for an instance"},
-    [WEIR_NOTICE_WAITED] = {WEIR_LOG_WARNING, "requests were answered with 503 after they had waited for an instance"},
-    [WEIR_NOTICE_REFUSED] = {WEIR_LOG_WARNING, "instances were refused, and their requests wait"},
+    [WEIR_NOTICE_FULL] = {WEIR_LOG_WARNING, "request was answered with 503 because too many waited for an instance",
+        "requests were answered with 503 because too many waited for an instance"},
+    [WEIR_NOTICE_WAITED] = {WEIR_LOG_WARNING, "request was answered with 503 after it had waited for an instance",
+        "requests were answered with 503 after they had waited for an instance"},
+    [WEIR_NOTICE_REFUSED] = {WEIR_LOG_WARNING, "instance was refused, and its request waits",
+        "instances were refused, and their requests wait"},
 };
 
 /* Whether a line may be written now; `*ret_left_out` were left out before it. */
@@ -43,7 +47,8 @@ static bool may_write(weir_loop_t *loop, weir_notice_t kind, bool counts, unsign
 static void tell_left_out(weir_notice_t kind, unsigned left_out)
 {
     if (left_out > 0) {
-        weir_log(words[kind].level, "%u more %s", left_out, words[kind].left_out);
+        weir_log(
+            words[kind].level, "%u more %s", left_out, left_out == 1 ? words[kind].one_left_out : words[kind].left_out);
     }
 }
 

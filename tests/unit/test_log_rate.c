@@ -70,7 +70,7 @@ static void test_of_many_lines_the_others_are_counted(void **state)
     assert_in_range(written, WEIR_LOG_RATE_BURST, MANY / 10);
     unsigned left_out = 0;
     static const char before[] = "weir: warning: component it: ";
-    for (const char *at = strstr(text, " more such lines"); at != NULL; at = strstr(at + 1, " more such lines")) {
+    for (const char *at = strstr(text, " more such line"); at != NULL; at = strstr(at + 1, " more such line")) {
         const char *number = at;
         while (number[-1] != ' ')
             number--;
@@ -80,11 +80,27 @@ static void test_of_many_lines_the_others_are_counted(void **state)
     assert_int_equal(written + left_out, MANY);
 }
 
+/* Told when it is over, in words for one and for many. */
+static void test_one_line_left_out_is_one(void **state)
+{
+    (void)state;
+    static char text[1 << 20];
+    static const char *const told[] = {"weir: warning: component it: 1 more such line was left out\n",
+        "weir: warning: component it: 2 more such lines were left out\n"};
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        /* Where a second passes meanwhile, fewer are left out. */
+        for (unsigned tries = 0; tries == 0 || (tries < 100 && strstr(text, told[i]) == NULL); tries++)
+            log_lines(WEIR_LOG_RATE_BURST + (unsigned)i + 1, text, sizeof text);
+        assert_non_null(strstr(text, told[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_few_lines_are_all_written),
         cmocka_unit_test(test_of_many_lines_the_others_are_counted),
+        cmocka_unit_test(test_one_line_left_out_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
