@@ -145,6 +145,17 @@ static void begin(weir_connection_t *connection)
     weir_connection_use(connection, size);
 }
 
+/* People whose client speaks HTTP/2 unasked see nothing that it understands: the log has it. */
+static void tell_of_http2(weir_connection_t *connection)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n"; /* RFC 9113, 3.4 */
+    if (connection->input_size >= sizeof(preface) - 1 && memcmp(connection->input, preface, sizeof(preface) - 1) == 0) {
+        weir_notice(connection->loop, WEIR_NOTICE_HTTP2,
+            "a client began with HTTP/2, which is not served, and was answered with 505; have it use HTTP/1.1, or a "
+            "proxy that does");
+    }
+}
+
 /* Look for a head in the input. Returns whether there is one, or an answer to what is none. */
 static bool find_head(weir_connection_t *connection)
 {
@@ -173,6 +184,7 @@ static bool find_head(weir_connection_t *connection)
         }
         return true;
     case WEIR_HEAD_REFUSED:
+        tell_of_http2(connection);
         weir_connection_refuse(connection, status);
         return true;
     case WEIR_HEAD_PARTIAL:

@@ -21,6 +21,8 @@ static const struct {
         "requests were answered with 503 after they had waited for an instance"},
     [WEIR_NOTICE_REFUSED] = {WEIR_LOG_WARNING, "instance was refused, and its request waits",
         "instances were refused, and their requests wait"},
+    [WEIR_NOTICE_HTTP2] = {WEIR_LOG_WARNING, "client began with HTTP/2, which was answered with 505",
+        "clients began with HTTP/2, which was answered with 505"},
 };
 
 /* Whether a line may be written now; `*ret_left_out` were left out before it. */

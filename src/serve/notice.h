@@ -15,7 +15,8 @@ typedef enum weir_notice {
     WEIR_NOTICE_FULL = 0,    /* 503: too many requests wait */
     WEIR_NOTICE_WAITED = 1,  /* 503: it waited for an instance until its time was over */
     WEIR_NOTICE_REFUSED = 2, /* an instance was refused; its request waits */
-    WEIR_NOTICE_COUNT = 3,
+    WEIR_NOTICE_HTTP2 = 3,   /* 505: a client began with HTTP/2 */
+    WEIR_NOTICE_COUNT = 4,
 } weir_notice_t;
 
 /* Of a server; its lock guards all of it. */
