@@ -26,12 +26,33 @@ static void keep_output(void *context, weir_stream_t stream, weir_bytes_t bytes)
         context, stream == WEIR_STREAM_STDOUT ? WEIR_COMPONENT_STDOUT : WEIR_COMPONENT_STDERR, bytes.data, bytes.size);
 }
 
-static void log_unknown_import(void *context, weir_bytes_t import)
+/* What a component imports and nothing provides: a line of the log, which may have so many bytes. */
+typedef struct unknown_imports {
+    const weir_component_t *component;
+    size_t count;
+    size_t size;
+    char names[3072];
+} unknown_imports_t;
+
+static void log_unknown_imports(unknown_imports_t *imports)
 {
-    const weir_component_t *component = context;
-    weir_log(WEIR_LOG_WARNING,
-        weir_translate("component %s imports %s, which weir does not provide; a call to it traps"), component->id,
-        weir_show_bytes(import.data, import.size).text);
+    if (imports->count > 0)
+        weir_log(WEIR_LOG_WARNING,
+            imports->count == 1
+                ? weir_translate("component %s imports %s, which weir does not provide; a call to it traps")
+                : weir_translate("component %s imports %s, which weir does not provide; a call to one of them traps"),
+            imports->component->id, imports->names);
+    imports->count = imports->size = 0;
+}
+
+static void add_unknown_import(void *context, weir_bytes_t import)
+{
+    unknown_imports_t *imports = context;
+    weir_shown_bytes_t name = weir_show_bytes(import.data, import.size);
+    if (imports->size + sizeof ", " + strlen(name.text) > sizeof imports->names)
+        log_unknown_imports(imports); /* rather than leave some out */
+    imports->size += (size_t)snprintf(imports->names + imports->size, sizeof imports->names - imports->size, "%s%s",
+        imports->count++ > 0 ? ", " : "", name.text);
 }
 
 static weir_pair_t pair_of(const weir_variable_t *variable)
@@ -97,6 +118,7 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
     const weir_guest_code_t *code, const weir_guest_settings_t *settings, weir_guest_t **ret_guest, char **ret_message)
 {
     bool logged = settings->output == WEIR_GUEST_OUTPUT_LOGGED;
+    unknown_imports_t unknown = {.component = component};
     weir_output_callback_t output = settings->log != NULL ? keep_output : log_output;
     weir_service_settings_t service = {.size = sizeof service,
         .output = logged ? output : NULL,
@@ -106,8 +128,8 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         .mounts = settings->mounts,
         .mount_count = settings->mount_count,
         .trap_unknown_imports = settings->trap_unknown_imports,
-        .unknown_import = logged && !settings->relinked ? log_unknown_import : NULL,
-        .unknown_import_context = (void *)(uintptr_t)component};
+        .unknown_import = logged && !settings->relinked ? add_unknown_import : NULL,
+        .unknown_import_context = &unknown};
     weir_guest_t *guest = calloc(1, sizeof *guest);
     weir_pair_t *pairs = gather(component, settings, &service);
     weir_guest_lines_t *lines = new_lines(component);
@@ -123,6 +145,7 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
     service.outbound = &outbound;
     wasmtime_error_t *error = weir_guest_code_link(code, engine, &service, &guest->service);
     free(pairs);
+    log_unknown_imports(&unknown);
     if (error != NULL) {
         outbound.release(outbound.context);
         free(guest);

@@ -389,6 +389,49 @@ static void test_modules_imports_are_judged_alike(void **state)
     unmake(&made);
 }
 
+static unsigned count_lines(const char *text)
+{
+    unsigned count = 0;
+    for (; *text != '\0'; text++)
+        count += *text == '\n' ? 1 : 0;
+    return count;
+}
+
+/* A Python component imports dozens that it never calls. */
+static void test_imports_that_nothing_provides_are_named_in_one_line(void **state)
+{
+    static const char two[] = "(module (import \"wasi_snapshot_preview1\" \"of_the_future\" (func))"
+                              " (import \"wasi_snapshot_preview1\" \"of_another\" (func))"
+                              " (memory (export \"memory\") 1) (func (export \"_start\")))";
+    made_t made;
+    assert_true(make(&made, *state, wat_bytes(two), &(weir_guest_settings_t){0}));
+    assert_string_equal(made.log,
+        "weir: warning: component hello imports wasi_snapshot_preview1.of_the_future, "
+        "wasi_snapshot_preview1.of_another, which weir does not provide; a call to one of them traps\n");
+    unmake(&made);
+
+    /* However many there are, all are named, in lines that are not cut. */
+    enum { MANY = 300 };
+    text_t wat = {0};
+    text_append(&wat, "(module", 7);
+    for (unsigned i = 0; i < MANY; i++) {
+        char line[96];
+        int size = snprintf(line, sizeof line, "(import \"wasi_snapshot_preview1\" \"number_%u_of_many\" (func))", i);
+        text_append(&wat, line, (size_t)size);
+    }
+    static const char end[] = "(memory (export \"memory\") 1) (func (export \"_start\")))";
+    text_append(&wat, end, sizeof end - 1);
+    assert_true(make(&made, *state, assemble(&wat), &(weir_guest_settings_t){0}));
+    free(wat.bytes);
+    assert_in_range(count_lines(made.log), 2, MANY / 20);
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[64];
+        snprintf(name, sizeof name, " wasi_snapshot_preview1.number_%u_of_many,", i);
+        assert_non_null(strstr(made.log, name));
+    }
+    unmake(&made);
+}
+
 /* A component says itself of what type its imports are: one that is not the host's type must not end in a panic. */
 static void test_a_variable_contract_of_another_type_is_an_error(void **state)
 {
@@ -543,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_the_warning_is_not_repeated_for_a_guest_that_is_made_again),
         cmocka_unit_test(test_any_other_import_is_an_error_that_names_it),
         cmocka_unit_test(test_any_other_import_traps_when_that_is_asked_for),
+        cmocka_unit_test(test_imports_that_nothing_provides_are_named_in_one_line),
         cmocka_unit_test(test_modules_imports_are_judged_alike),
         cmocka_unit_test(test_a_variable_contract_of_another_type_is_an_error),
         cmocka_unit_test(test_a_policy_is_released_once_and_by_who_owns_it),
