@@ -13,6 +13,7 @@
 enum { DIGEST_DIGITS = 64 };
 
 static const weir_key_rule_t SOURCE_KEYS[] = {
+    {"path", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL}, /* no key of Spin's: to say how a path is written */
     {"url", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
     {"digest", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
     {"registry", WEIR_SHAPE_STRING, WEIR_KEY_READ, NULL},
@@ -118,6 +119,11 @@ bool weir_reader_source(weir_reader_t *reader, const weir_toml_t *table, const c
     if (source->type == WEIR_TOML_TABLE) {
         if (!weir_reader_check_inner(reader, source, where, "source", SOURCE_KEYS, COUNT(SOURCE_KEYS)))
             return false;
+        const weir_toml_t *path = weir_toml_member(source, "path");
+        if (path != NULL)
+            return weir_reader_fail(reader, path->key_place,
+                "\"source\" in %s is a table with a path, and a path stands alone; write source = %s", where,
+                weir_quote(path->string).text);
         bool is_remote = weir_toml_member(source, "url") != NULL || weir_toml_member(source, "digest") != NULL;
         return is_remote ? read_url(reader, source, where, component) : fail_registry(reader, source, where);
     }

@@ -119,6 +119,8 @@ static void a_source_that_cannot_be_had_is_refused(void **state)
         {"{}",
             "spin.toml:8:10: \"source\" in [component.hello] is neither a URL with its digest nor a package with its "
             "version; write source = \"FILE.wasm\""},
+        {"{ path = \"g.wasm\" }", "spin.toml:8:12: \"source\" in [component.hello] is a table with a path, and a path "
+                                  "stands alone; write source = \"g.wasm\""},
         {"{ url = 1 }",
             "spin.toml:8:18: \"url\" in \"source\" of [component.hello] must be a string, not the integer 1"},
     };
