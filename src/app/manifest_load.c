@@ -35,6 +35,10 @@ static bool load_manifest(const char *path, weir_manifest_t *ret_manifest, char 
     if (size < 0)
         success = weir_complain(ret_message, path, NOWHERE, "cannot be read: %m");
     close(descriptor);
+    if (success && size >= 4 && memcmp(text, "\0asm", 4) == 0)
+        success = weir_complain(ret_message, path, NOWHERE,
+            "is a WebAssembly file whose name does not end in .wasm; rename it, or write a spin.toml with it as "
+            "source");
     if (success)
         success = weir_manifest_parse(path, text, (size_t)size, ret_manifest, ret_message);
     free(text);

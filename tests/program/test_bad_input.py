@@ -1,6 +1,7 @@
 """Bad input: exit status 2 and one clear line on standard error that names file and place; nothing else, no crash."""
 
 import re
+import shutil
 import socket
 
 import pytest
@@ -199,6 +200,16 @@ def test_a_wasm_file_that_is_not_there_is_refused(weir_checked, tmp_path):
         weir_checked,
         path,
         words=[re.escape(str(path)) + r":\d+:\d+", r"missing\.wasm", "[Nn]o such file|does not exist|not found"],
+    )
+
+
+def test_a_wasm_file_of_another_name_is_told_apart_from_a_manifest(weir_checked, guest, tmp_path):
+    shutil.copy(guest("http_echo"), tmp_path / "echo.component")
+    done = weir_checked.run("up", "echo.component", directory=tmp_path)
+    assert done.status == 2, done
+    assert done.stderr == (
+        "weir: error: echo.component: is a WebAssembly file whose name does not end in .wasm; rename it, or write a "
+        "spin.toml with it as source\n"
     )
 
 
