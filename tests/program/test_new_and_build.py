@@ -100,6 +100,22 @@ def test_what_is_there_is_not_written_over(weir, tmp_path):
     assert set(files_of(tmp_path / "empty")) == {".gitignore", "spin.toml", "handler.c"}
 
 
+@pytest.mark.parametrize("output", ["sub/dir/x", "there/x/", "./a//b", "{}/far/x"])
+def test_the_directories_above_are_made(weir, tmp_path, output):
+    (tmp_path / "there").mkdir()
+    output = output.format(tmp_path)
+    done = weir.run("new", "one", "-t", "c-wagi", "-o", output, directory=tmp_path)
+    assert done.status == 0 and f"one is in {output}; go on with:\n  cd {output}\n" in done.stdout, done
+    assert set(files_of(tmp_path / output)) == {".gitignore", "spin.toml", "handler.c"}
+
+
+def test_directories_that_cannot_be_made_are_named(weir, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    done = weir.run("new", "one", "-o", "file/dir/x", directory=tmp_path)
+    assert done.status == 1 and done.stderr.count("\n") == 1, done
+    assert 'cannot make the directory "file/dir/x": Not a directory' in done.stderr, done
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
