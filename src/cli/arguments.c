@@ -201,7 +201,7 @@ static bool take_option(parser_t *parser, const weir_option_t *option, const cha
     if (option->value == NULL) {
         if (attached != NULL) {
             return weir_arguments_refuse(
-                parser->ret_message, "%s takes no value, and '%s' was given; leave it out", name, attached);
+                parser->ret_message, "%s takes no value, and '=%s' was given; leave that out", name, attached);
         }
     } else if (attached == NULL) {
         if (*at + 1 >= count) {

@@ -195,7 +195,7 @@ static const struct {
     {{"-qx"}, {NULL}, {"'-x'"}},
     {{"--listen"}, {NULL}, {"--listen", "value"}},
     {{"-f"}, {NULL}, {"-f", "value"}},
-    {{"--quiet=1"}, {NULL}, {"--quiet", "'1'"}},
+    {{"--quiet=1"}, {NULL}, {"--quiet", "'=1'"}},
     {{"one", "two"}, {NULL}, {"'one'", "'two'"}},
     {{"-f", "one", "two"}, {NULL}, {"'one'", "'two'"}},
     {{""}, {NULL}, {"empty"}},
@@ -231,6 +231,7 @@ static const struct {
     {{"--http1-max-buf-size", "8192"}, {NULL}, {"--http1-max-buf-size is an option of Spin"}},
     {{"--idle-instance-timeout=1s"}, {NULL}, {"fresh instance"}},
     {{"--profile", "debug"}, {NULL}, {"--profile is an option of Spin", "no build profiles"}},
+    {{"--direct-mounts=true"}, {NULL}, {"--direct-mounts takes no value, and '=true' was given; leave that out"}},
 };
 
 static void test_what_is_wrong_is_named(void **state)
