@@ -124,8 +124,8 @@ void weir_chain_refuse(weir_chain_t *chain)
 
 void weir_chain_overdue(weir_chain_t *chain)
 {
-    weir_exchange_log(
-        chain->caller->exchange, WEIR_LOG_WARNING, "no response from its own application within the time limit");
+    weir_exchange_log(chain->caller->exchange, WEIR_LOG_WARNING,
+        "no response from its own application within the time limit of --request-timeout");
     weir_chain_fail(chain, WEIR_OUTGOING_TOO_LATE);
 }
 

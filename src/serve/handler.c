@@ -397,13 +397,16 @@ void weir_connection_head_overdue(weir_connection_t *connection)
     connection->answer = (weir_answer_t){.status = waited ? 503 : 504};
     if (waited) {
         weir_notice(connection->loop, WEIR_NOTICE_WAITED,
-            "component %s: a request was answered with 503: no instance could be had within the time limit",
-            weir_guest_id(weir_admission_guest(connection)));
+            "component %s: a request was answered with 503: no instance could be had within %g s, the time limit that "
+            "--request-timeout sets",
+            weir_guest_id(weir_admission_guest(connection)),
+            (double)connection->loop->server->settings.request_timeout_milliseconds / 1000);
         weir_admission_withdraw(connection);
     }
     if (connection->task != NULL) {
-        weir_exchange_log(
-            connection->task->exchange, WEIR_LOG_WARNING, "no response within the time limit; answered with 504");
+        weir_exchange_log(connection->task->exchange, WEIR_LOG_WARNING,
+            "no response within %g s, the time limit that --request-timeout sets; answered with 504",
+            (double)connection->loop->server->settings.request_timeout_milliseconds / 1000);
         weir_connection_end_task(connection);
     }
     weir_connection_make_ready(connection);
