@@ -5,6 +5,7 @@
 
 #include "app/complaint.h"
 #include "app/dotenv.h"
+#include "app/manifest_reader.h"
 #include "app/near.h"
 #include "app/read_file.h"
 #include "app/template.h"
@@ -168,10 +169,15 @@ static bool fail_unknown(const weir_variables_t *variables, const weir_placed_te
     weir_near_t near = weir_near_start(name.bytes);
     for (size_t i = 0; i < manifest->variable_count; i++)
         weir_near_offer(&near, manifest->variables[i].name);
+    weir_quote_t fault = weir_identifier_fault(name.bytes, '_', true);
     if (near.best != NULL)
         weir_complain(ret_message, manifest->path, template->place,
             "%s names the variable %s, which is not in [variables]; did you mean %s?", what,
             weir_quote(name.bytes).text, weir_quote(near.best).text);
+    else if (fault.text[0] != '\0')
+        weir_complain(ret_message, manifest->path, template->place,
+            "%s names the variable %s, which is not in [variables], and none can be called so: %s", what,
+            weir_quote(name.bytes).text, fault.text);
     else
         weir_complain(ret_message, manifest->path, template->place,
             "%s names the variable %s, which is not in [variables]; add it there", what, weir_quote(name.bytes).text);

@@ -110,6 +110,9 @@ static void a_wrong_template_is_a_fault_at_its_place(void **state)
         {"s3cret-{{ defualt }}",
             AT OF "names the variable \"defualt\", which is not in [variables]; did you mean \"default\"?"},
         {"{{ unrelated }}s3cret", AT OF "names the variable \"unrelated\", which is not in [variables]; add it there"},
+        {"{{ Wholly-Other }}",
+            AT OF "names the variable \"Wholly-Other\", which is not in [variables], and none can be "
+                  "called so: words are separated with \"_\", not \"-\""},
         {"{{ }}", AT OF NO_NAME},
         {"{{}}", AT OF NO_NAME},
         {"{{ a.b }}", AT OF NO_NAME},
