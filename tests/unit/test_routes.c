@@ -135,13 +135,15 @@ static void an_exact_route_matches_its_path_alone(void **state)
 static void dots_and_asterisks_without_a_slash_before_them_are_text(void **state)
 {
     (void)state;
-    static const char *const ROUTES[] = {"/env...", "/img*", "/:name...", NULL};
+    static const char *const ROUTES[] = {"/env...", "/img*", "/a*b", "/:name...", NULL};
     static const expectation_t EXPECTATIONS[] = {
         {"/env...", "/env...", ""},
         {"/env", NULL, NULL},
         {"/env/x", NULL, NULL},
         {"/envx", NULL, NULL},
         {"/img*", "/img*", ""},
+        {"/a*b", "/a*b", ""},
+        {"/axb", NULL, NULL},
         {"/img", NULL, NULL},
         {"/img/x", NULL, NULL},
         {"/x...", "/:name...", ""},
