@@ -17,8 +17,7 @@
 enum {
     SLOTS_WANTED = 1000,        /* as Spin and Wasmtime have it */
     SLOTS_WANTED_EMULATED = 64, /* each costs the emulator memory and time */
-    SLOTS_WANTED_LEAST = 8,
-    MEMORY_PAGES_DEFAULT = 20, /* of 64 KiB: what small C and Rust guests begin with */
+    MEMORY_PAGES_DEFAULT = 20,  /* of 64 KiB: what small C and Rust guests begin with */
     CORE_INSTANCES_DEFAULT = 8,
     TABLE_ELEMENTS_DEFAULT = 1000,
     MAPPINGS_RESERVED = 1024, /* for the program itself, or half of what is there */
@@ -318,7 +317,7 @@ void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, w
             uint64_t fit = budgets.resident.bytes / each;
             wanted = fit < wanted ? (uint32_t)fit : wanted;
         }
-        complete.concurrency = wanted < SLOTS_WANTED_LEAST ? SLOTS_WANTED_LEAST : wanted;
+        complete.concurrency = wanted == 0 ? 1 : wanted;
     }
     *ret_complete = complete;
 }

@@ -30,8 +30,8 @@ typedef struct builder {
     bool tight;  /* smaller stacks and tables, so that more slots fit */
     bool forced; /* any number of slots is better than none */
     bool compact_only;
-    uint32_t good; /* slots below which a pool is not worth its place */
-    uint32_t hard; /* slots below which a pool is useless */
+    uint32_t good;   /* slots with which a pool is as good as any */
+    uint32_t fewest; /* slots below which no pool is worth its place */
     unsigned group;
 } builder_t;
 
@@ -157,38 +157,32 @@ static weir_step_t *add(builder_t *builder, const weir_rung_t *rung)
     return step;
 }
 
-/* ---- Standard ---------------------------------------------------------------------------------------------------- */
+/* ---- How few slots are enough ------------------------------------------------------------------------------------ */
 
-static void add_standard(builder_t *builder, bool pulley, bool only_possible)
+/* The least that instances on demand can do with. */
+static const uint64_t least_guard = 64 * KIB;
+static const uint64_t least_growth = 1 * MIB;
+
+/*
+ * With a pool, guests that run are served about twice as often a second, for an instance costs a quarter. But guests
+ * that wait are served as often as there are instances: so with fewer than half of those that there would be on demand,
+ * they would lose more than the others can win. Two for each processor are to be there in any case, one that runs and
+ * one that waits or is being dropped: or all that there would be on demand, where those are fewer.
+ *
+ * Room for memories to grow is not traded for slots. A guest that has to wait, or starts later, is served; one whose
+ * memory cannot grow fails.
+ */
+static uint32_t fewest_slots(const builder_t *builder, uint32_t processors)
 {
+    weir_rung_t rung = make_ondemand(builder, 0, least_guard, least_growth, false);
     uint32_t wanted = builder->needs->concurrency;
-    uint32_t floor = builder->forced ? 1 : smaller(wanted, 2 * builder->good);
-    weir_rung_t rung = make_pool(builder, WEIR_TIER_STANDARD, (layout_t){4 * GIB, wanted}, pulley);
-    uint32_t fits = fit(builder, &rung, wanted);
-    if (fits < wanted && !only_possible) {
-        add(builder, &rung);
-    }
-    unsigned added = 0;
-    for (uint32_t slots = fits; slots >= floor && slots > 0 && added < STANDARD_STEPS; slots /= 2, added++) {
-        rung.slots = slots;
-        add(builder, &rung);
-    }
-    if (added == 0 && fits > 0 && !only_possible) {
-        rung.slots = fits;
-        weir_step_t *step = add(builder, &rung);
-        if (step != NULL) {
-            const weir_step_t *whole = &builder->ladder->steps[builder->ladder->count - 2];
-            step->possible = false;
-            step->result.verdict.limit = whole->result.verdict.limit;
-            snprintf(step->result.verdict.message, sizeof step->result.verdict.message,
-                "not tried: %u is all that fits, and fewer than %u slots are not worth a pool of this kind", fits,
-                floor);
-        }
-    }
-    builder->group++;
+    uint32_t rival = fit(builder, &rung, wanted);
+    uint32_t fewest = larger(rival / 2, smaller(rival, 2 * processors));
+    uint32_t enough = smaller(wanted, larger(8, 4 * processors));
+    return larger(smaller(fewest, enough), 1);
 }
 
-/* ---- Compact ----------------------------------------------------------------------------------------------------- */
+/* ---- Sizes of slots ---------------------------------------------------------------------------------------------- */
 
 static uint32_t compact_fit(const builder_t *builder, uint64_t slot_bytes, bool pulley)
 {
@@ -227,6 +221,49 @@ static sizes_t compact_sizes(const builder_t *builder)
     return sizes;
 }
 
+/* ---- Standard ---------------------------------------------------------------------------------------------------- */
+
+/* Below this, smaller slots are tried in place of those of 4 GiB: unless there would be no more of them. */
+static uint32_t standard_floor(const builder_t *builder, bool pulley)
+{
+    if (builder->forced) {
+        return 1;
+    }
+    uint32_t compact = larger(compact_fit(builder, compact_sizes(builder).least, pulley), builder->fewest);
+    return smaller(compact, smaller(builder->needs->concurrency, 2 * builder->good));
+}
+
+static void add_standard(builder_t *builder, bool pulley, bool only_possible)
+{
+    uint32_t wanted = builder->needs->concurrency;
+    uint32_t floor = standard_floor(builder, pulley);
+    weir_rung_t rung = make_pool(builder, WEIR_TIER_STANDARD, (layout_t){4 * GIB, wanted}, pulley);
+    uint32_t fits = fit(builder, &rung, wanted);
+    if (fits < wanted && !only_possible) {
+        add(builder, &rung);
+    }
+    unsigned added = 0;
+    for (uint32_t slots = fits; slots >= floor && slots > 0 && added < STANDARD_STEPS; slots /= 2, added++) {
+        rung.slots = slots;
+        add(builder, &rung);
+    }
+    if (added == 0 && fits > 0 && !only_possible) {
+        rung.slots = fits;
+        weir_step_t *step = add(builder, &rung);
+        if (step != NULL) {
+            const weir_step_t *whole = &builder->ladder->steps[builder->ladder->count - 2];
+            step->possible = false;
+            step->result.verdict.limit = whole->result.verdict.limit;
+            snprintf(step->result.verdict.message, sizeof step->result.verdict.message,
+                "not tried: %u is all that fits, and fewer than %u slots are not worth a pool of this kind", fits,
+                floor);
+        }
+    }
+    builder->group++;
+}
+
+/* ---- Compact ----------------------------------------------------------------------------------------------------- */
+
 /* The first layout: as large as memories may comfortably grow to, with as many slots as are worth having. */
 static bool first_layout(const builder_t *builder, bool pulley, layout_t *ret_layout)
 {
@@ -241,14 +278,20 @@ static bool first_layout(const builder_t *builder, bool pulley, layout_t *ret_la
             break;
         }
     }
-    /* Halves of what is comfortable, down to the least, until enough of them fit. */
+    /* Halves of what is comfortable, down to the least, until enough of them fit: as far as each makes them more. */
     uint64_t size = sizes.comfort;
-    while (compact_fit(builder, size, pulley) < builder->good && size > sizes.least) {
+    layout_t best = {size, compact_fit(builder, size, pulley)};
+    while (best.slots < builder->good && size > sizes.least) {
         size = round_to_pages(size / 2) > sizes.least ? round_to_pages(size / 2) : sizes.least;
+        uint32_t slots = compact_fit(builder, size, pulley);
+        best = slots > best.slots ? (layout_t){size, slots} : best;
     }
-    uint32_t slots = compact_fit(builder, size, pulley);
-    *ret_layout = (layout_t){size, slots >= builder->hard ? slots : builder->hard};
-    return slots >= builder->hard;
+    if (best.slots < builder->fewest) {
+        *ret_layout = (layout_t){sizes.least, builder->fewest};
+        return false;
+    }
+    *ret_layout = best;
+    return true;
 }
 
 /* The layouts to try: the first, and where that is refused against all arithmetic, a quarter of it each time. */
@@ -265,7 +308,7 @@ static size_t compact_layouts(const builder_t *builder, bool pulley, layout_t la
         if (next.slot_bytes / 4 >= least && !builder->ladder->budgets.commit.bounded) {
             next.slot_bytes = round_to_pages(next.slot_bytes / 4);
         } else {
-            next.slots = larger(next.slots / 2, builder->hard);
+            next.slots = larger(next.slots / 2, builder->fewest);
         }
         if (next.slots >= layouts[count - 1].slots && next.slot_bytes == layouts[count - 1].slot_bytes) {
             break;
@@ -312,7 +355,7 @@ static void add_ondemand(builder_t *builder, bool pulley, bool last_resort)
         {4 * GIB, 32 * MIB, 2 * GIB},
         {256 * MIB, 64 * KIB, 16 * MIB},
         {16 * MIB, 64 * KIB, 1 * MIB},
-        {0, 64 * KIB, 1 * MIB},
+        {0, least_guard, least_growth},
     };
     const size_t count = sizeof kinds / sizeof kinds[0];
     bool emulated = weir_fact_is(builder->facts->emulated, 1);
@@ -408,8 +451,11 @@ void weir_ladder_make(
         .forced = strategy != WEIR_STRATEGY_AUTO,
         .compact_only = strategy == WEIR_STRATEGY_COMPACT,
         .good = smaller(wanted, larger(16, 8 * processors)),
-        .hard = strategy != WEIR_STRATEGY_AUTO ? 1 : smaller(wanted, larger(8, 4 * processors)),
+        .fewest = 1,
     };
+    if (strategy == WEIR_STRATEGY_AUTO) {
+        builder.fewest = fewest_slots(&builder, processors);
+    }
     bool refused = weir_fact_is(facts->executable_memory, 0);
     add_tiers(&builder, strategy, refused);
     if (!refused) {

@@ -138,6 +138,16 @@ static void as_400_mib(weir_facts_t *facts)
     facts->address_space_limit = known(400 * MIB);
 }
 
+static void as_100_mib(weir_facts_t *facts)
+{
+    facts->address_space_limit = known(100 * MIB);
+}
+
+static void as_80_mib(weir_facts_t *facts)
+{
+    facts->address_space_limit = known(80 * MIB);
+}
+
 static void as_60_mib(weir_facts_t *facts)
 {
     facts->address_space_limit = known(60 * MIB);
@@ -168,6 +178,23 @@ static void data_300_mib(weir_facts_t *facts)
 static void data_300_gib(weir_facts_t *facts)
 {
     facts->data_limit = known(300 * GIB);
+}
+
+static void data_40_mib(weir_facts_t *facts)
+{
+    facts->data_limit = known(40 * MIB);
+}
+
+static void cgroup_16_mib(weir_facts_t *facts)
+{
+    facts->cgroup_limit = known(16 * MIB);
+    facts->cgroup_used = known(3 * MIB);
+}
+
+static void cgroup_8_mib(weir_facts_t *facts)
+{
+    facts->cgroup_limit = known(8 * MIB);
+    facts->cgroup_used = known(2 * MIB);
 }
 
 static void cgroup_256_mib(weir_facts_t *facts)
@@ -208,6 +235,12 @@ static const first_case_t first_cases[] = {
         WEIR_LIMIT_ADDRESS_SPACE},
     {"400 MiB and 13 MiB guests", as_400_mib, {.minimum_memory_bytes = 13 * MIB}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT,
         8, 12, 26 * MIB, 26 * MIB, false, WEIR_LIMIT_ADDRESS_SPACE},
+    {"100 MiB: few slots before none", as_100_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT, 4, 4, 5376 * KIB,
+        5376 * KIB, false, WEIR_LIMIT_ADDRESS_SPACE},
+    {"80 MiB: room to grow is not traded for slots", as_80_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_ONDEMAND, 4, 5, 0, 0,
+        false, WEIR_LIMIT_ADDRESS_SPACE},
+    {"80 MiB, and less room is enough", as_80_mib, {.maximum_memory_bytes = 2 * MIB}, WEIR_STRATEGY_AUTO,
+        WEIR_TIER_COMPACT, 4, 6, 2 * MIB, 2 * MIB, false, WEIR_LIMIT_ADDRESS_SPACE},
     {"60 MiB", as_60_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_ONDEMAND, 1, 12, 0, 0, false, WEIR_LIMIT_ADDRESS_SPACE},
     {"39 bits", bits_39, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT, 1000, 1000, 64 * MIB, 128 * MIB, false,
         WEIR_LIMIT_ADDRESS_BITS},
@@ -221,6 +254,14 @@ static const first_case_t first_cases[] = {
         WEIR_TIER_STANDARD, 64, 180, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_NONE},
     {"a control group of 256 MiB, 1000 wanted", cgroup_256_mib, {.concurrency = 1000}, WEIR_STRATEGY_AUTO,
         WEIR_TIER_STANDARD, 64, 180, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_CGROUP},
+    {"a control group of 16 MiB: as many slots as it holds", cgroup_16_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD,
+        4, 4, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_NONE},
+    {"a control group of 16 MiB, 8 wanted", cgroup_16_mib, {.concurrency = 8}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD,
+        4, 4, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_CGROUP},
+    {"a control group of 8 MiB, 1000 wanted", cgroup_8_mib, {.concurrency = 1000}, WEIR_STRATEGY_AUTO,
+        WEIR_TIER_STANDARD, 2, 2, 4 * GIB, 4 * GIB, false, WEIR_LIMIT_CGROUP},
+    {"RLIMIT_DATA that leaves room for few", data_40_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD, 3, 7, 4 * GIB,
+        4 * GIB, false, WEIR_LIMIT_DATA},
     {"few mappings", few_mappings, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD, 32, 165, 4 * GIB, 4 * GIB, false,
         WEIR_LIMIT_MAPPINGS},
     {"no executable memory", no_code, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_STANDARD, 1000, 1000, 4 * GIB, 4 * GIB, true,
@@ -273,6 +314,49 @@ static void the_first_rung_that_fits_is_the_one_for_the_machine(void **state)
             }
         }
     }
+}
+
+/* As a pool comes before on demand whatever it costs, it must not hold far fewer. */
+static void a_pool_holds_half_of_what_on_demand_does_and_two_for_each_processor(void **state)
+{
+    static const uint64_t minima[] = {128 * KIB, 0, 13 * MIB};
+    unsigned pools = 0;
+    unsigned others = 0;
+    (void)state;
+    for (uint64_t mib = 60; mib < 600; mib += 3) {
+        for (uint64_t processors = 1; processors <= 16; processors *= 2) {
+            for (size_t i = 0; i < sizeof minima / sizeof minima[0]; i++) {
+                weir_facts_t facts = generous();
+                weir_needs_t needs = {.minimum_memory_bytes = minima[i]};
+                weir_ladder_t ladder;
+                uint32_t rival = 0;
+                facts.processors = known(processors);
+                facts.address_space_limit = known(mib * MIB);
+                make(&facts, &needs, WEIR_STRATEGY_AUTO, &needs, &ladder);
+                const weir_step_t *first = first_possible(&ladder);
+                if (first == NULL) {
+                    continue;
+                }
+                for (size_t j = 0; j < ladder.count; j++) {
+                    const weir_step_t *step = &ladder.steps[j];
+                    bool ondemand =
+                        step->result.rung.tier == WEIR_TIER_ONDEMAND && step->possible && !step->last_resort;
+                    rival = ondemand && step->result.rung.slots > rival ? step->result.rung.slots : rival;
+                }
+                const weir_rung_t *rung = &first->result.rung;
+                bool pool = rung->tier != WEIR_TIER_ONDEMAND;
+                pools += pool ? 1 : 0;
+                others += pool ? 0 : 1;
+                if (pool) {
+                    assert_true(rung->slots >= 2 * processors || rung->slots >= rival);
+                    assert_true(2 * rung->slots + 1 >= rival || (rung->slots >= 8 && rung->slots >= 4 * processors));
+                    assert_true(rung->slot_bytes >= needs.minimum_memory_bytes + 4 * MIB);
+                }
+            }
+        }
+    }
+    assert_true(pools > 0);
+    assert_true(others > 0);
 }
 
 static void a_rung_that_is_ruled_out_says_the_arithmetic(void **state)
@@ -505,8 +589,8 @@ static void the_instances_wanted_follow_the_memory_that_is_there(void **state)
         {23 * GIB, 0, 1000, 1000},
         {200 * MIB, 0, 40, 120},
         {23 * GIB, 200 * MIB, 60, 90},
-        {10 * MIB, 0, 8, 8},
-        {0, 0, 8, 8},
+        {10 * MIB, 0, 2, 3},
+        {0, 0, 1, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -718,6 +802,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_rung_that_fits_is_the_one_for_the_machine),
         cmocka_unit_test(where_nothing_is_left_nothing_is_tried_and_the_limit_is_named),
+        cmocka_unit_test(a_pool_holds_half_of_what_on_demand_does_and_two_for_each_processor),
         cmocka_unit_test(a_rung_that_is_ruled_out_says_the_arithmetic),
         cmocka_unit_test(every_ladder_keeps_its_promises),
         cmocka_unit_test(what_is_unknown_is_tried_and_not_ruled_out),
