@@ -105,27 +105,32 @@ static uint32_t count_warm(const builder_t *builder, uint32_t slots, uint64_t ea
     return warm == 0 ? 1 : (uint32_t)warm;
 }
 
-static void add_pool(builder_t *builder, uint64_t slot_bytes, uint32_t slots, uint64_t keep)
+static weir_rung_t make_pool(const builder_t *builder, uint64_t slot_bytes, uint32_t slots)
 {
-    weir_cell_t *cell = &builder->cells[builder->count++];
     const weir_rung_t *chosen = builder->chosen;
     bool standard = slot_bytes >= 4 * GIB;
     uint64_t guard = standard ? 32 * MIB : 64 * KIB;
+    return (weir_rung_t){
+        .tier = standard ? WEIR_TIER_STANDARD : WEIR_TIER_COMPACT,
+        .slots = slots,
+        .slot_bytes = slot_bytes,
+        .guard_bytes = chosen->pulley ? 0 : guard, /* the interpreter checks by itself */
+        .table_elements = chosen->table_elements,
+        .memories_per_slot = builder->needs->memories,
+        .tables_per_slot = builder->needs->tables,
+        .core_instances_per_slot = builder->needs->core_instances,
+        .stack_bytes = chosen->stack_bytes,
+        .pulley = chosen->pulley,
+    };
+}
+
+static void add_pool(builder_t *builder, uint64_t slot_bytes, uint32_t slots, uint64_t keep)
+{
+    weir_cell_t *cell = &builder->cells[builder->count++];
+    *cell = (weir_cell_t){.rung = make_pool(builder, slot_bytes, slots)};
     keep = least(keep, slot_bytes);
-    *cell = (weir_cell_t){.rung = {
-                              .tier = standard ? WEIR_TIER_STANDARD : WEIR_TIER_COMPACT,
-                              .slots = slots,
-                              .slot_bytes = slot_bytes,
-                              .guard_bytes = chosen->pulley ? 0 : guard, /* the interpreter checks by itself */
-                              .memory_keep_resident_bytes = keep,
-                              .table_keep_resident_bytes = keep == 0 ? 0 : table_keep,
-                              .table_elements = chosen->table_elements,
-                              .memories_per_slot = builder->needs->memories,
-                              .tables_per_slot = builder->needs->tables,
-                              .core_instances_per_slot = builder->needs->core_instances,
-                              .stack_bytes = chosen->stack_bytes,
-                              .pulley = chosen->pulley,
-                          }};
+    cell->rung.memory_keep_resident_bytes = keep;
+    cell->rung.table_keep_resident_bytes = keep == 0 ? 0 : table_keep;
     uint64_t each = keep == 0 ? 0 : weir_add(weir_multiply(keep, builder->needs->memories), table_keep);
     cell->rung.warm_slots = count_warm(builder, slots, each);
     if (slot_bytes < builder->needs->minimum_memory_bytes) {
@@ -136,11 +141,20 @@ static void add_pool(builder_t *builder, uint64_t slot_bytes, uint32_t slots, ui
     }
 }
 
+/* Where not even so many of the smallest slots fit, those that do: or a small machine had no pools to compare with. */
+static uint32_t count_needed(const builder_t *builder, const weir_facts_t *facts)
+{
+    uint64_t usual = (uint64_t)NEEDED_PER_PROCESSOR * weir_facts_processors(facts);
+    uint64_t needed = least(builder->needs->concurrency, usual < NEEDED_LEAST ? NEEDED_LEAST : usual);
+    weir_rung_t smallest = make_pool(builder, round_up(builder->needs->minimum_memory_bytes, wasm_page), 1);
+    uint32_t fits = weir_rung_fit(&smallest, builder->needs, builder->page_size, builder->budgets, (uint32_t)needed);
+    return fits == 0 ? (uint32_t)needed : fits;
+}
+
 static void add_pools(builder_t *builder, const weir_facts_t *facts)
 {
     uint32_t wanted = builder->needs->concurrency;
-    uint64_t needed = (uint64_t)NEEDED_PER_PROCESSOR * weir_facts_processors(facts);
-    builder->needed = (uint32_t)least(wanted, needed < NEEDED_LEAST ? NEEDED_LEAST : needed);
+    builder->needed = count_needed(builder, facts);
     uint32_t quarter = wanted / 4 > builder->needed ? wanted / 4 : builder->needed;
     weir_module_shape_t shape;
     weir_module_shape_make(builder->needs, &shape);

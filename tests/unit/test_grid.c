@@ -189,6 +189,10 @@ static const drop_case_t drop_cases[] = {
     {"an emulator pays for reservations", 0, 0, 0, true, 4 * GIB, 8, "the user-mode emulator"},
     {"an emulator wants fewer", 0, 0, 0, true, 64 * MIB, 64, ""},
     {"the quarter of few is what is needed", 0, 256 * MIB, 0, false, 64 * MIB, 8, ""},
+    {"a small control group holds few", 0, 20 * MIB, 0, false, 4 * GIB, 1, ""},
+    {"100 MiB hold no eight of 16 MiB", 100 * MIB, 0, 0, false, 16 * MIB, 8, "RLIMIT_AS (100 MiB)"},
+    {"100 MiB hold eight of the smallest", 100 * MIB, 0, 0, false, 1280 * KIB, 8, ""},
+    {"60 MiB hold two of the smallest", 60 * MIB, 0, 0, false, 1280 * KIB, 2, ""},
     {"a memory that begins larger", 0, 0, 20 * MIB, false, 16 * MIB, 8, "memories begin with 20 MiB"},
     {"a memory that just fits", 0, 0, 16 * MIB, false, 16 * MIB, 8, ""},
 };
