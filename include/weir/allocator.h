@@ -293,7 +293,7 @@ typedef struct weir_verdict {
         instance_microseconds;  /* create, touch, call, drop, per instance: the lower quartile of rounds; when passed */
     double engine_milliseconds; /* to create the engine; when passed */
     int error_number;           /* errno of the call that refused, or 0 */
-    int detail;                 /* signal number or exit status, by the outcome */
+    int detail;                 /* signal number, exit status or deadline in milliseconds, by the outcome */
     uint64_t refused_bytes;     /* what the refused call asked for, or 0 when unknown */
     uint32_t held;              /* instances that were held at once, each with memory touched */
     uint32_t threads;           /* that took part */

@@ -177,6 +177,13 @@ const char *weir_phrase_remedy(const weir_facts_t *facts, weir_limit_t limit, ch
     return buffer;
 }
 
+const char *weir_phrase_more_time(void)
+{
+    return weir_translate("Try again when there is less other work, or let this have a larger share of the processors: "
+                          "'nice', 'docker run --cpus', 'resources.limits.cpu' in Kubernetes, 'CPUQuota=' in a "
+                          "systemd unit.");
+}
+
 /* ---- Obstacles --------------------------------------------------------------------------------------------------- */
 
 /* What arithmetic said, worked out again: the ladder's budgets are a function of what is here. */
@@ -295,7 +302,13 @@ const char *weir_phrase_obstacle(const weir_facts_t *facts, const weir_needs_t *
         weir_text_append(buffer, size, "%s", weir_translate("a fresh instance saw what an earlier one had written"));
         break;
     case WEIR_OUTCOME_DEADLINE:
-        weir_text_append(buffer, size, "%s", weir_translate("its trial was not done within its deadline"));
+        if (weir_verdict_is_starved(verdict)) {
+            weir_text_append(buffer, size,
+                weir_translate("its trial was not done in %.0f s, of which it had a processor for %.0f ms"),
+                verdict->detail / 1e3, verdict->processor_milliseconds);
+        } else {
+            weir_text_append(buffer, size, "%s", weir_translate("its trial was not done within its deadline"));
+        }
         break;
     case WEIR_OUTCOME_SIGNAL:
         append_signal(facts, verdict, buffer, size);
@@ -329,6 +342,7 @@ const char *weir_phrase_untried(const weir_verdict_t *verdict)
         WEIR_TRANSLATABLE("native code works"),
         WEIR_TRANSLATABLE("a pool works"),
         WEIR_TRANSLATABLE("nothing worked within 30 s"),
+        WEIR_TRANSLATABLE("the machine is too busy for more trials"),
         WEIR_TRANSLATABLE("something works, and others are tried only as far as 4 s suffice"),
         WEIR_TRANSLATABLE("something works, and others are tried only as far as 0.2 s suffice"),
     };

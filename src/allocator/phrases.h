@@ -30,6 +30,9 @@ const char *weir_phrase_obstacle(const weir_facts_t *facts, const weir_needs_t *
 /* Why a step that could have been tried was not: from its verdict's message. A constant string. */
 const char *weir_phrase_untried(const weir_verdict_t *verdict);
 
+/* What a person can do where trials hardly had a processor. A constant string. */
+const char *weir_phrase_more_time(void);
+
 /* What a person can do about a limit, by the hard limits among the facts: whole sentences, one line; "" when there is
  * nothing. WEIR_REMEDY_MAX bytes are enough. */
 const char *weir_phrase_remedy(const weir_facts_t *facts, weir_limit_t limit, char *buffer, size_t size);

@@ -9,7 +9,9 @@
 enum {
     DEADLINE_NATIVE = 5000,
     DEADLINE_EMULATED = 6000,
-    THREADS_MOST = 16, /* more show no more */
+    DEADLINE_BRIEF = 30000,
+    DEADLINES_BRIEF = 6, /* of those that were asked for */
+    THREADS_MOST = 16,   /* more show no more */
     QUICK_HOLD = 2,
     QUICK_SLOTS = 64,
     BATCH_SLOTS = 32,      /* of a decommit batch: as many calls are saved as make a difference */
@@ -61,6 +63,14 @@ static void shorten(const weir_facts_t *facts, const weir_budgets_t *budgets, we
     rung->slots = QUICK_SLOTS;
 }
 
+static uint32_t make_deadline(bool emulated, weir_depth_t depth, uint32_t deadline)
+{
+    if (depth == WEIR_DEPTH_BRIEF) {
+        return deadline == 0 ? DEADLINE_BRIEF : (uint32_t)least(UINT32_MAX, (uint64_t)deadline * DEADLINES_BRIEF);
+    }
+    return deadline != 0 ? deadline : (emulated ? DEADLINE_EMULATED : DEADLINE_NATIVE);
+}
+
 void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets,
     const weir_rung_t *rung, weir_depth_t depth, uint32_t deadline, weir_plan_t *ret_plan)
 {
@@ -74,7 +84,8 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
     bool tight = is_tight(&budgets->commit, cost.commit) ||
                  (rung->tier == WEIR_TIER_ONDEMAND && budgets->address.limit == WEIR_LIMIT_ADDRESS_SPACE &&
                      is_tight(&budgets->address, cost.address));
-    uint64_t hold = quick ? least(rung->slots, QUICK_HOLD) : rung->slots;
+    bool few = quick || (depth == WEIR_DEPTH_BRIEF && !tight);
+    uint64_t hold = few ? least(rung->slots, QUICK_HOLD) : rung->slots;
     if (budgets->resident.bounded) {
         /*
          * Where a control group is killed as a whole, weir would go with its trial: arithmetic has to do. Where there
@@ -88,9 +99,9 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
     *ret_plan = (weir_plan_t){
         .rung = *rung,
         .needs = *needs,
-        .threads = quick ? 1 : (uint32_t)least(threads, rung->slots == 0 ? 1 : rung->slots),
+        .threads = depth != WEIR_DEPTH_FULL ? 1 : (uint32_t)least(threads, rung->slots == 0 ? 1 : rung->slots),
         .hold = hold == 0 ? 1 : (uint32_t)hold,
-        .hold_milliseconds = quick   ? 1
+        .hold_milliseconds = few     ? 1
                              : tight ? 2000
                                      : (emulated ? 500 : 60),
         .time_milliseconds = quick ? 0 : (emulated ? 150 : 24),
@@ -100,7 +111,7 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
             kept_back(&budgets->address, budgets->address_margin - budgets->address_arenas, WEIR_LIMIT_ADDRESS_SPACE),
         .reserve_commit = budgets->commit.bounded ? budgets->commit_margin : 0,
         .arenas = budgets->arenas,
-        .deadline = deadline != 0 ? deadline : (emulated ? DEADLINE_EMULATED : DEADLINE_NATIVE),
+        .deadline = make_deadline(emulated, depth, deadline),
         .code = -1,
     };
     if (quick) {

@@ -29,6 +29,8 @@ typedef struct weir_plan {
 typedef enum weir_depth {
     WEIR_DEPTH_FULL,  /* prove all that is promised, and time it */
     WEIR_DEPTH_QUICK, /* it was proved and timed before on such a machine: see that as much can still be had */
+    /* With little processor time: timed, and as many held as for QUICK unless limits are near. The deadline is long. */
+    WEIR_DEPTH_BRIEF,
 } weir_depth_t;
 
 /* Make the plan, without code. `deadline` in milliseconds; 0: a default by the facts. */

@@ -10,9 +10,16 @@
 #include "allocator/share.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
+#include "allocator/trial.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* What a remedy is for. */
+typedef struct remedy {
+    weir_limit_t limit; /* that is in the way */
+    bool starved;       /* trials hardly had a processor: more than any limit, that is in the way */
+} remedy_t;
 
 /* ---- What is worth saying ---------------------------------------------------------------------------------------- */
 
@@ -275,80 +282,106 @@ static void append_why(weir_choice_t *choice)
         text, size, "%s", weir_report_obstacle_text(choice, &choice->decision.pool, result, phrase, sizeof phrase));
 }
 
-/* The last rung that was really tried: native where there is one, since interpreting is for other troubles. */
-static const weir_trial_result_t *last_tried(const weir_decided_t *decided)
+/* Of the rungs that were tried, the one that asks for least: native where there is one, since interpreting is for other
+ * troubles. */
+static const weir_trial_result_t *least_tried(const weir_decided_t *decided)
 {
-    const weir_trial_result_t *last = NULL;
+    const weir_trial_result_t *least = NULL;
     for (size_t i = 0; i < decided->count; i++) {
         const weir_trial_result_t *result = &decided->ladder[i];
-        bool tried = result->verdict.outcome != WEIR_OUTCOME_NOT_TRIED;
-        if (tried && (last == NULL || last->rung.pulley || !result->rung.pulley)) {
-            last = result;
+        if (result->verdict.outcome == WEIR_OUTCOME_NOT_TRIED) {
+            continue;
+        }
+        bool alike = least != NULL && least->rung.pulley == result->rung.pulley;
+        bool less = alike && weir_rung_address_bytes(&result->rung, &decided->needs) <=
+                                 weir_rung_address_bytes(&least->rung, &decided->needs);
+        if (least == NULL || less || (!alike && !result->rung.pulley)) {
+            least = result;
         }
     }
-    return last;
+    return least;
 }
 
-/* Nothing works at all: what was tried last, or else what would ask for least. Returns the limit in its way. */
-static weir_limit_t append_least(weir_choice_t *choice)
+/* What to do about it when nothing works, where this was tried last, if anything. */
+static remedy_t remedy_for(const weir_choice_t *choice, const weir_trial_result_t *tried)
+{
+    bool explained =
+        tried != NULL && tried->verdict.limit != WEIR_LIMIT_NONE && tried->verdict.limit != WEIR_LIMIT_UNKNOWN;
+    return (remedy_t){
+        .limit = explained ? tried->verdict.limit : weir_report_limit(choice),
+        .starved = tried != NULL && weir_verdict_is_starved(&tried->verdict),
+    };
+}
+
+static void append_tried(weir_choice_t *choice, const weir_decided_t *part, const weir_trial_result_t *tried)
+{
+    char rung[WEIR_PHRASE_MAX];
+    char phrase[WEIR_PHRASE_MAX];
+    weir_report_obstacle_text(choice, part, tried, phrase, sizeof phrase);
+    weir_text_append(choice->notice, sizeof choice->notice, weir_translate(" The least that was tried is %s: %s"),
+        weir_phrase_rung(&tried->rung, rung, sizeof rung), phrase);
+}
+
+/* Nothing works at all: the least that was tried, or else what would ask for least; and what would be enough. */
+static remedy_t append_least(weir_choice_t *choice, const weir_trial_result_t *tried)
 {
     char *text = choice->notice;
     size_t size = sizeof choice->notice;
     char rung[WEIR_PHRASE_MAX];
     char phrase[WEIR_PHRASE_MAX];
     const weir_decided_t *pool = &choice->decision.pool;
-    const weir_trial_result_t *last = last_tried(pool);
+    remedy_t remedy = remedy_for(choice, tried);
     weir_facts_t facts;
     weir_least_t least;
     weir_share_facts(&choice->facts, &choice->decision, pool, &facts);
-    if (last == NULL &&
-        weir_least_find(&facts, &pool->needs, choice->decision.strategy, pool->ladder, pool->count, &least)) {
+    bool found = weir_least_find(&facts, &pool->needs, choice->decision.strategy, pool->ladder, pool->count, &least);
+    if (tried != NULL) {
+        append_tried(choice, pool, tried);
+        found = found && least.limit == remedy.limit && !remedy.starved;
+    } else if (found) {
         const weir_trial_result_t result = {.rung = least.rung, .verdict = {.limit = least.limit}};
         weir_phrase_obstacle(&facts, &pool->needs, choice->decision.strategy, &result, phrase, sizeof phrase);
         weir_text_append(text, size, weir_translate(" What asks for least is %s: %s"),
             weir_phrase_rung(&least.rung, rung, sizeof rung), phrase);
-        if (least.limit_bytes != 0) {
-            weir_text_append(text, size, weir_translate("; with a limit of %s it would fit"),
-                weir_size_text(least.limit_bytes).text);
-        }
-        weir_text_append(text, size, "%s", weir_translate("."));
-        return least.limit;
+        remedy.limit = least.limit;
     }
-    if (last != NULL) {
-        weir_report_obstacle_text(choice, pool, last, phrase, sizeof phrase);
-        weir_text_append(text, size, weir_translate(" The least that was tried is %s: %s."),
-            weir_phrase_rung(&last->rung, rung, sizeof rung), phrase);
+    if (found && least.limit_bytes != 0) {
+        weir_text_append(
+            text, size, weir_translate("; with a limit of %s it would fit"), weir_size_text(least.limit_bytes).text);
     }
-    return last == NULL ? weir_report_limit(choice) : last->verdict.limit;
+    weir_text_append(text, size, "%s", tried != NULL || found ? weir_translate(".") : "");
+    return remedy;
 }
 
-/* Returns the limit that is in the way. */
-static weir_limit_t write_unavailable(weir_choice_t *choice)
+static remedy_t write_unavailable(weir_choice_t *choice)
 {
     char *text = choice->notice;
     size_t size = sizeof choice->notice;
-    char rung[WEIR_PHRASE_MAX];
-    char phrase[WEIR_PHRASE_MAX];
-    const weir_trial_result_t *last = last_tried(&choice->decision.rest);
-    if (choice->decision.pool.index == SIZE_MAX) {
-        if (choice->decision.strategy == WEIR_STRATEGY_AUTO) {
-            weir_text_append(text, size, "%s", weir_translate("No allocation strategy works on this machine."));
-        } else {
-            weir_text_append(text, size,
-                weir_translate("The allocation strategy that was asked for (%s) cannot be had on this machine, and is "
-                               "not replaced by another."),
-                weir_report_wish(choice));
-        }
-        return append_least(choice);
+    bool no_pool = choice->decision.pool.index == SIZE_MAX;
+    const weir_decided_t *part = no_pool ? &choice->decision.pool : &choice->decision.rest;
+    const weir_trial_result_t *tried = least_tried(part);
+    if (tried != NULL && weir_verdict_is_starved(&tried->verdict)) {
+        weir_text_append(text, size, "%s",
+            weir_translate("This machine is too busy: no allocation strategy could be proved to work in time."));
+    } else if (!no_pool) {
+        weir_text_append(text, size, "%s",
+            weir_translate("There is a pool, but nothing beside it for the components that do not fit its slots."));
+    } else if (choice->decision.strategy == WEIR_STRATEGY_AUTO) {
+        weir_text_append(text, size, "%s", weir_translate("No allocation strategy works on this machine."));
+    } else {
+        weir_text_append(text, size,
+            weir_translate("The allocation strategy that was asked for (%s) cannot be had on this machine, and is "
+                           "not replaced by another."),
+            weir_report_wish(choice));
     }
-    weir_text_append(text, size, "%s",
-        weir_translate("There is a pool, but nothing beside it for the components that do not fit its slots."));
-    if (last != NULL) {
-        weir_report_obstacle_text(choice, &choice->decision.rest, last, phrase, sizeof phrase);
-        weir_text_append(text, size, weir_translate(" The least that was tried is %s: %s."),
-            weir_phrase_rung(&last->rung, rung, sizeof rung), phrase);
+    if (no_pool) {
+        return append_least(choice, tried);
     }
-    return last == NULL ? weir_report_limit(choice) : last->verdict.limit;
+    if (tried != NULL) {
+        append_tried(choice, part, tried);
+        weir_text_append(text, size, "%s", weir_translate("."));
+    }
+    return remedy_for(choice, tried);
 }
 
 /* What was wanted works, and would have been more without the control group's limit. */
@@ -434,14 +467,19 @@ void weir_report_write(weir_choice_t *choice)
     if (!weir_choice_is_reduced(choice)) {
         return;
     }
-    weir_limit_t limit = weir_report_limit(choice);
+    const weir_trial_result_t *obstacle = weir_report_obstacle(choice);
+    remedy_t remedy = {weir_report_limit(choice), obstacle != NULL && weir_verdict_is_starved(&obstacle->verdict)};
     if (is_unavailable(choice)) {
-        limit = write_unavailable(choice);
+        remedy = write_unavailable(choice);
     } else {
         append_deed(choice);
         append_meaning(choice);
     }
-    weir_phrase_remedy(&choice->facts, limit, choice->advice, sizeof choice->advice);
+    if (remedy.starved) {
+        snprintf(choice->advice, sizeof choice->advice, "%s", weir_phrase_more_time());
+    } else {
+        weir_phrase_remedy(&choice->facts, remedy.limit, choice->advice, sizeof choice->advice);
+    }
     if (choice->advice[0] != '\0') {
         weir_text_append(choice->notice, sizeof choice->notice, weir_translate("\nRemedy: %s"), choice->advice);
     }

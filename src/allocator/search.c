@@ -9,6 +9,7 @@
 #include "allocator/search.h"
 
 #include "allocator/module.h"
+#include "allocator/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,9 @@ static const double far = 1.5;
 
 /* Two timings of one rung that differ by more than this tell of the machine's other work rather than of the rung. */
 static const double unsteady = 1.3;
+
+/* So many trials that hardly had a processor until their deadline show that the machine is too busy for them. */
+static const unsigned starved_enough = 2;
 
 /* Once something works, no trial is begun that would last beyond so many milliseconds; more where trials take long.
  * needless says so in words. */
@@ -41,13 +45,14 @@ typedef struct search {
     weir_ladder_t *ladder;
     uint32_t deadline;
     double started;
-    double longest;  /* trial so far, in milliseconds */
-    double most;     /* of that a processor worked, or all of it where that is not known */
-    unsigned trials; /* rungs that were tried */
-    bool works;      /* something does */
-    bool pool_works; /* a pool does */
-    bool steady;     /* what was timed twice took about as long each time */
-    bool spoiled;    /* something worked once, and not twice */
+    double longest;   /* trial so far, in milliseconds */
+    double most;      /* of that a processor worked, or all of it where that is not known */
+    unsigned trials;  /* rungs that were tried */
+    unsigned starved; /* of them, those that hardly had a processor until their deadline */
+    bool works;       /* something does */
+    bool pool_works;  /* a pool does */
+    bool steady;      /* what was timed twice took about as long each time */
+    bool spoiled;     /* something worked once, and not twice */
 } search_t;
 
 static void say(weir_step_t *step, const char *words)
@@ -84,8 +89,8 @@ static bool is_late(const search_t *search, unsigned trials, double enough)
     return elapsed(search) + trials * search->longest > (search->works ? limit : enough_milliseconds_failing);
 }
 
-/* Try a rung with all settings of its knobs that are worth it, and set the best. */
-static void try_step(search_t *search, weir_rung_t *rung, weir_verdict_t *ret_verdict)
+/* Try a rung with all settings of its knobs that are worth it, or the first alone, and set the best. */
+static void try_step(search_t *search, weir_depth_t depth, weir_rung_t *rung, weir_verdict_t *ret_verdict)
 {
     const weir_budgets_t *budgets = &search->ladder->budgets;
     weir_knobs_t knobs[WEIR_VARIANTS_MAX];
@@ -95,8 +100,8 @@ static void try_step(search_t *search, weir_rung_t *rung, weir_verdict_t *ret_ve
     uint32_t count =
         weir_plan_knobs(search->facts, search->needs, budgets, rung, weir_module_dirty_bytes(&shape), knobs);
     weir_rung_set_knobs(rung, &knobs[0], budgets);
-    weir_plan_make(search->facts, search->needs, budgets, rung, WEIR_DEPTH_FULL, search->deadline, &plan);
-    plan.knob_count = count;
+    weir_plan_make(search->facts, search->needs, budgets, rung, depth, search->deadline, &plan);
+    plan.knob_count = depth == WEIR_DEPTH_FULL ? count : 1;
     plan.code = weir_codes_file(search->codes, rung, search->needs);
     memcpy(plan.knobs, knobs, sizeof knobs);
     double before = elapsed(search);
@@ -106,6 +111,7 @@ static void try_step(search_t *search, weir_rung_t *rung, weir_verdict_t *ret_ve
     worked = worked > 0 && worked < took ? worked : took;
     search->longest = took > search->longest ? took : search->longest;
     search->most = worked > search->most ? worked : search->most;
+    search->starved += weir_verdict_is_starved(ret_verdict) ? 1 : 0;
     if (ret_verdict->outcome == WEIR_OUTCOME_PASSED && ret_verdict->variant < ret_verdict->variant_count) {
         weir_rung_set_knobs(rung, &ret_verdict->variants[ret_verdict->variant].knobs, budgets);
     }
@@ -119,6 +125,9 @@ static const char *needless(const search_t *search, const weir_step_t *step, boo
     }
     if (step->last_resort && search->works) {
         return "native code works";
+    }
+    if (!search->works && search->starved >= starved_enough) {
+        return "the machine is too busy for more trials";
     }
     bool ondemand = step->result.rung.tier == WEIR_TIER_ONDEMAND;
     if (ondemand && search->pool_works && !is_slow(search)) {
@@ -149,7 +158,7 @@ static void try_all(search_t *search)
             say(step, words);
             continue;
         }
-        try_step(search, &step->result.rung, &step->result.verdict);
+        try_step(search, WEIR_DEPTH_FULL, &step->result.rung, &step->result.verdict);
         search->trials++;
         if (outcome_of(step) == WEIR_OUTCOME_PASSED) {
             group_works = true;
@@ -157,6 +166,50 @@ static void try_all(search_t *search)
             search->pool_works = search->pool_works || step->result.rung.tier != WEIR_TIER_ONDEMAND;
         }
     }
+}
+
+/* Whether a step was given up for lack of time. */
+static bool lacked_time(const weir_step_t *step)
+{
+    weir_outcome_t outcome = outcome_of(step);
+    return step->possible && !step->last_resort &&
+           (outcome == WEIR_OUTCOME_DEADLINE || outcome == WEIR_OUTCOME_NOT_TRIED);
+}
+
+/* The step that is proved with the least work: on demand, or else with the fewest slots. SIZE_MAX: there is none. */
+static size_t find_easiest(const search_t *search)
+{
+    const weir_ladder_t *ladder = search->ladder;
+    size_t easiest = SIZE_MAX;
+    uint64_t least = 0;
+    for (size_t i = 0; i < ladder->count; i++) {
+        const weir_rung_t *rung = &ladder->steps[i].result.rung;
+        bool ondemand = rung->tier == WEIR_TIER_ONDEMAND;
+        bool known = easiest != SIZE_MAX && ladder->steps[easiest].result.rung.tier == WEIR_TIER_ONDEMAND;
+        uint64_t bytes = weir_rung_address_bytes(rung, search->needs);
+        if (lacked_time(&ladder->steps[i]) &&
+            (easiest == SIZE_MAX || ondemand > known || (ondemand == known && bytes < least))) {
+            easiest = i;
+            least = bytes;
+        }
+    }
+    return easiest;
+}
+
+/*
+ * Nothing was found to work, and for all that is known time alone was short: on a busy machine every trial passes its
+ * deadline. What takes the least work gets as much time as a person may be willing to wait.
+ */
+static void try_easiest(search_t *search)
+{
+    size_t easiest = find_easiest(search);
+    if (search->works || easiest == SIZE_MAX) {
+        return;
+    }
+    weir_step_t *step = &search->ladder->steps[easiest];
+    search->trials += outcome_of(step) == WEIR_OUTCOME_NOT_TRIED ? 1 : 0;
+    try_step(search, WEIR_DEPTH_BRIEF, &step->result.rung, &step->result.verdict);
+    search->works = outcome_of(step) == WEIR_OUTCOME_PASSED;
 }
 
 /* The earliest step whose cost is, or may be but for what disturbed it, the least within noise. */
@@ -186,7 +239,7 @@ static void try_again(search_t *search, size_t index)
     weir_rung_t rung = step->result.rung;
     weir_verdict_t verdict;
     double before = cost_of(step);
-    try_step(search, &rung, &verdict);
+    try_step(search, WEIR_DEPTH_FULL, &rung, &verdict);
     double after = verdict.instance_microseconds;
     bool passed = verdict.outcome == WEIR_OUTCOME_PASSED;
     search->spoiled = search->spoiled || !passed;
@@ -248,6 +301,7 @@ size_t weir_search_run(const weir_facts_t *facts, const weir_needs_t *needs, uin
         .steady = true,
     };
     try_all(&search);
+    try_easiest(&search);
     size_t chosen = select_step(ladder);
     bool sure = true;
     if (chosen != SIZE_MAX) {

@@ -7,6 +7,7 @@
 #include "allocator/text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,9 @@ static const double noise = 1.03;
 
 /* But not where they are further apart than this, however quick one's quickest round was. */
 static const double far = 1.5;
+
+/* What had a processor for less than this share of its time hardly had one. */
+static const double starved_share = 0.25;
 
 /* ---- Verdicts on refusals ---------------------------------------------------------------------------------------- */
 
@@ -245,6 +249,7 @@ void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const 
         break;
     case WEIR_CHILD_DEADLINE:
         verdict.outcome = WEIR_OUTCOME_DEADLINE;
+        verdict.detail = (int)(plan->deadline < INT_MAX ? plan->deadline : INT_MAX);
         verdict.limit = weir_fact_is(facts->emulated, 1) ? WEIR_LIMIT_EMULATION : WEIR_LIMIT_UNKNOWN;
         weir_text_append(text, size, "not done after %.1f s, and killed", (double)plan->deadline / 1e3);
         complain(&verdict, result);
@@ -258,6 +263,12 @@ void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const 
         break;
     }
     *ret_verdict = verdict;
+}
+
+bool weir_verdict_is_starved(const weir_verdict_t *verdict)
+{
+    return verdict->outcome == WEIR_OUTCOME_DEADLINE && verdict->processor_milliseconds > 0 &&
+           verdict->processor_milliseconds < starved_share * verdict->detail;
 }
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */

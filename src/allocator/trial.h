@@ -22,4 +22,7 @@ void weir_trial_run(const weir_facts_t *facts, const weir_plan_t *plan, weir_ver
 void weir_trial_judge(const weir_facts_t *facts, const weir_plan_t *plan, const weir_child_result_t *result,
     const weir_probe_report_t *report, weir_verdict_t *ret_verdict);
 
+/* Whether a trial passed its deadline after it hardly had a processor: that says nothing of the rung. */
+bool weir_verdict_is_starved(const weir_verdict_t *verdict);
+
 #endif

@@ -382,6 +382,95 @@ static void deciding_ends_when_enough_time_is_spent(void **state)
     }
 }
 
+/* ---- A busy machine ---------------------------------------------------------------------------------------------- */
+
+/* A machine that gives a trial this share of a processor. */
+typedef struct busy {
+    double share;
+    bool told; /* how much it was is known */
+    double now;
+    unsigned trials;
+    weir_plan_t last;
+} busy_t;
+
+/* What a trial has to do, in milliseconds of a processor. */
+static double work_of(const weir_plan_t *plan)
+{
+    double each = plan->rung.tier == ONDEMAND ? 0.05 : 0.1;
+    return 10 + plan->hold * each + plan->threads * plan->time_milliseconds * (plan->knob_count + 1);
+}
+
+static void busy_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
+{
+    busy_t *busy = context;
+    double takes = work_of(plan) / busy->share;
+    bool done = takes <= plan->deadline;
+    (void)facts;
+    busy->trials++;
+    busy->last = *plan;
+    takes = done ? takes : plan->deadline;
+    busy->now += takes;
+    *ret_verdict = (weir_verdict_t){
+        .outcome = done ? PASS : WEIR_OUTCOME_DEADLINE,
+        .limit = done ? WEIR_LIMIT_NONE : WEIR_LIMIT_UNKNOWN,
+        .instance_microseconds = done ? 10 : 0,
+        .least_microseconds = done ? 10 : 0,
+        .detail = done ? 0 : (int)plan->deadline,
+        .processor_milliseconds = busy->told ? takes * busy->share : 0,
+    };
+}
+
+static double busy_clock(void *context)
+{
+    return ((busy_t *)context)->now;
+}
+
+static void a_busy_machine_gets_what_takes_the_least_work_to_prove(void **state)
+{
+    static const struct {
+        const char *name;
+        double share;
+        bool told;
+        weir_strategy_t strategy;
+        weir_tier_t tier; /* 0: nothing works */
+        unsigned trials_most;
+        double most; /* milliseconds */
+    } cases[] = {
+        {"idle", 1, true, WEIR_STRATEGY_AUTO, STANDARD, 1, 1000},
+        {"one of a hundred", 0.01, true, WEIR_STRATEGY_AUTO, ONDEMAND, 3, 25000},
+        {"and nobody tells", 0.01, false, WEIR_STRATEGY_AUTO, ONDEMAND, 9, 65000},
+        {"a pool was asked for", 0.01, true, WEIR_STRATEGY_POOLING, STANDARD, 3, 25000},
+        {"a compact one was asked for", 0.01, true, WEIR_STRATEGY_COMPACT, COMPACT, 3, 25000},
+        {"hardly any", 0.0005, true, WEIR_STRATEGY_AUTO, 0, 3, 40000},
+        {"and nobody tells that", 0.0005, false, WEIR_STRATEGY_AUTO, 0, 9, 65000},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weir_facts_t facts = generous();
+        busy_t busy = {.share = cases[i].share, .told = cases[i].told};
+        const weir_tester_t tester = {busy_trial, busy_clock, &busy};
+        weir_needs_t needs = {0};
+        weir_ladder_t ladder;
+        weir_search_report_t report;
+        weir_codes_t codes = {.count = 0};
+        weir_needs_complete(&facts, &needs, &needs);
+        weir_ladder_make(&facts, &needs, cases[i].strategy, &ladder);
+        size_t index = weir_search_run(&facts, &needs, 0, &tester, &codes, &ladder, &report);
+        weir_codes_free(&codes);
+        weir_tier_t tier = index == SIZE_MAX ? 0 : ladder.steps[index].result.rung.tier;
+        if (tier != cases[i].tier || busy.trials > cases[i].trials_most || busy.now > cases[i].most) {
+            fail_msg("%s: tier %d after %u trials and %.0f ms", cases[i].name, (int)tier, busy.trials, busy.now);
+        }
+        assert_true(report.trials <= busy.trials);
+        if (cases[i].share < 1) {
+            /* The last was timed, too, with time of its own. */
+            assert_true(busy.last.deadline >= 20000);
+            assert_true(busy.last.time_milliseconds > 0);
+            assert_int_equal(busy.last.hold, 2);
+        }
+    }
+}
+
 /* ---- What is said ------------------------------------------------------------------------------------------------ */
 
 static const weir_facts_t *table_facts; /* what the machine of tables is */
@@ -863,6 +952,60 @@ static void a_faster_rung_than_the_wanted_one_is_no_fallback(void **state)
     weir_choice_free(choice);
 }
 
+static void of_a_busy_machine_it_is_said_that_it_is_busy(void **state)
+{
+    static const struct {
+        double share;
+        weir_strategy_t strategy;
+        const char *says;
+    } cases[] = {
+        {0.01, WEIR_STRATEGY_AUTO, "The pooling allocator was disabled automatically: on demand, 1000 instances"},
+        {0.0005, WEIR_STRATEGY_AUTO,
+            "This machine is too busy: no allocation strategy could be proved to work in time. "
+            "The least that was tried is on demand, "},
+        {0.0005, WEIR_STRATEGY_POOLING, "too busy"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weir_facts_t facts = generous();
+        busy_t busy = {.share = cases[i].share, .told = true};
+        const weir_tester_t tester = {busy_trial, busy_clock, &busy};
+        const weir_machine_t machine = {
+            .root = machine_root,
+            .processors = table_processors,
+            .page_size = table_page_size,
+            .resource_limit = table_limit,
+            .try_features = table_features,
+        };
+        weir_choose_options_t options;
+        weir_choice_t *choice = NULL;
+        table_facts = &facts;
+        weir_choose_options_init(&options);
+        options.strategy = cases[i].strategy;
+        options.cache_directory = "";
+        weir_status_t status = weir_allocator_choose_with(&machine, &tester, &options, &choice);
+        assert_int_equal(status, i == 0 ? WEIR_OK : WEIR_ERROR_UNAVAILABLE);
+        assert_says(weir_choice_notice(choice), cases[i].says);
+        assert_says(weir_choice_notice(choice), i == 0 ? "its trial was not done in 5 s, of which it had a processor"
+                                                       : "its trial was not done in 30 s, of which it had a processor");
+        assert_null(strstr(weir_choice_notice(choice), "works on this machine"));
+        assert_says(weir_choice_advice(choice), "CPUQuota=");
+        weir_choice_free(choice);
+    }
+}
+
+static void where_a_trial_does_not_explain_itself_the_limit_that_arithmetic_met_is_the_remedy(void **state)
+{
+    const rule_t dies[] = {{0, 0, 0, 0, WEIR_OUTCOME_REPORT, 0, WEIR_LIMIT_UNKNOWN}};
+    weir_facts_t facts = generous();
+    (void)state;
+    facts.address_space_limit = known(100 * MIB);
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, dies, WEIR_ERROR_UNAVAILABLE);
+    assert_says(weir_choice_notice(choice), "The least that was tried is on demand, ");
+    assert_says(weir_choice_advice(choice), "ulimit -v");
+    weir_choice_free(choice);
+}
+
 static void each_limit_has_its_own_remedy_and_no_other(void **state)
 {
     static const struct {
@@ -1232,6 +1375,9 @@ int main(void)
         cmocka_unit_test(a_busy_machine_is_not_taken_for_a_slow_one),
         cmocka_unit_test(what_works_once_and_not_twice_is_not_taken),
         cmocka_unit_test(deciding_ends_when_enough_time_is_spent),
+        cmocka_unit_test(a_busy_machine_gets_what_takes_the_least_work_to_prove),
+        cmocka_unit_test(of_a_busy_machine_it_is_said_that_it_is_busy),
+        cmocka_unit_test(where_a_trial_does_not_explain_itself_the_limit_that_arithmetic_met_is_the_remedy),
         cmocka_unit_test(both_places_go_by_what_the_other_leaves),
         cmocka_unit_test(a_large_guest_gets_an_engine_of_its_own_and_the_others_keep_their_pool),
         cmocka_unit_test(where_there_is_no_room_for_two_engines_all_guests_share_one),

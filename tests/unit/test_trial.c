@@ -437,6 +437,29 @@ static weir_verdict_t judge(const weir_facts_t *facts, weir_child_result_t resul
     return verdict;
 }
 
+static void what_hardly_had_a_processor_until_its_deadline_is_starved(void **state)
+{
+    static const struct {
+        weir_child_end_t end;
+        double worked; /* milliseconds */
+        bool starved;
+    } cases[] = {
+        {WEIR_CHILD_DEADLINE, 100, true},
+        {WEIR_CHILD_DEADLINE, PATIENT / 4.0, false}, /* it is slow, or runs round in circles */
+        {WEIR_CHILD_DEADLINE, 0, false},             /* that is not known */
+        {WEIR_CHILD_SHORT, 100, false},
+    };
+    const weir_facts_t facts = {.size = sizeof facts};
+    weir_probe_report_t report = good_report();
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const weir_child_result_t result = {.end = cases[i].end, .processor_milliseconds = cases[i].worked};
+        weir_verdict_t verdict = judge(&facts, result, &report);
+        assert_int_equal(verdict.detail, cases[i].end == WEIR_CHILD_DEADLINE ? PATIENT : 0);
+        assert_int_equal(weir_verdict_is_starved(&verdict), cases[i].starved);
+    }
+}
+
 static void each_end_has_a_verdict_of_its_own(void **state)
 {
     weir_facts_t facts = {.size = sizeof facts, .cgroup_limit = known(100 * MIB)};
@@ -453,7 +476,7 @@ static void each_end_has_a_verdict_of_its_own(void **state)
         {{.end = WEIR_CHILD_SIGNAL, .detail = SIGABRT, .complaint = "panicked"}, WEIR_OUTCOME_SIGNAL,
             WEIR_LIMIT_UNKNOWN, "panicked"},
         {{.end = WEIR_CHILD_SIGNAL, .detail = SIGKILL}, WEIR_OUTCOME_SIGNAL, WEIR_LIMIT_CGROUP, "signal 9"},
-        {{.end = WEIR_CHILD_DEADLINE}, WEIR_OUTCOME_DEADLINE, WEIR_LIMIT_UNKNOWN, "20.0 s"},
+        {{.end = WEIR_CHILD_DEADLINE, .detail = PATIENT}, WEIR_OUTCOME_DEADLINE, WEIR_LIMIT_UNKNOWN, "20.0 s"},
         {{.end = WEIR_CHILD_SYSTEM, .error_number = EAGAIN, .call = "fork"}, WEIR_OUTCOME_SYSTEM, WEIR_LIMIT_PROCESSES,
             "fork"},
         {{.end = WEIR_CHILD_SYSTEM, .error_number = EAGAIN, .call = "poll"}, WEIR_OUTCOME_SYSTEM, WEIR_LIMIT_UNKNOWN,
@@ -823,6 +846,7 @@ int main(void)
         cmocka_unit_test(signals_to_the_parent_do_not_disturb),
         cmocka_unit_test(a_child_cannot_take_its_parent_along),
         cmocka_unit_test(closed_standard_streams_do_not_mix_with_the_report),
+        cmocka_unit_test(what_hardly_had_a_processor_until_its_deadline_is_starved),
         cmocka_unit_test(each_end_has_a_verdict_of_its_own),
         cmocka_unit_test(a_report_that_makes_no_sense_is_not_believed),
         cmocka_unit_test(a_refusal_carries_its_call_size_and_errno),
