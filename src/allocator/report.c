@@ -7,6 +7,7 @@
 #include "allocator/phrases.h"
 #include "allocator/placement.h"
 #include "allocator/plan.h"
+#include "allocator/remedy.h"
 #include "allocator/share.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
@@ -14,12 +15,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-/* What a remedy is for. */
-typedef struct remedy {
-    weir_limit_t limit; /* that is in the way */
-    bool starved;       /* trials hardly had a processor: more than any limit, that is in the way */
-} remedy_t;
 
 /* ---- What is worth saying ---------------------------------------------------------------------------------------- */
 
@@ -259,6 +254,19 @@ static void write_reason(weir_choice_t *choice)
 
 /* ---- The notice -------------------------------------------------------------------------------------------------- */
 
+/* The last of what was preferred and failed its trial, if anything did: it explains what arithmetic does not. */
+static const weir_trial_result_t *find_failed(const weir_choice_t *choice)
+{
+    const weir_decided_t *pool = &choice->decision.pool;
+    const weir_trial_result_t *failed = NULL;
+    for (size_t i = 0; i < pool->index && i < pool->count; i++) {
+        weir_outcome_t outcome = pool->ladder[i].verdict.outcome;
+        bool is_failed = outcome != WEIR_OUTCOME_NOT_TRIED && outcome != WEIR_OUTCOME_PASSED;
+        failed = is_failed ? &pool->ladder[i] : failed;
+    }
+    return failed;
+}
+
 /* Why it is not what was wanted: a clause. */
 static void append_why(weir_choice_t *choice)
 {
@@ -280,6 +288,13 @@ static void append_why(weir_choice_t *choice)
     }
     weir_text_append(
         text, size, "%s", weir_report_obstacle_text(choice, &choice->decision.pool, result, phrase, sizeof phrase));
+    const weir_trial_result_t *failed = find_failed(choice);
+    if (failed != NULL && failed != result) {
+        char rung[WEIR_PHRASE_MAX];
+        weir_report_obstacle_text(choice, &choice->decision.pool, failed, phrase, sizeof phrase);
+        weir_text_append(text, size, weir_translate("; %s was tried: %s"),
+            weir_phrase_rung(&failed->rung, rung, sizeof rung), phrase);
+    }
 }
 
 /* Of the rungs that were tried, the one that asks for least: native where there is one, since interpreting is for other
@@ -303,11 +318,11 @@ static const weir_trial_result_t *least_tried(const weir_decided_t *decided)
 }
 
 /* What to do about it when nothing works, where this was tried last, if anything. */
-static remedy_t remedy_for(const weir_choice_t *choice, const weir_trial_result_t *tried)
+static weir_remedy_t remedy_for(const weir_choice_t *choice, const weir_trial_result_t *tried)
 {
     bool explained =
         tried != NULL && tried->verdict.limit != WEIR_LIMIT_NONE && tried->verdict.limit != WEIR_LIMIT_UNKNOWN;
-    return (remedy_t){
+    return (weir_remedy_t){
         .limit = explained ? tried->verdict.limit : weir_report_limit(choice),
         .starved = tried != NULL && weir_verdict_is_starved(&tried->verdict),
     };
@@ -323,14 +338,14 @@ static void append_tried(weir_choice_t *choice, const weir_decided_t *part, cons
 }
 
 /* Nothing works at all: the least that was tried, or else what would ask for least; and what would be enough. */
-static remedy_t append_least(weir_choice_t *choice, const weir_trial_result_t *tried)
+static weir_remedy_t append_least(weir_choice_t *choice, const weir_trial_result_t *tried)
 {
     char *text = choice->notice;
     size_t size = sizeof choice->notice;
     char rung[WEIR_PHRASE_MAX];
     char phrase[WEIR_PHRASE_MAX];
     const weir_decided_t *pool = &choice->decision.pool;
-    remedy_t remedy = remedy_for(choice, tried);
+    weir_remedy_t remedy = remedy_for(choice, tried);
     weir_facts_t facts;
     weir_least_t least;
     weir_share_facts(&choice->facts, &choice->decision, pool, &facts);
@@ -353,7 +368,7 @@ static remedy_t append_least(weir_choice_t *choice, const weir_trial_result_t *t
     return remedy;
 }
 
-static remedy_t write_unavailable(weir_choice_t *choice)
+static weir_remedy_t write_unavailable(weir_choice_t *choice)
 {
     char *text = choice->notice;
     size_t size = sizeof choice->notice;
@@ -444,7 +459,9 @@ static void append_meaning(weir_choice_t *choice)
         chosen->slots);
     if (chosen->tier == WEIR_TIER_COMPACT) {
         weir_text_append(text, size,
-            weir_translate(", and a memory grows to %s at most (more when fewer at a time are wanted)"),
+            weir_remedy_trades_slots(choice)
+                ? weir_translate(", and a memory grows to %s at most (more when fewer at a time are wanted)")
+                : weir_translate(", and a memory grows to %s at most"),
             weir_size_text(chosen->slot_bytes).text);
     }
     weir_text_append(text, size, weir_translate(". A new instance takes %.1f us"), weir_report_cost(choice));
@@ -468,18 +485,14 @@ void weir_report_write(weir_choice_t *choice)
         return;
     }
     const weir_trial_result_t *obstacle = weir_report_obstacle(choice);
-    remedy_t remedy = {weir_report_limit(choice), obstacle != NULL && weir_verdict_is_starved(&obstacle->verdict)};
+    weir_remedy_t remedy = {weir_report_limit(choice), obstacle != NULL && weir_verdict_is_starved(&obstacle->verdict)};
     if (is_unavailable(choice)) {
         remedy = write_unavailable(choice);
     } else {
         append_deed(choice);
         append_meaning(choice);
     }
-    if (remedy.starved) {
-        snprintf(choice->advice, sizeof choice->advice, "%s", weir_phrase_more_time());
-    } else {
-        weir_phrase_remedy(&choice->facts, remedy.limit, choice->advice, sizeof choice->advice);
-    }
+    weir_remedy_text(choice, &remedy, choice->advice, sizeof choice->advice);
     if (choice->advice[0] != '\0') {
         weir_text_append(choice->notice, sizeof choice->notice, weir_translate("\nRemedy: %s"), choice->advice);
     }

@@ -5,6 +5,7 @@
 
 #include "allocator/choice.h"
 #include "allocator/phrases.h"
+#include "allocator/remedy.h"
 #include "allocator/remember.h"
 #include "allocator/report.h"
 #include "allocator/text.h"
@@ -15,9 +16,6 @@
 #include <string.h>
 
 enum { TEXT_MAX = 1024, NAMES_MOST = 5 };
-
-/* Slots of less than this are small for guests that grow. */
-static const uint64_t small_slot_bytes = UINT64_C(64) << 20;
 
 /* Log each line of a text, with `end` after the last. */
 static void log_lines(weir_log_level_t level, const char *text, const char *end)
@@ -46,7 +44,7 @@ static void announce_reduction(const weir_choice_t *choice, const weir_applicati
 {
     char end[TEXT_MAX] = "";
     const weir_rung_t *rung = weir_choice_rung(choice);
-    if (rung->tier == WEIR_TIER_COMPACT && rung->slot_bytes < small_slot_bytes && rung->slots > 1) {
+    if (weir_remedy_trades_slots(choice)) {
         weir_text_append(end, sizeof end,
             weir_translate(" For larger memories: '--max-concurrency' with fewer than %u."), rung->slots);
     }

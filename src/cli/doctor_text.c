@@ -3,6 +3,7 @@
  */
 #include "allocator/phrases.h"
 #include "allocator/plan.h"
+#include "allocator/remedy.h"
 #include "allocator/report.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
@@ -20,9 +21,6 @@ enum {
     INDENT = 2,
     COST_END = 18,
 };
-
-/* Slots of less than this are small for guests that grow. */
-static const uint64_t small_slot_bytes = UINT64_C(64) << 20;
 
 /* Two costs this close are the same. */
 static const double noise = 1.1;
@@ -345,7 +343,7 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
             ? advice
             : weir_translate("None is known: nothing that was read from this machine explains what was refused. 'weir "
                              "doctor --json' has what the system said."));
-    if (rung != NULL && rung->tier == WEIR_TIER_COMPACT && rung->slot_bytes < small_slot_bytes && rung->slots > 1) {
+    if (rung != NULL && weir_remedy_trades_slots(diagnosis->choice)) {
         snprintf(text, sizeof text,
             weir_translate("If memories must grow beyond %s, ask for fewer requests at a time, and each gets a larger "
                            "slot: '--max-concurrency %u', for example."),

@@ -5,6 +5,7 @@
 #include "allocator/choice.h"
 #include "allocator/options.h"
 #include "allocator/phrases.h"
+#include "allocator/remedy.h"
 #include "allocator/report.h"
 #include "allocator/text.h"
 #include "allocator/trial.h"
@@ -1006,6 +1007,79 @@ static void where_a_trial_does_not_explain_itself_the_limit_that_arithmetic_met_
     weir_choice_free(choice);
 }
 
+static void what_could_be_asked_for_instead_is_part_of_the_remedy(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t address_space; /* 0: unlimited */
+        weir_needs_t needs;
+        weir_strategy_t strategy;
+        const char *says; /* NULL: none of these */
+    } cases[] = {
+        {"too many for 4 GiB each", 2000 * GIB, {.concurrency = 5000}, WEIR_STRATEGY_AUTO, "SPIN_ALLOCATOR=compact"},
+        {"no room to grow", 120 * MIB, {.concurrency = 0}, WEIR_STRATEGY_AUTO,
+            "Where 3 MiB are enough for a memory, there is room for a pool: '--max-instance-memory 3MiB'."},
+        {"no room at all", 90 * MIB, {.minimum_memory_bytes = 4 * MIB}, WEIR_STRATEGY_AUTO, NULL},
+        {"the size is stated", 120 * MIB, {.maximum_memory_bytes = 30 * MIB}, WEIR_STRATEGY_AUTO, NULL},
+        {"a pool was asked for", 2000 * GIB, {.concurrency = 5000}, WEIR_STRATEGY_POOLING, NULL},
+        {"a compact pool is there", 64 * GIB, {.concurrency = 0}, WEIR_STRATEGY_AUTO, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weir_facts_t facts = generous();
+        weir_choose_options_t options;
+        facts.address_space_limit = known(cases[i].address_space);
+        weir_choose_options_init(&options);
+        options.strategy = cases[i].strategy;
+        options.needs = cases[i].needs;
+        options.cache_directory = "";
+        weir_choice_t *choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+        const char *advice = weir_choice_advice(choice);
+        bool said = strstr(advice, cases[i].says == NULL ? "--max-instance-memory" : cases[i].says) != NULL;
+        if (said != (cases[i].says != NULL) || strstr(advice, "ulimit -v") == NULL) {
+            fail_msg("%s: %s: %s", cases[i].name, weir_choice_summary(choice), advice);
+        }
+        weir_choice_free(choice);
+    }
+}
+
+static void fewer_slots_could_be_larger_unless_their_size_was_stated(void **state)
+{
+    weir_facts_t facts = generous();
+    weir_choose_options_t options;
+    (void)state;
+    facts.address_space_limit = known(8 * GIB);
+    weir_choose_options_init(&options);
+    options.cache_directory = "";
+    weir_choice_t *choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+    assert_true(weir_remedy_trades_slots(choice));
+    assert_says(weir_choice_notice(choice), "grows to 64 MiB at most (more when fewer at a time are wanted).");
+    weir_choice_free(choice);
+    options.needs.maximum_memory_bytes = 64 * MIB;
+    choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
+    assert_false(weir_remedy_trades_slots(choice));
+    assert_says(weir_choice_notice(choice), "grows to 64 MiB at most.");
+    weir_choice_free(choice);
+}
+
+/* Arithmetic rules out what was wanted; that what came next failed its trial is not told by that. */
+static void a_trial_that_failed_is_named_beside_what_arithmetic_ruled_out(void **state)
+{
+    const rule_t rules[] = {
+        {COMPACT, 700, 0, 0, WEIR_OUTCOME_REPORT, 0, WEIR_LIMIT_UNKNOWN}, {0, 0, 0, 0, PASS, 10, 0}};
+    weir_facts_t facts = generous();
+    (void)state;
+    facts.address_space_limit = known(64 * GIB);
+    weir_choice_t *choice = choose(&facts, WEIR_STRATEGY_AUTO, rules, WEIR_OK);
+    assert_says(weir_choice_notice(choice), "RLIMIT_AS (64 GiB) leaves ");
+    assert_says(weir_choice_notice(choice), " for instances; compact pool, ");
+    assert_says(weir_choice_notice(choice), " was tried: its trial's report was cut short.");
+    weir_choice_free(choice);
+    choice = choose(&facts, WEIR_STRATEGY_AUTO, everything_passes, WEIR_OK);
+    assert_null(strstr(weir_choice_notice(choice), " was tried: "));
+    weir_choice_free(choice);
+}
+
 static void each_limit_has_its_own_remedy_and_no_other(void **state)
 {
     static const struct {
@@ -1388,6 +1462,9 @@ int main(void)
         cmocka_unit_test(nothing_is_said_when_all_that_was_wanted_works),
         cmocka_unit_test(what_a_limit_leaves_no_room_for_is_told_and_a_small_machine_is_not_warned_of),
         cmocka_unit_test(a_faster_rung_than_the_wanted_one_is_no_fallback),
+        cmocka_unit_test(what_could_be_asked_for_instead_is_part_of_the_remedy),
+        cmocka_unit_test(fewer_slots_could_be_larger_unless_their_size_was_stated),
+        cmocka_unit_test(a_trial_that_failed_is_named_beside_what_arithmetic_ruled_out),
         cmocka_unit_test(each_limit_has_its_own_remedy_and_no_other),
         cmocka_unit_test(a_hard_limit_says_who_can_raise_it),
         cmocka_unit_test(where_nothing_fits_it_says_what_would),
