@@ -48,6 +48,7 @@ struct weir_choice {
     uint64_t memory_key;
     int forgotten;         /* a weir_forgotten_t: what became of an earlier decision that was to be forgotten */
     char memory_note[160]; /* why it could not be remembered; "" when it could, or was not to be */
+    char tune_note[256];   /* why weir_choice_tune has no result; "" when it has one, or was not called */
     weir_codes_t codes;    /* what the trials compiled, for what comes after */
     char summary[512];     /* in any language: a character may take three bytes */
     char reason[1024];

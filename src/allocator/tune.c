@@ -10,13 +10,17 @@
 #include "allocator/options.h"
 #include "allocator/process.h"
 #include "allocator/report.h"
+#include "allocator/text.h"
 #include "allocator/timing.h"
+#include "allocator/translate.h"
 #include "weir_bridge.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { MAGIC = 0x74756e65, TIME_NATIVE = 60, TIME_EMULATED = 600, THREADS_MOST = 16 };
@@ -32,6 +36,9 @@ typedef struct tuning {
     weir_knobs_t knobs[WEIR_VARIANTS_MAX];
     uint32_t count;
     bool timed; /* false: it is prepared, no more */
+    /* Whether the first setting was ready, which means that all code is compiled; shared with the child. NULL: there is
+     * no such memory. */
+    atomic_bool *begun;
 } tuning_t;
 
 typedef struct tuning_report {
@@ -52,6 +59,16 @@ static bool run_cycle(void *context, unsigned thread)
 {
     const setting_t *setting = context;
     return setting->workload->cycle(setting->prepared, thread);
+}
+
+/* What is written to standard error is quoted by the parent. Takes the error. */
+static void say(wasmtime_error_t *take_error)
+{
+    wasm_name_t message;
+    wasmtime_error_message(take_error, &message);
+    dprintf(STDERR_FILENO, "%.*s", (int)message.size, message.data);
+    wasm_name_delete(&message);
+    wasmtime_error_delete(take_error);
 }
 
 static bool make_setting(const tuning_t *tuning, uint32_t index, uint32_t threads, setting_t *setting)
@@ -80,7 +97,11 @@ static bool make_setting(const tuning_t *tuning, uint32_t index, uint32_t thread
         }
         weir_engine_delete(setting->engine);
     }
-    wasmtime_error_delete(error);
+    if (index == 0) {
+        say(error);
+    } else {
+        wasmtime_error_delete(error);
+    }
     return false;
 }
 
@@ -110,7 +131,10 @@ static int run_tuning(int descriptor, void *context)
                 .cycle = run_cycle, .context = &settings[count], .huge_pages_off = tuning->knobs[i].huge_pages_off};
             places[count++] = i;
         } else if (i == 0) {
-            return 1; /* the program will see why when it does the same */
+            return 1;
+        }
+        if (i == 0 && tuning->begun != NULL) {
+            atomic_store(tuning->begun, true);
         }
     }
     if (tuning->timed) {
@@ -181,6 +205,67 @@ bool weir_choice_is_tuned(const weir_choice_t *choice, uint64_t fingerprint)
     return fingerprint != 0 && weir_choice_rung(choice) != NULL && choice->decision.tuned_fingerprint == fingerprint;
 }
 
+/* Why a child has no result, in words of its own. */
+static void explain(const weir_child_result_t *result, char *text, size_t size)
+{
+    char said[sizeof result->complaint];
+    snprintf(said, sizeof said, "%s", result->complaint);
+    text[0] = '\0';
+    if (strncmp(said, "memory allocation of ", strlen("memory allocation of ")) == 0) {
+        char *end = strstr(said, " failed"); /* what Rust adds to this sentence helps nobody here */
+        said[end != NULL ? (size_t)(end - said) + strlen(" failed") : strlen(said)] = '\0';
+        weir_text_append(text, size, weir_translate("memory was refused (%s)"), said);
+        return;
+    }
+    if (result->end == WEIR_CHILD_REPORTED) {
+        weir_text_append(text, size, "%s", weir_translate("no instance could be run"));
+    } else if (result->end == WEIR_CHILD_DEADLINE) {
+        weir_text_append(
+            text, size, weir_translate("it was not done after %.0f s, and ended"), result->milliseconds / 1e3);
+    } else if (result->end == WEIR_CHILD_SYSTEM) {
+        weir_text_append(text, size, weir_translate("no process could be had for it (%s: %s)"), result->call,
+            strerror(result->error_number));
+    } else if (result->end == WEIR_CHILD_SIGNAL) {
+        weir_text_append(text, size, weir_translate("its process died of signal %d (%s)"), result->detail,
+            strsignal(result->detail));
+    } else {
+        weir_text_append(text, size, weir_translate("its process ended with status %d"), result->detail);
+    }
+    if (said[0] != '\0') {
+        weir_text_append(text, size, ": %s", said);
+    }
+}
+
+/*
+ * Have a child do it. All settings at once take more memory than one: a child that failed is followed by one that has
+ * the first setting alone, where code need not be compiled twice for it. Returns the best setting, or UINT32_MAX,
+ * with the reason in the choice's note.
+ */
+static uint32_t run_children(weir_choice_t *choice, tuning_t *tuning, uint32_t milliseconds, tuning_report_t *report)
+{
+    const double began = weir_clock_milliseconds();
+    double left = milliseconds;
+    for (;;) {
+        weir_child_result_t result;
+        weir_child_run(run_tuning, tuning, (uint32_t)left, report, sizeof *report, &result);
+        if (result.end == WEIR_CHILD_REPORTED && report->magic == MAGIC) {
+            uint32_t best = tuning->timed ? best_setting(tuning, report) : 0;
+            if (best != UINT32_MAX) {
+                return best;
+            }
+        }
+        explain(&result, choice->tune_note, sizeof choice->tune_note);
+        /* What has no result took its time, too. */
+        choice->milliseconds += result.milliseconds;
+        left = milliseconds - (weir_clock_milliseconds() - began);
+        bool ended = result.end != WEIR_CHILD_DEADLINE && result.end != WEIR_CHILD_SYSTEM;
+        if (!ended || tuning->count == 1 || left < 1 || tuning->begun == NULL || !atomic_load(tuning->begun)) {
+            return UINT32_MAX;
+        }
+        tuning->count = 1;
+    }
+}
+
 weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *workload, uint32_t milliseconds)
 {
     const weir_rung_t *rung = weir_choice_rung(choice);
@@ -197,7 +282,6 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
     weir_budgets_t budgets;
     tuning_t tuning = {.choice = choice, .workload = workload};
     tuning_report_t report;
-    weir_child_result_t result;
     weir_budgets_make(&choice->facts, weir_choice_needs(choice), true, &budgets);
     bool known = weir_choice_is_tuned(choice, workload->fingerprint);
     if (known || rung->tier == WEIR_TIER_ONDEMAND) {
@@ -207,20 +291,29 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
         list_settings(choice, &budgets, &tuning);
     }
     tuning.timed = !known;
-    weir_child_run(run_tuning, &tuning, milliseconds, &report, sizeof report, &result);
-    if (result.end != WEIR_CHILD_REPORTED || report.magic != MAGIC) {
+    const uint32_t wanted = tuning.count;
+    void *page = mmap(NULL, sizeof *tuning.begun, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    tuning.begun = page != MAP_FAILED ? page : NULL;
+    uint32_t best = run_children(choice, &tuning, milliseconds, &report);
+    if (tuning.begun != NULL) {
+        munmap(tuning.begun, sizeof *tuning.begun);
+    }
+    if (best == UINT32_MAX) {
+        if (!known) { /* what is there is another program's */
+            decision->tuned_fingerprint = 0;
+            decision->tuned_count = 0;
+        }
+        weir_report_write(choice);
         return WEIR_ERROR_UNAVAILABLE;
     }
+    choice->tune_note[0] = '\0';
     if (known) {
         return WEIR_OK;
     }
-    uint32_t best = best_setting(&tuning, &report);
-    if (best == UINT32_MAX) {
-        return WEIR_ERROR_UNAVAILABLE;
-    }
     weir_decided_t *pool = &decision->pool;
     weir_rung_set_knobs(&pool->ladder[pool->index].rung, &tuning.knobs[best], &budgets);
-    decision->tuned_fingerprint = workload->fingerprint;
+    /* The next start has the code already, and room for more settings. */
+    decision->tuned_fingerprint = tuning.count == wanted ? workload->fingerprint : 0;
     decision->tuned = best;
     decision->tuned_count = tuning.count;
     for (uint32_t i = 0; i < tuning.count; i++) {

@@ -8,7 +8,11 @@
 
 #include "allocator/child.h"
 #include "allocator/choice.h"
+#include "allocator/translate.h"
+#include "cli/precompile.h"
+#include "cli/status_line.h"
 #include "guest/trial.h"
+#include "observe/log.h"
 #include "serve/ticker.h"
 
 #include <pthread.h>
@@ -22,12 +26,10 @@ enum {
     REQUEST_MILLISECONDS_EMULATED = 10 * 250,   /* the same, in an emulator */
     FIRST_MAY_TAKE = 4,                         /* times as long as a later request: its memory is all new */
     ROUND_SHARE = 10,                           /* all guests on requests: this part of the above */
-    DEADLINE_MILLISECONDS = 30 * 1000,          /* for all of it; more for larger files, because they are compiled */
+    DEADLINE_MILLISECONDS = 10 * 1000,          /* for all of it, natively, and for each MiB that is to be compiled */
+    DEADLINE_MILLISECONDS_EMULATED = 30 * 1000, /* the same, in an emulator, on one slow processor */
     DEADLINE_MILLISECONDS_MAX = 30 * 60 * 1000, /* beyond anything that was seen: 13 MB take 10 s natively */
 };
-
-/* How long a MiB may take to compile: in an emulator, on one slow processor. */
-static const uint64_t milliseconds_per_mib = 30 * 1000;
 
 struct weir_application_work {
     const weir_application_t *application;
@@ -256,20 +258,38 @@ weir_workload_t weir_application_workload(weir_application_work_t *work)
 
 /* ---- The tuning -------------------------------------------------------------------------------------------------- */
 
-static uint32_t deadline(const weir_application_t *application)
+static bool is_emulated(const weir_choice_t *choice)
 {
-    uint64_t mib = weir_application_needs(application).wasm_bytes >> 20;
-    uint64_t milliseconds = DEADLINE_MILLISECONDS + mib * milliseconds_per_mib;
+    const weir_fact_t *emulated = &weir_choice_facts(choice)->emulated;
+    return emulated->knowledge == WEIR_KNOWN && emulated->value != 0;
+}
+
+static bool lacks_code(const weir_application_t *application)
+{
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        if (weir_application_lacks_code(application, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t deadline(const weir_application_t *application, const weir_choice_t *choice)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        bytes += weir_application_lacks_code(application, i) ? application->files[i].size : 0;
+    }
+    uint64_t each = is_emulated(choice) ? DEADLINE_MILLISECONDS_EMULATED : DEADLINE_MILLISECONDS;
+    uint64_t milliseconds = each + (bytes * each >> 20);
     return milliseconds < DEADLINE_MILLISECONDS_MAX ? (uint32_t)milliseconds : DEADLINE_MILLISECONDS_MAX;
 }
 
 static weir_application_work_t *new_work(
     const weir_application_t *application, const weir_choice_t *choice, bool requests)
 {
-    const weir_fact_t *emulated = &weir_choice_facts(choice)->emulated;
-    bool slow = emulated->knowledge == WEIR_KNOWN && emulated->value != 0;
     return weir_application_work_new(
-        application, requests, slow ? REQUEST_MILLISECONDS_EMULATED : REQUEST_MILLISECONDS);
+        application, requests, is_emulated(choice) ? REQUEST_MILLISECONDS_EMULATED : REQUEST_MILLISECONDS);
 }
 
 bool weir_application_is_tuned(const weir_application_t *application, const weir_choice_t *choice, bool requests)
@@ -280,17 +300,38 @@ bool weir_application_is_tuned(const weir_application_t *application, const weir
     return is_tuned;
 }
 
+static weir_status_t tune_once(weir_application_t *application, weir_choice_t *choice, const weir_workload_t *workload)
+{
+    weir_application_keep_standard_error(application);
+    weir_status_t status = weir_choice_tune(choice, workload, deadline(application, choice));
+    weir_application_drop_standard_error(application);
+    return status;
+}
+
 weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests)
 {
     weir_application_work_t *work = new_work(application, choice, requests);
     if (work == NULL) {
         return WEIR_ERROR_MEMORY;
     }
-    weir_application_keep_standard_error(application);
     const weir_workload_t workload = weir_application_workload(work);
-    weir_status_t status = weir_choice_tune(choice, &workload, deadline(application));
+    weir_status_t status = tune_once(application, choice, &workload);
+    char *message = NULL;
+    /* Compiling takes the more memory, the more engines are there: by itself it may succeed. */
+    if (status == WEIR_ERROR_UNAVAILABLE && lacks_code(application) &&
+        weir_application_precompile(application, choice, &message) == WEIR_PRECOMPILED) {
+        status = tune_once(application, choice, &workload);
+    }
+    free(message);                       /* who goes on compiles again, and tells it */
     weir_choice_prepare_process(choice); /* the setting may be another than it was */
-    weir_application_drop_standard_error(application);
+    if (choice->tune_note[0] != '\0') {
+        weir_status_clear();
+        weir_log(WEIR_LOG_INFO,
+            weir_translate(
+                "the application's own components could not be timed, so what a made-up guest costs decides: "
+                "%s"),
+            choice->tune_note);
+    }
     free(work);
     return status;
 }

@@ -18,7 +18,8 @@
  * it. A cycle is a round: every component once. The application's files must still be there.
  * Forks: call it while the process has one thread.
  *
- * Nothing is lost when it fails: the choice is as it was then, and weir_application_link compiles what is not there.
+ * Nothing is lost when it fails: a line in the log says why, the choice is as it was then, and weir_application_link
+ * compiles what is not there.
  */
 weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests);
 

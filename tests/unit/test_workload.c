@@ -42,6 +42,7 @@ typedef enum trouble {
     TROUBLE_LATER,   /* an error for every engine but the first */
     TROUBLE_CYCLE,
     TROUBLE_CRASH,
+    TROUBLE_CROWD, /* a crash once two engines are there */
     TROUBLE_HANG,
 } trouble_t;
 
@@ -51,6 +52,7 @@ typedef struct work {
     atomic_uint *prepared;
     atomic_ulong *threads;        /* a set */
     atomic_uint *huge_pages_seen; /* shared, too: a set of 1: there were some, 2: there were none */
+    atomic_int *crowded;          /* shared: the last process that prepared an engine */
 } work_t;
 
 typedef struct guest {
@@ -75,6 +77,10 @@ static wasmtime_error_t *prepare(void *context, wasm_engine_t *engine, void **re
     if (work->trouble == TROUBLE_PREPARE || (work->trouble == TROUBLE_LATER && before > 0)) {
         return wasmtime_error_new("not today");
     }
+    if (work->trouble == TROUBLE_CROWD && before > 0 && getpid() == atomic_load(work->crowded)) {
+        abort();
+    }
+    atomic_store(work->crowded, getpid());
     guest_t *guest = calloc(1, sizeof *guest);
     guest->work = work;
     guest->engine = engine;
@@ -128,7 +134,7 @@ static void *shared(void)
 
 static work_t new_work(trouble_t trouble)
 {
-    return (work_t){trouble, shared(), shared(), shared(), shared()};
+    return (work_t){trouble, shared(), shared(), shared(), shared(), shared()};
 }
 
 static weir_workload_t workload_of(work_t *work, uint64_t fingerprint)
@@ -245,12 +251,15 @@ static void on_demand_there_is_nothing_to_set(void **state)
     weir_choice_free(choice);
 }
 
-static void work_that_fails_leaves_the_choice_as_it_was(void **state)
+static void work_that_fails_leaves_the_choice_as_it_was_and_tells_why(void **state)
 {
     static const struct {
         trouble_t trouble;
         uint32_t milliseconds;
-    } cases[] = {{TROUBLE_PREPARE, PATIENT}, {TROUBLE_CYCLE, PATIENT}, {TROUBLE_CRASH, PATIENT}, {TROUBLE_HANG, SHORT}};
+        const char *why;
+    } cases[] = {{TROUBLE_PREPARE, PATIENT, "status 1: not today"},
+        {TROUBLE_CYCLE, PATIENT, "no instance could be run"}, {TROUBLE_CRASH, PATIENT, "its process "},
+        {TROUBLE_HANG, SHORT, "not done after"}};
     (void)state;
     weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
     weir_decision_t *before = malloc(sizeof *before);
@@ -258,11 +267,30 @@ static void work_that_fails_leaves_the_choice_as_it_was(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         work_t work = new_work(cases[i].trouble);
         const weir_workload_t workload = workload_of(&work, 1);
+        double took = weir_choice_milliseconds(choice);
         assert_int_equal(weir_choice_tune(choice, &workload, cases[i].milliseconds), WEIR_ERROR_UNAVAILABLE);
+        if (strstr(choice->tune_note, cases[i].why) == NULL) {
+            fail_msg("\"%s\" lacks \"%s\"", choice->tune_note, cases[i].why);
+        }
+        assert_true(weir_choice_milliseconds(choice) > took);
         assert_memory_equal(&choice->decision.pool, &before->pool, sizeof before->pool);
         assert_int_equal(choice->decision.tuned_count, 0);
     }
     free(before);
+    weir_choice_free(choice);
+}
+
+static void work_that_dies_of_many_settings_is_timed_with_the_first_alone(void **state)
+{
+    (void)state;
+    weir_choice_t *choice = choose(WEIR_STRATEGY_COMPACT, "");
+    work_t work = new_work(TROUBLE_CROWD);
+    const weir_workload_t workload = workload_of(&work, 1);
+    assert_int_equal(weir_choice_tune(choice, &workload, PATIENT), WEIR_OK);
+    assert_int_equal(choice->decision.tuned_count, 1);
+    assert_true(choice->decision.tuned_variants[0].instance_microseconds > 0);
+    assert_string_equal(choice->tune_note, "");
+    assert_false(weir_choice_is_tuned(choice, 1)); /* the next start may have room for all */
     weir_choice_free(choice);
 }
 
@@ -345,7 +373,8 @@ int main(void)
         cmocka_unit_test(the_trials_best_setting_is_among_those_that_are_timed),
         cmocka_unit_test(huge_pages_that_somebody_else_took_away_stay_away),
         cmocka_unit_test(on_demand_there_is_nothing_to_set),
-        cmocka_unit_test(work_that_fails_leaves_the_choice_as_it_was),
+        cmocka_unit_test(work_that_fails_leaves_the_choice_as_it_was_and_tells_why),
+        cmocka_unit_test(work_that_dies_of_many_settings_is_timed_with_the_first_alone),
         cmocka_unit_test(a_setting_that_does_not_work_is_left_out),
         cmocka_unit_test(what_was_timed_before_is_only_prepared),
         cmocka_unit_test(what_cannot_be_tuned_is_refused),
