@@ -89,9 +89,9 @@ bool weir_engine_pool_metrics(const wasm_engine_t *engine, weir_pool_metrics_t *
 bool weir_thread_prepare(void);
 
 /*
- * From now on have `tell` say in one line that there was a panic, which Rust does in several on standard error, unless
- * the environment has RUST_BACKTRACE. It is for the whole process and those that it forks; any thread calls `tell`
- * that panics, with a terminated line that it lends. Any thread, but while no other one panics.
+ * From now on have `tell` say in one line that there was a panic, which Rust does in several on standard error. It is
+ * for the whole process and those that it forks; any thread calls `tell` that panics, with a terminated line that it
+ * lends. Any thread, but while no other one panics.
  */
 void weir_bridge_tell_panics(void (*tell)(const char *line));
 

@@ -15,10 +15,6 @@ thread_local! {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn weir_bridge_tell_panics(tell: extern "C" fn(line: *const c_char)) {
-    // Whoever looks for the bug gets all of it.
-    if std::env::var_os("RUST_BACKTRACE").is_some() {
-        return;
-    }
     let hook = move |panic: &PanicHookInfo<'_>| {
         if !IS_QUIET.get() {
             let line = CString::new(one_line(&panic.to_string())).unwrap_or_default();

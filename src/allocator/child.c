@@ -97,8 +97,8 @@ static _Noreturn void run_child(
     }
     volunteer_for_oom();
     limit_self(milliseconds);
-    /* Rust makes a backtrace with a lock held, and needs memory for that. Where that is refused, it wants to make one of
-     * the refusal, and waits for the lock that it holds: what is to be a verdict would only end at the deadline. */
+    /* Rust makes a backtrace with a lock held, and needs memory for that. Where that is refused, it wants to make one
+     * of the refusal, and waits for the lock that it holds: what is to be a verdict would only end at the deadline. */
     setenv("RUST_BACKTRACE", "0", 1);
     setenv("RUST_LIB_BACKTRACE", "0", 1);
     /* Out of the way of the standard descriptors, in case the parent had closed those. */

@@ -15,10 +15,12 @@
 #include "observe/log.h"
 #include "weir/allocator.h"
 
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -72,12 +74,17 @@ static bool has_stack(void)
 }
 
 static pid_t program;
+static bool wants_backtrace;
 
 /* A panic is contained, and comes back as an error. What a forked process writes is quoted by this one. */
 static void tell_panic(const char *line)
 {
+    void *frames[64];
     if (getpid() == program) {
         weir_log(WEIR_LOG_ERROR, "%s", line);
+        if (wants_backtrace) { /* of the kind that takes no memory: see up.c; addr2line(1) reads it */
+            backtrace_symbols_fd(frames, backtrace(frames, sizeof(frames) / sizeof(frames[0])), STDERR_FILENO);
+        }
     } else {
         dprintf(STDERR_FILENO, "%s\n", line);
     }
@@ -169,7 +176,7 @@ static int help(const char *name)
 {
     const struct command *command = name == NULL ? NULL : find_command(name);
     if (command != NULL) {
-        char *arguments[] = {(char *)(uintptr_t)command->name, (char *)(uintptr_t)"--help", NULL};
+        char *arguments[] = {(char *)(uintptr_t)command->name, (char *)(uintptr_t) "--help", NULL};
         return command->run(2, arguments);
     }
     return name == NULL || strcmp(name, "help") == 0 ? weir_help_print(weir_help) : refuse_command(name);
@@ -182,6 +189,7 @@ int main(int argc, char **argv)
     weir_language_set(NULL);
     weir_words_translate_with(weir_translate);
     program = getpid();
+    wants_backtrace = getenv("RUST_BACKTRACE") != NULL && strcmp(getenv("RUST_BACKTRACE"), "0") != 0;
     weir_bridge_tell_panics(tell_panic); /* before there is an engine */
     const struct command *command = find_command(name);
     if (command != NULL) {

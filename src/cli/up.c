@@ -349,6 +349,10 @@ static int prepare_and_run(up_t *up)
             return status;
         }
     }
+    /* Rust makes backtraces with a lock held, and takes memory for them. Where that is refused, it would wait for
+     * itself: a server that hangs. A command that builds has had them as they were. */
+    unsetenv("RUST_BACKTRACE");
+    unsetenv("RUST_LIB_BACKTRACE");
     if (!weir_signals_init()) {
         weir_log(WEIR_LOG_ERROR, weir_translate("cannot prepare for signals: %s"), strerror(errno));
         return EXIT_FAILED;
