@@ -116,7 +116,9 @@ weir_precompiled_t weir_application_precompile(
     if (result.end == WEIR_CHILD_REPORTED) {
         report.message[sizeof(report.message) - 1] = '\0';
         *ret_message = report.message[0] != '\0' ? strdup(report.message) : NULL;
-        return report.message[0] == '\0' ? WEIR_PRECOMPILED : WEIR_PRECOMPILE_INVALID;
+        return report.message[0] == '\0'                                   ? WEIR_PRECOMPILED
+               : strstr(report.message, WEIR_GUEST_REFUSED_THREAD) != NULL ? WEIR_PRECOMPILE_REFUSED
+                                                                           : WEIR_PRECOMPILE_INVALID;
     }
     if (find_missing(application) == SIZE_MAX) {
         return WEIR_PRECOMPILED; /* it was done, and lost its words */

@@ -15,10 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -135,10 +137,32 @@ bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engin
     return kept;
 }
 
+/* The bridge got no thread: that is none of the manifest's doing, so no place in it is named. */
+static char *refused_thread_message(const weir_component_t *component, char *reason)
+{
+    char here[32] = "unlimited";
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(here, sizeof here, "%ju", (uintmax_t)limit.rlim_cur);
+    char *number = strstr(reason, " (os error ");
+    if (number != NULL)
+        *number = '\0';
+    char *message;
+    int composed = asprintf(&message,
+        "component \"%s\" cannot be compiled or linked: %s; no thread could be had: raise the limit on processes, "
+        "which "
+        "counts all of this user's threads (ulimit -u, %s here; TasksMax= in a systemd unit, a control group's "
+        "pids.max), or that on address space or data (ulimit -v, ulimit -d)",
+        weir_show_bytes(component->id, strlen(component->id)).text, reason, here);
+    return composed < 0 ? NULL : message;
+}
+
 char *weir_guest_code_message(
     const weir_manifest_t *manifest, const weir_component_t *component, wasmtime_error_t *take_error)
 {
     weir_shown_bytes_t reason = weir_show_error(take_error);
+    if (strstr(reason.text, WEIR_GUEST_REFUSED_THREAD) != NULL)
+        return refused_thread_message(component, reason.text);
     /* Wasmtime names the import that it has nothing for; other reasons, such as memory, have other remedies. */
     bool is_import = strstr(reason.text, "import") != NULL;
     return weir_component_message(manifest, component, "\"%s\" cannot be compiled or linked: %s%s",

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <wasmtime.h>
 
+/* What a message says where a thread, or a compiler, was refused by the system: nothing is wrong with the input. */
+#define WEIR_GUEST_REFUSED_THREAD "could not be started: "
+
 /* Bytes made fit to show: control characters spelled out, shortened ("...") when long. */
 typedef struct weir_shown_bytes {
     char text[256];
