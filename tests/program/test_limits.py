@@ -33,6 +33,21 @@ def test_hello_answers_under_an_address_space_limit(weir, hello, serve, size):
     answers(server, requests=1000)
 
 
+@pytest.mark.parametrize("mib", [39, 40, 41])
+def test_a_start_says_what_its_own_components_cost_or_why_that_is_unknown(weir, hello, serve, tmp_path, mib):
+    """Compiling beside pools takes more memory than there is, here or there. Backtraces make it worse: Rust makes one
+    with a lock held, and takes memory for it."""
+    limited = weir.wrapped("prlimit", f"--data={mib * MIB}:{mib * MIB}", "--", RUST_BACKTRACE="1")
+    for attempt in range(3):
+        server = serve(limited.wrapped(XDG_CACHE_HOME=tmp_path / str(attempt)), hello)
+        assert server.get("/hello").status == 200
+        server.stop()
+        summary = server.stdout.lines[0]
+        why = re.findall(r"own components could not be timed.*", server.stderr.text)
+        assert ("to run its own components" in summary) == (why == []), server.log
+        assert not any("not done after" in line for line in why), server.log
+
+
 @pytest.mark.parametrize("size", ADDRESS_SPACES)
 def test_a_fallback_says_that_it_is_automatic_and_normal_why_and_what_helps(weir, hello, serve, size):
     server = serve(prlimit_address_space(weir, ADDRESS_SPACES[size]), hello)
