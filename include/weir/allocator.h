@@ -188,6 +188,12 @@ typedef struct weir_facts {
     weir_fact_t android;                  /* 1 on Android, 0 otherwise */
     weir_fact_t address_space_hard_limit; /* RLIMIT_AS: as far as its user may raise it; so the next one */
     weir_fact_t data_hard_limit;          /* RLIMIT_DATA */
+    weir_fact_t processes_limit;          /* RLIMIT_NPROC, a count; unlimited for those whom it does not bind */
+    weir_fact_t processes_used;           /* processes and threads of this user's, a count */
+    weir_fact_t cgroup_processes_limit;   /* the tightest pids.max over all ancestors, a count */
+    weir_fact_t cgroup_processes_used;    /* the pids.current that goes with it, a count */
+    weir_fact_t file_size_limit;          /* RLIMIT_FSIZE */
+    weir_fact_t file_size_hard_limit;     /* the same, as far as its user may raise it */
 } weir_facts_t;
 
 /* ---- Needs ------------------------------------------------------------------------------------------------------- */
@@ -283,6 +289,8 @@ typedef enum weir_limit {
     WEIR_LIMIT_EXECUTABLE = 9,    /* executable memory is refused */
     WEIR_LIMIT_EMULATION = 10,    /* a user-mode emulator pays for every page that is reserved */
     WEIR_LIMIT_PROCESSES = 11,    /* RLIMIT_NPROC, TasksMax=, pids.max: no process could be had for a trial */
+    WEIR_LIMIT_FILE_SIZE = 12,    /* RLIMIT_FSIZE: what a file may hold, also one in memory */
+    WEIR_LIMIT_LAST = WEIR_LIMIT_FILE_SIZE,
 } weir_limit_t;
 
 /* What a trial found. */

@@ -1,5 +1,5 @@
 /*
- * cgroup.h: the memory limit of the control groups that this process is in, cgroup v1 and v2.
+ * cgroup.h: the limits on memory and on processes of the control groups that this process is in, cgroup v1 and v2.
  */
 #ifndef WEIR_ALLOCATOR_CGROUP_H
 #define WEIR_ALLOCATOR_CGROUP_H
@@ -17,9 +17,10 @@ typedef struct weir_cgroup_place {
     bool whole;               /* the mount shows the hierarchy from its root */
 } weir_cgroup_place_t;
 
-enum { WEIR_CGROUP_V2 = 0, WEIR_CGROUP_V1 = 1, WEIR_CGROUP_HIERARCHIES = 2 };
+/* v2 has all controllers; of v1, those of memory and of processes, which may have hierarchies of their own. */
+enum { WEIR_CGROUP_V2 = 0, WEIR_CGROUP_V1 = 1, WEIR_CGROUP_V1_PIDS = 2, WEIR_CGROUP_HIERARCHIES = 3 };
 
-/* Where the groups are that limit this process's memory. A process stays where it is unless somebody moves it. */
+/* Where the groups are that limit this process. A process stays where it is unless somebody moves it. */
 typedef struct weir_cgroups {
     weir_cgroup_place_t places[WEIR_CGROUP_HIERARCHIES];
 } weir_cgroups_t;
@@ -47,6 +48,13 @@ bool weir_cgroup_parse(weir_lines_t *groups, weir_lines_t *mounts, weir_cgroups_
  * WEIR_UNKNOWN. Allocates nothing; any thread.
  */
 void weir_cgroup_read(const char *root, const weir_cgroups_t *groups, weir_cgroup_reading_t *ret_reading);
+
+/*
+ * The same for the number of processes and threads: the group that has room for the fewest more, with its limit
+ * (pids.max) and how many there are in it and below (pids.current).
+ */
+void weir_cgroup_read_processes(
+    const char *root, const weir_cgroups_t *groups, weir_fact_t *ret_limit, weir_fact_t *ret_used);
 
 /*
  * 1 when running out of memory ends all processes of a group that this one is in, 0 when it does not. The kernel ends

@@ -12,6 +12,10 @@
 static const uint64_t groups_bytes_max = UINT64_C(1) << 20;
 static const uint64_t mounts_bytes_max = UINT64_C(1) << 26;
 
+/* What a line of a hierarchy names, in the order of WEIR_CGROUP_V2 and so on; NULL: it is that of v2. */
+static const char *const controllers[WEIR_CGROUP_HIERARCHIES] = {
+    [WEIR_CGROUP_V2] = NULL, [WEIR_CGROUP_V1] = "memory", [WEIR_CGROUP_V1_PIDS] = "pids"};
+
 /* Whether `word` is one of the words of a list that commas separate. */
 static bool list_contains(const char *list, size_t length, const char *word)
 {
@@ -30,7 +34,7 @@ static bool list_contains(const char *list, size_t length, const char *word)
 }
 
 /* The process's path in a hierarchy, from its line "4:memory:/path", or "0::/path" for v2. */
-static void take_path(const weir_line_t *line, bool v2, char *path)
+static void take_path(const weir_line_t *line, const char *controller, char *path)
 {
     const char *end = line->text + line->length;
     const char *first = memchr(line->text, ':', line->length);
@@ -38,9 +42,9 @@ static void take_path(const weir_line_t *line, bool v2, char *path)
     if (second == NULL || line->cut) {
         return;
     }
-    size_t controllers = (size_t)(second - first - 1);
+    size_t named = (size_t)(second - first - 1);
     bool first_is_zero = first == line->text + 1 && line->text[0] == '0';
-    bool match = v2 ? first_is_zero && controllers == 0 : list_contains(first + 1, controllers, "memory");
+    bool match = controller == NULL ? first_is_zero && named == 0 : list_contains(first + 1, named, controller);
     size_t length = (size_t)(end - (second + 1));
     if (!match || length == 0 || second[1] != '/' || length >= PATH_MAX) {
         return;
@@ -58,7 +62,7 @@ static bool find_paths(weir_lines_t *lines, weir_cgroups_t *groups)
         }
         for (size_t i = 0; i < WEIR_CGROUP_HIERARCHIES; i++) {
             if (groups->places[i].path[0] == '\0') {
-                take_path(&line, i == WEIR_CGROUP_V2, groups->places[i].path);
+                take_path(&line, controllers[i], groups->places[i].path);
             }
         }
     }
@@ -97,7 +101,7 @@ static bool field_is(field_t field, const char *word)
 
 /* One line of mountinfo: id, parent, device, root, mount point, options, optional fields, "-", type, source, options.
  */
-static bool mount_matches(const weir_line_t *line, bool v2, char *mount_root, char *mount_at)
+static bool mount_matches(const weir_line_t *line, const char *controller, char *mount_root, char *mount_at)
 {
     field_t fields[32];
     size_t count = 0;
@@ -113,10 +117,10 @@ static bool mount_matches(const weir_line_t *line, bool v2, char *mount_root, ch
         count++;
         at += length + 1;
     }
-    if (dash == 0 || count < dash + 4 || !field_is(fields[dash + 1], v2 ? "cgroup2" : "cgroup")) {
+    if (dash == 0 || count < dash + 4 || !field_is(fields[dash + 1], controller == NULL ? "cgroup2" : "cgroup")) {
         return false;
     }
-    if (!v2 && !list_contains(fields[dash + 3].start, fields[dash + 3].length, "memory")) {
+    if (controller != NULL && !list_contains(fields[dash + 3].start, fields[dash + 3].length, controller)) {
         return false;
     }
     return unescape(fields[3].start, fields[3].length, mount_root, PATH_MAX) &&
@@ -135,11 +139,11 @@ static const char *relative(const char *path, const char *mount_root)
 }
 
 /* Where the files of this process's group are, when the line is the hierarchy's mount. */
-static void take_mount(const weir_line_t *line, bool v2, weir_cgroup_place_t *place)
+static void take_mount(const weir_line_t *line, const char *controller, weir_cgroup_place_t *place)
 {
     char mount_root[PATH_MAX];
     char mount_at[PATH_MAX];
-    if (!mount_matches(line, v2, mount_root, mount_at)) {
+    if (!mount_matches(line, controller, mount_root, mount_at)) {
         return;
     }
     size_t top = strlen(mount_at);
@@ -171,7 +175,7 @@ static bool find_mounts(weir_lines_t *lines, weir_cgroups_t *groups)
         for (size_t i = 0; i < WEIR_CGROUP_HIERARCHIES; i++) {
             weir_cgroup_place_t *place = &groups->places[i];
             if (place->path[0] != '\0' && place->directory[0] == '\0') {
-                take_mount(&line, i == WEIR_CGROUP_V2, place);
+                take_mount(&line, controllers[i], place);
             }
         }
     }

@@ -77,6 +77,17 @@ static const weir_fact_name_t fact_names[] = {
     {FACT(address_space_hard_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES,
         WEIR_TRANSLATABLE("address space limit, hard")},
     {FACT(data_hard_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES, WEIR_TRANSLATABLE("data limit, hard")},
+    {FACT(processes_limit), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("processes this user may have")},
+    {FACT(processes_used), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("processes and threads of this user")},
+    {FACT(cgroup_processes_limit), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("processes the control group may have")},
+    {FACT(cgroup_processes_used), WEIR_FACT_COUNT, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("processes and threads in the group")},
+    {FACT(file_size_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, STABLE, WEIR_TRANSLATABLE("file size limit")},
+    {FACT(file_size_hard_limit), WEIR_FACT_BYTES, WEIR_FACTS_LIMITS, CHANGES,
+        WEIR_TRANSLATABLE("file size limit, hard")},
 };
 
 const weir_fact_name_t *weir_fact_names(size_t *ret_count)

@@ -8,6 +8,7 @@
 #include "allocator/platform.h"
 #include "allocator/pressure.h"
 #include "allocator/procfs.h"
+#include "allocator/tasks.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
 
@@ -64,6 +65,9 @@ static void read_machine(const weir_machine_t *machine, weir_facts_t *facts)
     facts->data_limit = read_limit(machine->resource_limit, RLIMIT_DATA, "RLIMIT_DATA");
     facts->data_hard_limit =
         read_limit(machine->resource_hard_limit, RLIMIT_DATA, WEIR_TRANSLATABLE("RLIMIT_DATA, hard"));
+    facts->file_size_limit = read_limit(machine->resource_limit, RLIMIT_FSIZE, "RLIMIT_FSIZE");
+    facts->file_size_hard_limit =
+        read_limit(machine->resource_hard_limit, RLIMIT_FSIZE, WEIR_TRANSLATABLE("RLIMIT_FSIZE, hard"));
     facts->memory_lock_limit = read_limit(machine->resource_limit, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK");
     char name[sizeof facts->kernel_name];
     if (machine->kernel_name != NULL && machine->kernel_name(name, sizeof name)) {
@@ -188,38 +192,51 @@ static weir_fact_t address_bits(uint64_t stack_end)
     return fact(bits >= 30 && bits <= 57, bits, "/proc/thread-self/maps [stack]");
 }
 
-static void read_usage(const char *root, weir_usage_t *ret_usage, weir_maps_t *ret_maps)
+static void read_usage(const char *root, const char *status, weir_usage_t *ret_usage, weir_maps_t *ret_maps)
 {
-    char text[STATUS_BYTES];
     uint64_t bytes = 0;
-    if (!weir_procfs_read(root, "/proc/self/status", text, sizeof text)) {
-        text[0] = '\0';
-    }
-    bool known = weir_procfs_kibibytes(text, "VmSize", &bytes);
+    bool known = weir_procfs_kibibytes(status, "VmSize", &bytes);
     ret_usage->address_space = fact(known, bytes, "/proc/self/status VmSize");
-    known = weir_procfs_kibibytes(text, "VmData", &bytes);
+    known = weir_procfs_kibibytes(status, "VmData", &bytes);
     ret_usage->data = fact(known, bytes, "/proc/self/status VmData");
     *ret_maps = (weir_maps_t){0, 0};
     known = weir_maps_read(root, "/proc/thread-self/maps", ret_maps);
     ret_usage->mappings = fact(known, ret_maps->count, "/proc/thread-self/maps");
 }
 
-void weir_usage_read(const char *root, weir_usage_t *ret_usage)
+static void read_status(const char *root, char *text, size_t size)
 {
-    weir_maps_t maps;
-    read_usage(root, ret_usage, &maps);
+    if (!weir_procfs_read(root, "/proc/self/status", text, size)) {
+        text[0] = '\0';
+    }
 }
 
-static void read_process(const char *root, weir_facts_t *facts)
+void weir_usage_read(const char *root, weir_usage_t *ret_usage)
 {
+    char status[STATUS_BYTES];
+    weir_maps_t maps;
+    read_status(root, status, sizeof status);
+    read_usage(root, status, ret_usage, &maps);
+}
+
+static void read_process(const weir_machine_t *machine, const weir_cgroups_t *groups, weir_facts_t *facts)
+{
+    char status[STATUS_BYTES];
     weir_usage_t usage;
     weir_maps_t maps;
-    read_usage(root, &usage, &maps);
+    weir_tasks_t tasks;
+    read_status(machine->root, status, sizeof status);
+    read_usage(machine->root, status, &usage, &maps);
     facts->address_space_used = usage.address_space;
     facts->data_used = usage.data;
     facts->mappings_used = usage.mappings;
     facts->address_bits = address_bits(maps.stack_end);
-    facts->emulated = read_emulated(root);
+    facts->emulated = read_emulated(machine->root);
+    weir_tasks_read(machine, groups, status, false, &tasks);
+    facts->processes_limit = tasks.limit;
+    facts->processes_used = tasks.used;
+    facts->cgroup_processes_limit = tasks.group_limit;
+    facts->cgroup_processes_used = tasks.group_used;
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
@@ -256,7 +273,7 @@ void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts, wei
     read_machine(machine, &facts);
     read_memory(machine->root, &facts);
     read_groups(machine->root, groups, &facts);
-    read_process(machine->root, &facts);
+    read_process(machine, groups, &facts);
     weir_platform_read(machine->root, groups, &facts);
     take_grants(&none, &facts);
     *ret_facts = facts;
@@ -269,6 +286,9 @@ void weir_facts_read_executable(const weir_machine_t *machine, weir_facts_t *fac
         machine->try_features(&features);
     }
     take_grants(&features, facts);
+    if (facts->processes_used.knowledge == WEIR_UNKNOWN) {
+        weir_tasks_read_user(machine, NULL, true, &facts->processes_limit, &facts->processes_used);
+    }
 }
 
 void weir_facts_read_all(const weir_machine_t *machine, weir_facts_t *ret_facts)

@@ -99,6 +99,8 @@ static const char *limit_name(weir_limit_t limit)
         return weir_translate("the user-mode emulator");
     case WEIR_LIMIT_PROCESSES:
         return weir_translate("the limit on processes (RLIMIT_NPROC, TasksMax= or pids.max)");
+    case WEIR_LIMIT_FILE_SIZE:
+        return "RLIMIT_FSIZE";
     case WEIR_LIMIT_UNKNOWN:
         break;
     }
@@ -148,6 +150,9 @@ static const char *phrase_simple_remedy(weir_limit_t limit)
     case WEIR_LIMIT_PROCESSES:
         return weir_translate("Allow more processes and threads: 'ulimit -u' for all of this user's, 'TasksMax=' in a "
                               "systemd unit, 'pids.max' of the control group ('docker run --pids-limit').");
+    case WEIR_LIMIT_FILE_SIZE:
+        return weir_translate("Raise the limit on the size of files (it counts those in memory, too), the hard one: "
+                              "'ulimit -f unlimited', or 'LimitFSIZE=infinity' in a systemd unit.");
     case WEIR_LIMIT_NONE:
     case WEIR_LIMIT_UNKNOWN:
         break;
@@ -243,12 +248,14 @@ static void append_refusal(const weir_facts_t *facts, const weir_verdict_t *verd
     char number[32];
     char limit[128];
     const char *error = error_name(verdict->error_number, number, sizeof number);
-    const char *call = verdict->call[0] != '\0' ? verdict->call : weir_translate("a system call");
+    const char *call = verdict->call;
     if (verdict->error_number == 0) {
         weir_text_append(buffer, size, weir_translate("Wasmtime refused it: %s"), verdict->message);
         return;
     }
-    if (verdict->refused_bytes != 0) {
+    if (call[0] == '\0') {
+        weir_text_append(buffer, size, weir_translate("a system call was refused (%s)"), error);
+    } else if (verdict->refused_bytes != 0) {
         weir_text_append(buffer, size, weir_translate("%s of %s was refused (%s)"), call,
             weir_size_text(verdict->refused_bytes).text, error);
     } else {

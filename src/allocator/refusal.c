@@ -95,6 +95,9 @@ weir_limit_t weir_refusal_limit(const weir_facts_t *facts, const weir_usage_t *u
 {
     uint64_t page_size = weir_facts_page_size(facts);
     uint64_t bytes = refused_bytes(rung, needs, refusal, page_size);
+    if (refusal->error_number == EFBIG) {
+        return WEIR_LIMIT_FILE_SIZE; /* the file in memory that a module's data is mapped from */
+    }
     bool no_memory = refusal->error_number == ENOMEM || refusal->error_number == EAGAIN;
     if (refusal->what == WEIR_REFUSED_CODE && !no_memory) {
         return WEIR_LIMIT_EXECUTABLE;
@@ -129,6 +132,19 @@ weir_limit_t weir_limit_of_fork(const char *call, int error_number)
     return error_number == EAGAIN && strcmp(call, "fork") == 0 ? WEIR_LIMIT_PROCESSES : WEIR_LIMIT_UNKNOWN;
 }
 
+/* Of this user's processes or of the group's, the limit that leaves room for fewer more. */
+static const weir_fact_t *processes_limit(const weir_facts_t *facts)
+{
+    const weir_fact_t *limit = &facts->processes_limit;
+    const weir_fact_t *group = &facts->cgroup_processes_limit;
+    uint64_t used = facts->processes_used.knowledge == WEIR_KNOWN ? facts->processes_used.value : 0;
+    uint64_t group_used = facts->cgroup_processes_used.knowledge == WEIR_KNOWN ? facts->cgroup_processes_used.value : 0;
+    uint64_t left = limit->value > used ? limit->value - used : 0;
+    uint64_t group_left = group->value > group_used ? group->value - group_used : 0;
+    bool groups = group->knowledge == WEIR_KNOWN && (limit->knowledge != WEIR_KNOWN || group_left < left);
+    return groups ? group : limit;
+}
+
 const char *weir_limit_value_text(const weir_facts_t *facts, weir_limit_t limit, char *buffer, size_t size)
 {
     const weir_fact_t *fact = NULL;
@@ -155,11 +171,18 @@ const char *weir_limit_value_text(const weir_facts_t *facts, weir_limit_t limit,
     case WEIR_LIMIT_MAPPINGS:
         snprintf(buffer, size, "%llu", (unsigned long long)facts->mappings_limit.value);
         break;
+    case WEIR_LIMIT_FILE_SIZE:
+        fact = &facts->file_size_limit;
+        break;
+    case WEIR_LIMIT_PROCESSES:
+        if (processes_limit(facts)->knowledge == WEIR_KNOWN) {
+            snprintf(buffer, size, "%llu", (unsigned long long)processes_limit(facts)->value);
+        }
+        break;
     case WEIR_LIMIT_NONE:
     case WEIR_LIMIT_UNKNOWN:
     case WEIR_LIMIT_EXECUTABLE:
     case WEIR_LIMIT_EMULATION:
-    case WEIR_LIMIT_PROCESSES:
         break;
     }
     if (fact != NULL && fact->knowledge == WEIR_KNOWN) {

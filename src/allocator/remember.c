@@ -129,7 +129,7 @@ static bool is_verdict(const weir_verdict_t *verdict)
 {
     bool whole = memchr(verdict->call, '\0', sizeof verdict->call) != NULL &&
                  memchr(verdict->message, '\0', sizeof verdict->message) != NULL;
-    if (!whole || verdict->outcome > WEIR_OUTCOME_SYSTEM || verdict->limit > WEIR_LIMIT_EMULATION ||
+    if (!whole || verdict->outcome > WEIR_OUTCOME_SYSTEM || verdict->limit > WEIR_LIMIT_LAST ||
         verdict->variant_count > WEIR_VARIANTS_MAX || !is_cost(verdict->instance_microseconds) ||
         !is_cost(verdict->least_microseconds) || !is_cost(verdict->processor_milliseconds) ||
         !is_cost(verdict->engine_milliseconds)) {

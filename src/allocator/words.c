@@ -104,6 +104,8 @@ const char *weir_limit_name(weir_limit_t limit)
         return "the user-mode emulator";
     case WEIR_LIMIT_PROCESSES:
         return "the limit on processes";
+    case WEIR_LIMIT_FILE_SIZE:
+        return "RLIMIT_FSIZE";
     }
     return "an unknown limit";
 }

@@ -4,6 +4,8 @@
 #ifndef WEIR_CLI_BOUNDS_H
 #define WEIR_CLI_BOUNDS_H
 
+#include "allocator/tasks.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,17 +28,37 @@ uint32_t weir_bounds_outbound(uint64_t descriptors);
  */
 uint64_t weir_bounds_descriptors(unsigned loops);
 
+/*
+ * The processes and threads of a server with so many loops, its first process included: of them are its trial server,
+ * the thread that drives timers, and with `logs` the one that writes what components log.
+ */
+unsigned weir_bounds_tasks(unsigned loops, bool logs);
+
+/* What a server is to be, and what of it there is already. */
+typedef struct weir_bounds_wish {
+    bool tls;
+    bool logs;         /* to files */
+    bool trial_server; /* runs already */
+    bool thorough;     /* take the time to count what the user has running, however high the limit on that */
+} weir_bounds_wish_t;
+
 /* What a server has in this process. */
 typedef struct weir_bounds {
     unsigned loops;              /* one for each processor that this process may use */
     uint64_t descriptors;        /* that may be open */
     uint64_t fewest_descriptors; /* with which it can serve */
     uint32_t connections;        /* that it holds at once */
+    weir_tasks_t tasks;          /* limits on processes and threads, and how many there are besides its own */
+    unsigned fewest_tasks;       /* processes and threads with which it can serve */
+    unsigned tasks_had;          /* of them, where so many were started and no more could be; else `fewest_tasks` */
 } weir_bounds_t;
 
-/* Raise the soft limit on open files as far as is of use, within the hard one, and read what there is then, for a
- * server with TLS or without. */
-void weir_bounds_take(bool tls, weir_bounds_t *ret_bounds);
+/*
+ * Raise the soft limits on open files and on the size of files as far as is of use, within the hard ones, and read what
+ * there is then for a server. Where a limit on processes may be too low and nothing tells how many there are, a child
+ * process starts as many as are needed; so this process has one thread.
+ */
+void weir_bounds_take(const weir_bounds_wish_t *wish, weir_bounds_t *ret_bounds);
 
 /* Whether a server can be had with that. */
 bool weir_bounds_suffice(const weir_bounds_t *bounds);
@@ -45,5 +67,15 @@ enum { WEIR_BOUNDS_TEXT = 512 }; /* that a line on it fits, in any language */
 
 /* Why not, and the remedy, in a line: returns `buffer`. "" when it can. */
 const char *weir_bounds_refusal(const weir_bounds_t *bounds, char *buffer, size_t size);
+
+/* The remedy alone, a sentence; "" when there is nothing to remedy. Constant. */
+const char *weir_bounds_remedy(const weir_bounds_t *bounds);
+
+/* Whether the limit on open files is what is too low. */
+bool weir_bounds_lack_descriptors(const weir_bounds_t *bounds);
+
+/* Whether a limit on processes is: that of this user's (RLIMIT_NPROC), that of the control group (pids.max), or one of
+ * them that could not be told. */
+bool weir_bounds_lack_tasks(const weir_bounds_t *bounds);
 
 #endif

@@ -17,6 +17,7 @@ enum {
     TEXT_MAX = 512,
     INDENT = 4,
     NAME_END = 46,           /* where values begin */
+    MANY_SERVERS = 4,        /* where there is room for the processes of so many, the limit is of no interest */
     USUAL_ADDRESS_BITS = 47, /* of user space, on x86-64 and most ARM64 kernels */
 };
 
@@ -149,6 +150,10 @@ static void print_place(const weir_page_t *page, const weir_facts_t *facts)
 static void print_unusual(const weir_page_t *page, const weir_facts_t *facts, const weir_budgets_t *budgets)
 {
     char text[TEXT_MAX] = "";
+    if (facts->file_size_limit.knowledge == WEIR_KNOWN) {
+        print_row(page, 2, weir_translate("file size limit (RLIMIT_FSIZE)"),
+            weir_size_text(facts->file_size_limit.value).text);
+    }
     if (weir_fact_is(facts->emulated, 1)) {
         print_row(page, 2, weir_translate("user-mode emulator (qemu-user)"),
             weir_translate("yes; it pays in time and memory for each page that is reserved"));
@@ -197,7 +202,7 @@ static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
 {
     char text[TEXT_MAX] = "";
     weir_text_append(text, sizeof text, "%llu", (unsigned long long)bounds->descriptors);
-    if (!weir_bounds_suffice(bounds)) {
+    if (weir_bounds_lack_descriptors(bounds)) {
         weir_text_append(text, sizeof text, weir_translate("; %llu is the least to serve with"),
             (unsigned long long)bounds->fewest_descriptors);
         print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
@@ -208,6 +213,34 @@ static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
         snprintf(text, sizeof text, weir_translate("%u at most, by the limits"), bounds->connections);
         print_row(page, 2, weir_translate("connections at a time"), text);
     }
+}
+
+/* A limit on processes that leaves few. */
+static void print_processes(
+    const weir_page_t *page, const weir_bounds_t *bounds, const char *name, weir_fact_t limit, weir_fact_t others)
+{
+    char text[TEXT_MAX] = "";
+    uint64_t taken = others.knowledge == WEIR_KNOWN ? others.value : 0;
+    if (limit.knowledge != WEIR_KNOWN || limit.value > weir_add(taken, MANY_SERVERS * (uint64_t)bounds->fewest_tasks)) {
+        return;
+    }
+    weir_text_append(text, sizeof text, "%llu", (unsigned long long)limit.value);
+    if (others.knowledge == WEIR_KNOWN) {
+        weir_text_append(text, sizeof text, weir_translate(", of which others have %llu"), (unsigned long long)taken);
+    }
+    if (weir_bounds_lack_tasks(bounds)) {
+        weir_text_append(text, sizeof text, weir_translate("; %llu is the least to serve with"),
+            (unsigned long long)bounds->fewest_tasks);
+    }
+    print_row(page, 2, name, text);
+}
+
+static void print_all_processes(const weir_page_t *page, const weir_bounds_t *bounds)
+{
+    const weir_tasks_t *tasks = &bounds->tasks;
+    print_processes(page, bounds, weir_translate("limit on processes (RLIMIT_NPROC)"), tasks->limit, tasks->used);
+    print_processes(
+        page, bounds, weir_translate("group's limit on processes (pids.max)"), tasks->group_limit, tasks->group_used);
 }
 
 /* How many requests are wanted at a time, and what makes it so many. */
@@ -234,6 +267,7 @@ void weir_doctor_print_facts(const weir_page_t *page, const weir_diagnosis_t *di
     if (all) {
         print_all(page, facts);
         print_bounds(page, &diagnosis->bounds);
+        print_all_processes(page, &diagnosis->bounds);
         return;
     }
     weir_budgets_make(facts, weir_choice_needs(choice), diagnosis->strategy == WEIR_STRATEGY_POOLING, &budgets);
@@ -242,6 +276,7 @@ void weir_doctor_print_facts(const weir_page_t *page, const weir_diagnosis_t *di
     print_memory(page, facts);
     print_limits(page, facts, &budgets);
     print_bounds(page, &diagnosis->bounds);
+    print_all_processes(page, &diagnosis->bounds);
     print_unusual(page, facts, &budgets);
     print_unknown(page, facts);
     print_wanted(page, choice);

@@ -58,6 +58,8 @@ static const char *limit_word(weir_limit_t limit)
         return "emulation";
     case WEIR_LIMIT_PROCESSES:
         return "processes";
+    case WEIR_LIMIT_FILE_SIZE:
+        return "file_size";
     case WEIR_LIMIT_UNKNOWN:
         break;
     }
@@ -355,14 +357,31 @@ static json_t *json_remembered(const weir_remembered_t *remembered)
     return object;
 }
 
+/* The value of a fact that is known; otherwise null. */
+static json_t *json_known(weir_fact_t fact)
+{
+    return fact.knowledge == WEIR_KNOWN ? weir_json_number(fact.value) : json_null();
+}
+
 /* Whether a server can be had here, whatever the allocator. */
 static json_t *json_serving(const weir_bounds_t *bounds)
 {
     char refusal[WEIR_BOUNDS_TEXT];
-    return json_pack("{s:b, s:o, s:o, s:I, s:s}", "possible", (int)weir_bounds_suffice(bounds), "open_files",
-        weir_json_number(bounds->descriptors), "least_open_files", weir_json_number(bounds->fewest_descriptors),
+    const weir_tasks_t *tasks = &bounds->tasks;
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s}", "possible", (int)weir_bounds_suffice(bounds),
+        "open_files", weir_json_number(bounds->descriptors), "least_open_files",
+        weir_json_number(bounds->fewest_descriptors), "processes_limit", json_known(tasks->limit),
+        "processes_of_others", json_known(tasks->used), "group_processes_limit", json_known(tasks->group_limit),
+        "group_processes_of_others", json_known(tasks->group_used), "least_processes", (json_int_t)bounds->fewest_tasks,
         "connections", (json_int_t)bounds->connections, "refusal",
         weir_bounds_refusal(bounds, refusal, sizeof refusal));
+}
+
+/* What has to be remedied first. */
+static json_t *json_advice(const weir_diagnosis_t *diagnosis)
+{
+    const char *remedy = weir_bounds_remedy(&diagnosis->bounds);
+    return json_string(remedy[0] != '\0' ? remedy : weir_choice_advice(diagnosis->choice));
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
@@ -391,7 +410,7 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
         json_pack("{s:o, s:s, s:o}", "directory", json_path(diagnosis->memory_directory), "note", choice->memory_note,
             "remembered", json_remembered(&diagnosis->remembered)));
     set(document, "serving", json_serving(&diagnosis->bounds));
-    set(document, "advice", json_string(weir_choice_advice(choice)));
+    set(document, "advice", json_advice(diagnosis));
     set(document, "summary", json_string(weir_choice_summary(choice)));
     set(document, "notice", json_string(weir_choice_notice(choice)));
     set(document, "trials", json_integer(choice->decision.pool.trials));

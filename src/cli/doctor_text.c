@@ -314,9 +314,9 @@ static void print_remedy(const weir_page_t *page, const weir_diagnosis_t *diagno
     char text[TEXT_MAX];
     weir_page_heading(page, weir_translate("Remedy"));
     if (!weir_bounds_suffice(&diagnosis->bounds)) {
-        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
-            weir_translate("Raise the limit on open files: 'ulimit -n', or 'LimitNOFILE=' in a systemd unit."));
-        if (rung != NULL && !weir_choice_is_reduced(diagnosis->choice)) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN, weir_bounds_remedy(&diagnosis->bounds));
+        /* Where no remedy of the allocator's own is known, that may be it. */
+        if (!weir_choice_is_reduced(diagnosis->choice) ? rung != NULL : advice[0] == '\0') {
             return;
         }
     }

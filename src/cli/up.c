@@ -308,7 +308,10 @@ static int run(up_t *up)
     }
     weir_bounds_t bounds;
     char refusal[WEIR_BOUNDS_TEXT];
-    weir_bounds_take(up->inputs.tls != NULL, &bounds);
+    const weir_bounds_wish_t wish = {.tls = up->inputs.tls != NULL,
+        .logs = weir_component_logs_are_kept(up->application.logs),
+        .trial_server = up->trial_server != NULL};
+    weir_bounds_take(&wish, &bounds);
     if (!weir_bounds_suffice(&bounds)) {
         weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(&bounds, refusal, sizeof refusal));
         return EXIT_FAILED;

@@ -96,6 +96,11 @@ static bool make_directory(const char *directory)
     return S_ISDIR(facts.st_mode);
 }
 
+bool weir_component_logs_are_kept(const weir_component_logs_t *logs)
+{
+    return logs->directory != NULL;
+}
+
 bool weir_component_logs_make_directory(const weir_component_logs_t *logs)
 {
     return logs->directory == NULL || (make_directory(logs->directory) && access(logs->directory, W_OK | X_OK) == 0);

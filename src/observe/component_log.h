@@ -31,6 +31,9 @@ weir_component_logs_t *weir_component_logs_new(const char *directory, size_t cou
 /* Set up a component's log, before anything is written; `id` is borrowed. It is shown on the console if `shown`. */
 void weir_component_logs_add(weir_component_logs_t *logs, size_t index, const char *id, bool shown);
 
+/* Whether there is a directory, and so a thread that writes files. */
+bool weir_component_logs_are_kept(const weir_component_logs_t *logs);
+
 /*
  * Make the directory now, rather than when there is something to write, and see whether files can be made in it.
  * Returns false with errno set when not. Without a directory there is nothing to do.

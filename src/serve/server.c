@@ -178,6 +178,11 @@ static weir_server_t *new_server(const weir_server_settings_t *settings, weir_ge
     return NULL;
 }
 
+unsigned weir_server_threads(unsigned loops)
+{
+    return loops + 2; /* the keeper's and the ticker's */
+}
+
 bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t *take_generation,
     const weir_listener_t *listener, weir_server_t **ret_server, char **ret_message)
 {

@@ -55,6 +55,9 @@ void weir_listener_name_https(weir_listener_t *listener);
 /* Close it. */
 void weir_listener_close(weir_listener_t *listener);
 
+/* How many threads a server with so many loops starts. */
+unsigned weir_server_threads(unsigned loops);
+
 /*
  * Listen, start the loops and serve. The generation is the server's in every case. On success stores a server; on
  * failure returns false, nothing runs, and a message, to be freed with free(3), is stored. The listener must stay open

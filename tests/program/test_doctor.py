@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unicodedata
 from pathlib import Path
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from conftest import prlimit_address_space
-from harness import Component, hello_body, write_application
+from environments_here import place
+from harness import Component, Program, hello_body, write_application
 from json_schema import Schema
 from terminal import OnTerminal
 
@@ -421,6 +423,114 @@ def test_the_least_number_of_open_files_that_doctor_names_is_enough(weir, schema
     assert serving["possible"] and serving["refusal"] == ""
     assert serve(limited, hello).get("/hello").text == hello_body("/hello")
     assert diagnosis(schema, files_limited(weir, least - 1), status=1)["serving"]["possible"] is False
+
+
+OTHER_USER = 50_000 + os.getpid() % 10_000
+
+
+@pytest.fixture
+def users_place(weir, hello):
+    """A directory that a user without anything running can read, with weir, the application and a cache in it."""
+    if os.geteuid() != 0:
+        pytest.skip("another user, whose processes are few, can be had by root alone")
+    with tempfile.TemporaryDirectory(prefix="weir-user-") as name:
+        directory = Path(name)
+        place(directory, {"weir": weir.path, "hello": hello})
+        os.chown(directory, OTHER_USER, OTHER_USER)
+        yield directory
+
+
+def processes_limited(users_place, count, *more):
+    user = ("setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups")
+    cache = users_place / "cache"
+    return Program(users_place / "weir").wrapped(
+        *("prlimit", f"--nproc={count}:{count}", "--"), *more, *user, XDG_CACHE_HOME=str(cache)
+    )
+
+
+@pytest.mark.parametrize("language", [{}, CHINESE], ids=["English", "Chinese"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_doctor_ends_as_up_does_where_too_few_processes_may_be_had(schema, users_place, count, language):
+    limited = processes_limited(users_place, count)
+    up = limited.run("up", "-f", users_place / "hello", "--listen", "127.0.0.1:0", environment=language)
+    refusal = up.stderr.removeprefix("weir: error: ").strip()
+    done = limited.run("doctor", environment=language)
+    assert up.status == 1 and up.stderr.count("\n") == 1 and done.status == 1, (up, done)
+    for word in ("RLIMIT_NPROC", f" {count}", "ulimit -u", "LimitNPROC="):
+        assert word in refusal, up
+    assert_readable(done.stdout)
+    assert "".join(refusal.split()) in "".join(done.stdout.split()), done
+    assert "All is well" not in done.stdout and "There is nothing to remedy" not in done.stdout
+    assert "None is known" not in done.stdout
+    serving = diagnosis(schema, limited, status=1)["serving"]
+    assert serving["possible"] is False and serving["processes_limit"] == count < serving["least_processes"]
+    assert serving["processes_of_others"] == 0 and (language or serving["refusal"] == refusal)
+
+
+def test_the_least_number_of_processes_that_doctor_names_is_needed_and_enough(schema, users_place, serve):
+    document = diagnosis(schema, processes_limited(users_place, 2), status=1)
+    least = document["serving"]["least_processes"]
+    assert "'ulimit -u'" in document["advice"], document["advice"]
+    fewer = processes_limited(users_place, least - 1)
+    assert diagnosis(schema, fewer, status=1)["serving"]["possible"] is False
+    limited = processes_limited(users_place, least)
+    assert diagnosis(schema, limited)["serving"]["possible"]
+    server = serve(limited, users_place / "hello")
+    assert server.get("/hello").text == hello_body("/hello")
+    assert not any("thread" in line for line in server.stderr.lines if "memory gets short" not in line)
+
+
+def test_what_others_of_the_user_have_counts(schema, users_place):
+    least = diagnosis(schema, processes_limited(users_place, 2), status=1)["serving"]["least_processes"]
+    sleeper = subprocess.Popen(
+        ["setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups", "sleep", "300"]
+    )
+    try:
+        serving = diagnosis(schema, processes_limited(users_place, least), status=1)["serving"]
+        assert serving["processes_of_others"] == 1 and not serving["possible"], serving
+        assert diagnosis(schema, processes_limited(users_place, least + 1))["serving"]["possible"]
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+def test_where_processes_cannot_be_counted_those_of_a_server_are_tried(schema, users_place):
+    """In a PID namespace not all of the user's processes are to be seen."""
+    unshare = ("unshare", "--pid", "--fork", "--mount-proc", "--")
+    least = diagnosis(schema, processes_limited(users_place, 2), status=1)["serving"]["least_processes"]
+    serving = diagnosis(schema, processes_limited(users_place, least - 1, *unshare), status=1)["serving"]
+    assert not serving["possible"] and serving["processes_of_others"] is None, serving
+    assert serving["processes_limit"] == least - 1 and serving["refusal"], serving
+    assert diagnosis(schema, processes_limited(users_place, least + 1, *unshare))["serving"]["possible"]
+
+
+def test_root_is_not_bound_by_a_limit_on_processes(weir, schema):
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    document = diagnosis(schema, weir.wrapped("prlimit", "--nproc=2:2", "--"))
+    assert document["serving"]["possible"] and document["serving"]["processes_limit"] is None
+    assert document["facts"]["processes_limit"]["knowledge"] == "unlimited"
+    assert "root" in document["facts"]["processes_limit"]["source"]
+
+
+@pytest.mark.parametrize("language", [{}, CHINESE], ids=["English", "Chinese"])
+def test_a_limit_on_the_size_of_files_is_named_with_its_remedy(weir, schema, language):
+    limited = weir.wrapped("prlimit", "--fsize=65536:65536", "--")
+    done = limited.run("doctor", environment=language)
+    assert done.status == 1, done
+    text = " ".join(done.stdout.split())
+    assert "RLIMIT_FSIZE (64 KiB)" in text or "RLIMIT_FSIZE（64 KiB）" in text, done
+    assert "'ulimit -f unlimited'" in text and "'LimitFSIZE=infinity'" in text, done
+    assert "系统调用 被拒绝" not in text, done
+    document = diagnosis(schema, limited, status=1)
+    assert {result["limit_id"] for result in document["ladder"]} == {"file_size"}
+    assert "LimitFSIZE=" in document["advice"]
+
+
+def test_a_soft_limit_on_the_size_of_files_is_raised(weir, schema, hello, serve):
+    limited = weir.wrapped("prlimit", "--fsize=65536:unlimited", "--")
+    assert diagnosis(schema, limited)["choice"]["tier"] == "standard"
+    assert serve(limited, hello).get("/hello").text == hello_body("/hello")
 
 
 def test_doctor_says_how_many_connections_a_limit_leaves(weir, schema):

@@ -234,7 +234,9 @@ static inline void put_healthy_machine(void)
                                  "full avg10=0.50 avg60=0.00 avg300=0.00 total=33\n");
     put("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
     put("/proc/self/status",
-        "Name:\tweir\nVmPeak:\t  40000 kB\nVmSize:\t   30000 kB\nVmData:\t    2000 kB\nThreads:\t1\n");
+        "Name:\tweir\nVmPeak:\t  40000 kB\nVmSize:\t   30000 kB\nVmData:\t    2000 kB\nThreads:\t1\n"
+        "Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n");
+    put("/proc/4242/status", "Name:\tweir\nUid:\t1000\t0\t0\t0\nThreads:\t3\n");
     put("/proc/thread-self/maps",
         "55ff24ba0000-55ff24ba1000 r--p 00000000 fe:00 10002469                   /usr/bin/weir\n"
         "7ffd1c5e1000-7ffd1c602000 rw-p 00000000 00:00 0                          [stack]\n"
@@ -247,9 +249,12 @@ static inline void put_healthy_machine(void)
     put("/sys/fs/cgroup/user.slice/app/memory.oom.group", "1\n");
     put("/sys/fs/cgroup/user.slice/app/memory.pressure", "some avg10=12.34 avg60=0.00 avg300=0.00 total=1\n"
                                                          "full avg10=0.07 avg60=0.00 avg300=0.00 total=1\n");
+    put("/sys/fs/cgroup/user.slice/app/pids.max", "100\n");
+    put("/sys/fs/cgroup/user.slice/app/pids.current", "7\n");
     put_link("/proc/self/exe", "/usr/bin/weir");
     put_link("/proc/thread-self/exe", "/usr/bin/weir");
     put_link("/proc/self/ns/pid", "pid:[4026531836]");
+    put_link("/proc/self/ns/user", "user:[4026531837]");
     put_link("/proc/self/ns/ipc", "ipc:[4026531839]");
     put_link("/proc/self/ns/uts", "uts:[4026531838]");
     put_link("/proc/self/ns/cgroup", "cgroup:[4026531835]");

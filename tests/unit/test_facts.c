@@ -100,6 +100,12 @@ static void a_healthy_machine_is_known(void **state)
     assert_known(facts.gvisor, 0);
     assert_known(facts.wsl, WEIR_WSL_NONE);
     assert_known(facts.android, 0);
+    assert_known(facts.processes_limit, 12345);
+    assert_known(facts.processes_used, 3);
+    assert_known(facts.cgroup_processes_limit, 100);
+    assert_known(facts.cgroup_processes_used, 7);
+    assert_known(facts.file_size_limit, 12345);
+    assert_known(facts.file_size_hard_limit, 67890);
 }
 
 static void nothing_that_cannot_be_read_is_known_or_unlimited(void **state)
@@ -152,19 +158,27 @@ static const struct {
     {"/proc/buddyinfo", {"free_block_largest", "free_large_share"}, false},
     {"/proc/pressure/memory", {"stall_some", "stall_full"}, false},
     {"/sys/kernel/mm/transparent_hugepage/enabled", {"huge_pages"}, false},
-    {"/proc/self/status", {"address_space_used", "data_used"}, false},
+    {"/proc/self/status", {"address_space_used", "data_used", "processes_used"}, false},
+    {"/proc/4242/status", {"processes_used"}, false},
     {"/proc/thread-self/maps", {"mappings_used", "address_bits"}, false},
     {"/proc/self/cgroup",
-        {"cgroup_limit", "cgroup_used", "cgroup_kills_group", "cgroup_stall_some", "cgroup_stall_full"}, false},
+        {"cgroup_limit", "cgroup_used", "cgroup_kills_group", "cgroup_stall_some", "cgroup_stall_full",
+            "cgroup_processes_limit", "cgroup_processes_used"},
+        false},
     {"/proc/self/mountinfo",
-        {"cgroup_limit", "cgroup_used", "cgroup_kills_group", "cgroup_stall_some", "cgroup_stall_full"}, false},
+        {"cgroup_limit", "cgroup_used", "cgroup_kills_group", "cgroup_stall_some", "cgroup_stall_full",
+            "cgroup_processes_limit", "cgroup_processes_used"},
+        false},
     {"/sys/fs/cgroup/user.slice/app/memory.max", {"cgroup_limit", "cgroup_used"}, false},
     {"/sys/fs/cgroup/user.slice/app/memory.current", {"cgroup_used"}, false},
     {"/sys/fs/cgroup/user.slice/app/memory.oom.group", {"cgroup_kills_group"}, false},
     {"/sys/fs/cgroup/user.slice/app/memory.pressure", {"cgroup_stall_some", "cgroup_stall_full"}, false},
     {"/proc/self/exe", {"emulated"}, true},
     {"/proc/thread-self/exe", {"emulated"}, true},
-    {"/proc/self/ns/pid", {"container"}, true},
+    {"/proc/self/ns/pid", {"container", "processes_used"}, true},
+    {"/proc/self/ns/user", {"processes_used"}, true},
+    {"/sys/fs/cgroup/user.slice/app/pids.max", {"cgroup_processes_limit", "cgroup_processes_used"}, false},
+    {"/sys/fs/cgroup/user.slice/app/pids.current", {"cgroup_processes_used"}, false},
 };
 
 static const struct {

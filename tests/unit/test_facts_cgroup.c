@@ -237,6 +237,69 @@ static void pressure_is_that_of_the_group_with_the_limit(void **state)
     assert_known(read_groups().stall_some, 1234);
 }
 
+/* ---- Processes --------------------------------------------------------------------------------------------------- */
+
+static void assert_processes(weir_knowledge_t knowledge, uint64_t limit, uint64_t used)
+{
+    static weir_cgroups_t groups;
+    weir_fact_t got_limit;
+    weir_fact_t got_used;
+    weir_cgroup_find(tree, &groups);
+    weir_cgroup_read_processes(tree, &groups, &got_limit, &got_used);
+    assert_int_equal(got_limit.knowledge, knowledge);
+    assert_int_equal(got_limit.value, limit);
+    assert_int_equal(got_used.value, used);
+}
+
+static void of_all_groups_the_one_with_room_for_the_fewest_processes_counts(void **state)
+{
+    (void)state;
+    put_healthy_machine();
+    assert_processes(WEIR_KNOWN, 100, 7);
+    put("/sys/fs/cgroup/user.slice/pids.max", "1000\n");
+    put("/sys/fs/cgroup/user.slice/pids.current", "998\n");
+    assert_processes(WEIR_KNOWN, 1000, 998);
+    put("/sys/fs/cgroup/user.slice/pids.max", "max\n");
+    assert_processes(WEIR_KNOWN, 100, 7);
+    put("/sys/fs/cgroup/user.slice/app/pids.max", "max\n");
+    assert_processes(WEIR_UNLIMITED, 0, 0);
+    put("/sys/fs/cgroup/user.slice/pids.max", "lots\n");
+    assert_processes(WEIR_UNKNOWN, 0, 0);
+}
+
+static void processes_have_a_hierarchy_of_their_own_in_v1(void **state)
+{
+    (void)state;
+    put("/proc/self/cgroup", "9:memory:/m\n8:pids:/p\n0::/\n");
+    put("/proc/self/mountinfo", "31 23 0:27 / /v1/memory rw - cgroup cgroup rw,memory\n"
+                                "32 23 0:28 / /v1/pids rw - cgroup cgroup rw,pids\n");
+    put("/v1/pids/p/pids.max", "20\n");
+    put("/v1/pids/p/pids.current", "4\n");
+    put("/v1/memory/m/memory.limit_in_bytes", "1000000\n");
+    put("/v1/memory/m/memory.usage_in_bytes", "1000\n");
+    assert_processes(WEIR_KNOWN, 20, 4);
+    assert_group(WEIR_KNOWN, 1000000, 1000);
+    /* The root of v1 has no such file; a place of which nothing is known is no root. */
+    put("/proc/self/cgroup", "8:pids:/\n");
+    assert_processes(WEIR_UNKNOWN, 0, 0);
+    put("/v1/pids/cgroup.procs", "1\n");
+    assert_processes(WEIR_UNLIMITED, 0, 0);
+    put("/v1/pids/pids.max", "30\n");
+    put("/v1/pids/pids.current", "5\n");
+    assert_processes(WEIR_KNOWN, 30, 5);
+}
+
+static void the_root_of_v2_has_no_limit_on_processes_only_with_their_controller(void **state)
+{
+    (void)state;
+    put("/proc/self/cgroup", "0::/\n");
+    put("/proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    put("/sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
+    assert_processes(WEIR_UNKNOWN, 0, 0);
+    put("/sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n");
+    assert_processes(WEIR_UNLIMITED, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +315,9 @@ int main(void)
         IN_TREE(a_machine_with_a_megabyte_of_mounts_is_understood),
         IN_TREE(a_group_that_is_killed_whole_is_known_at_any_level),
         IN_TREE(pressure_is_that_of_the_group_with_the_limit),
+        IN_TREE(of_all_groups_the_one_with_room_for_the_fewest_processes_counts),
+        IN_TREE(processes_have_a_hierarchy_of_their_own_in_v1),
+        IN_TREE(the_root_of_v2_has_no_limit_on_processes_only_with_their_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

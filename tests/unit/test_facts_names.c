@@ -144,7 +144,8 @@ static void nothing_that_depends_on_the_moment_is_stable(void **state)
     static const char *const moments[] = {"memory_available", "commit_used", "address_space_used", "data_used",
         "cgroup_used", "mappings_used", "swap_free", "stall_some", "stall_full", "cgroup_stall_some",
         "cgroup_stall_full", "free_block_largest", "free_large_share", "executable_memory", "pagemap_scan",
-        "process_madvise", "protection_keys", "memory_files", "address_space_hard_limit", "data_hard_limit"};
+        "process_madvise", "protection_keys", "memory_files", "address_space_hard_limit", "data_hard_limit",
+        "processes_limit", "processes_used", "cgroup_processes_limit", "cgroup_processes_used", "file_size_hard_limit"};
     size_t count;
     const weir_fact_name_t *names = weir_fact_names(&count);
     size_t stable = 0;

@@ -221,7 +221,7 @@ static void every_value_has_its_phrase_in_every_language(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         assert_true(weir_language_set(languages[i]));
-        for (int limit = WEIR_LIMIT_UNKNOWN; limit <= WEIR_LIMIT_PROCESSES; limit++) {
+        for (int limit = WEIR_LIMIT_UNKNOWN; limit <= WEIR_LIMIT_LAST; limit++) {
             assert_string_not_equal(weir_phrase_limit(&facts, (weir_limit_t)limit, text, sizeof text), "");
             weir_phrase_remedy(&facts, (weir_limit_t)limit, text, sizeof text);
             assert_int_equal(text[0] == '\0', limit == WEIR_LIMIT_UNKNOWN);
