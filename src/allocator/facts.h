@@ -31,9 +31,9 @@ const weir_machine_t *weir_machine_real(void);
 
 /*
  * Read all facts but those that weir_facts_read_executable reads, which are WEIR_UNKNOWN. Never fails: what cannot be
- * read is WEIR_UNKNOWN. Takes some tenths of a millisecond, reads no file twice but for a cgroup.controllers, starts no process, allocates nothing,
- * and needs about 96 KiB of stack. Any thread. `ret_groups`, which may be NULL, gets where the process's control groups
- * are, for weir_pressure_read.
+ * read is WEIR_UNKNOWN. Takes some tenths of a millisecond, reads no file twice but for a cgroup.controllers, starts no
+ * process, allocates nothing, and needs about 96 KiB of stack. Any thread. `ret_groups`, which may be NULL, gets where
+ * the process's control groups are, for weir_pressure_read.
  */
 void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts, weir_cgroups_t *ret_groups);
 

@@ -71,6 +71,28 @@ static bool make_directory(const char *path)
     return there;
 }
 
+/* Whether a directory can be made or written to: the nearest one above it that there is decides. */
+static bool is_writable(const char *path)
+{
+    char *copy = strdup(path);
+    bool writable = false;
+    for (bool looking = copy != NULL; looking;) {
+        char *slash = strrchr(copy, '/');
+        struct stat status;
+        if (stat(copy[0] == '\0' ? "/" : copy, &status) == 0) {
+            writable = S_ISDIR(status.st_mode) &&
+                       faccessat(AT_FDCWD, copy[0] == '\0' ? "/" : copy, W_OK | X_OK, AT_EACCESS) == 0;
+            looking = false;
+        } else if (errno != ENOENT || slash == NULL) {
+            looking = false;
+        } else {
+            *slash = '\0';
+        }
+    }
+    free(copy);
+    return writable;
+}
+
 static bool is_private(int descriptor, mode_t kind)
 {
     struct stat status;
@@ -336,6 +358,20 @@ weir_forgotten_t weir_memory_forget(const char *directory, uint64_t key)
     return gone ? WEIR_FORGOTTEN : none ? WEIR_FORGOTTEN_NOTHING : WEIR_FORGOTTEN_NOT;
 }
 
+static const char foreign[] = WEIR_TRANSLATABLE("it belongs to another user, or others may write it");
+static const char closed[] = WEIR_TRANSLATABLE("it cannot be opened or made");
+static const char sealed[] = WEIR_TRANSLATABLE("it cannot be written");
+
+const char *weir_memory_trouble(const char *directory)
+{
+    int folder = open_directory(directory);
+    if (folder >= 0) {
+        close(folder);
+        return is_writable(directory) ? NULL : sealed;
+    }
+    return folder == -2 ? foreign : errno == ENOENT && is_writable(directory) ? NULL : closed;
+}
+
 const char *weir_memory_save(
     const char *directory, uint64_t key, const weir_decision_t *decision, const void *code, size_t code_size)
 {
@@ -344,13 +380,12 @@ const char *weir_memory_save(
         folder = open_directory(directory);
     }
     if (folder < 0) {
-        return folder == -2 ? WEIR_TRANSLATABLE("it belongs to another user, or others may write it")
-                            : WEIR_TRANSLATABLE("it cannot be opened or made");
+        return folder == -2 ? foreign : closed;
     }
     bool good = write_file(folder, key, decision, code, code_size);
     if (good) {
         forget_oldest(folder);
     }
     close(folder);
-    return good ? NULL : WEIR_TRANSLATABLE("it cannot be written");
+    return good ? NULL : sealed;
 }

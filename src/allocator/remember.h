@@ -42,6 +42,11 @@ typedef enum weir_forgotten {
 weir_forgotten_t weir_memory_forget(const char *directory, uint64_t key);
 
 /*
+ * Why weir_memory_save would not work there, as it says it; NULL: nothing is against it. It makes and writes nothing.
+ */
+const char *weir_memory_trouble(const char *directory);
+
+/*
  * Write a decision, in place of what is there, whole or not at all; the directory is made when it is missing. Returns
  * NULL, or why it did not work, as a constant string.
  */

@@ -100,7 +100,8 @@ void weir_announce_choice(const weir_choice_t *choice, const weir_application_t 
         announce_reduction(choice, application);
     }
     announce_apart(choice, application);
-    if (choice->memory_note[0] != '\0') {
+    /* What could not be removed is still there: weir_announce_anew has that. */
+    if (choice->memory_note[0] != '\0' && choice->forgotten != WEIR_FORGOTTEN_NOT) {
         weir_log(WEIR_LOG_INFO, weir_translate("the next start decides anew, for this decision is not kept in %s: %s"),
             choice->memory_directory, weir_translate(choice->memory_note));
     }
@@ -121,7 +122,8 @@ void weir_announce_refusal(const weir_choice_t *choice, const weir_application_t
 
 void weir_announce_anew(const weir_choice_t *choice)
 {
-    switch ((weir_forgotten_t)choice->forgotten) {
+    bool replaced = choice->forgotten == WEIR_FORGOTTEN_NOT && choice->memory_note[0] == '\0';
+    switch (replaced ? WEIR_FORGOTTEN : (weir_forgotten_t)choice->forgotten) {
     case WEIR_FORGOTTEN:
         weir_log(WEIR_LOG_INFO, "%s",
             weir_translate("decided anew, as --decide-anew asks; what was remembered of this is forgotten"));

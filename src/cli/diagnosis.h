@@ -44,7 +44,9 @@ typedef struct weir_diagnosis {
     weir_bounds_t bounds;     /* of a server in this process */
     weir_choice_t *choice;
     weir_comparison_t comparison;
-    char *memory_directory; /* where `weir up` remembers its decisions; NULL: nowhere */
+    char *memory_directory;     /* where `weir up` remembers its decisions; NULL: nowhere */
+    const char *memory_trouble; /* why it cannot, untranslated and constant; NULL: it can */
+    double total_milliseconds;  /* deciding, comparing, compiling and timing an application's components */
     weir_remembered_t remembered;
     bool has_application;
     weir_application_t application;

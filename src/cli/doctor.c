@@ -3,6 +3,7 @@
  */
 #include "cli/doctor.h"
 
+#include "allocator/child.h"
 #include "allocator/choice.h"
 #include "allocator/report.h"
 #include "allocator/translate.h"
@@ -76,7 +77,8 @@ static bool take_option(int option, const char *value, doctor_options_t *options
     case OPTION_MEMORY:
         if (!weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
             weir_log(WEIR_LOG_ERROR,
-                weir_translate("--max-instance-memory is '%s'; give a size from 64KiB to 4GiB, such as 256MiB"), value);
+                weir_translate("%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB"),
+                "--max-instance-memory", value);
             return false;
         }
         return true;
@@ -144,7 +146,8 @@ static bool take_memory_variable(doctor_options_t *options)
         return true;
     }
     weir_log(WEIR_LOG_ERROR,
-        weir_translate("SPIN_MAX_INSTANCE_MEMORY is '%s'; give a number of bytes from 65536 to 4294967296"), value);
+        weir_translate("%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB"),
+        "SPIN_MAX_INSTANCE_MEMORY", value);
     return false;
 }
 
@@ -178,6 +181,11 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
     }
     diagnosis->has_application = true;
     diagnosis->application.max_memory_bytes = options->max_instance_memory_bytes;
+    if (!weir_application_fits(&diagnosis->application, &message)) { /* weir up ends with it, too */
+        weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : weir_translate("out of memory"));
+        free(message);
+        return false;
+    }
     diagnosis->guests = weir_application_guest_needs(&diagnosis->application, &diagnosis->guest_count);
     diagnosis->components = calloc(diagnosis->guest_count + 1, sizeof *diagnosis->components);
     if (diagnosis->guests == NULL || diagnosis->components == NULL) {
@@ -280,7 +288,10 @@ static int run(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
     if (options->json) {
         weir_language_set("en"); /* JSON is for machines, and the same everywhere */
     }
-    return choose(options, diagnosis) ? report(diagnosis, options) : EXIT_FAILED;
+    double start = weir_clock_milliseconds();
+    bool chosen = choose(options, diagnosis);
+    diagnosis->total_milliseconds = weir_clock_milliseconds() - start;
+    return chosen ? report(diagnosis, options) : EXIT_FAILED;
 }
 
 int weir_doctor_main(int argc, char **argv)

@@ -226,6 +226,9 @@ void weir_doctor_recall(weir_diagnosis_t *diagnosis)
     const weir_rung_t *chosen = weir_choice_rung(diagnosis->choice);
     weir_decision_t *decision = malloc(sizeof *decision);
     diagnosis->memory_directory = weir_memory_directory(NULL);
+    if (diagnosis->memory_directory != NULL) {
+        diagnosis->memory_trouble = weir_memory_trouble(diagnosis->memory_directory);
+    }
     if (decision != NULL && diagnosis->memory_directory != NULL && diagnosis->has_application &&
         weir_memory_look(diagnosis->memory_directory, diagnosis->choice->memory_key, decision, &remembered->since)) {
         remembered->found = true;

@@ -407,14 +407,16 @@ static json_t *make_document(const weir_diagnosis_t *diagnosis)
     set(document, "components", json_components(diagnosis));
     set(document, "apart", json_apart(diagnosis));
     set(document, "memory",
-        json_pack("{s:o, s:s, s:o}", "directory", json_path(diagnosis->memory_directory), "note", choice->memory_note,
-            "remembered", json_remembered(&diagnosis->remembered)));
+        json_pack("{s:o, s:s, s:o}", "directory", json_path(diagnosis->memory_directory), "note",
+            diagnosis->memory_trouble == NULL ? "" : diagnosis->memory_trouble, "remembered",
+            json_remembered(&diagnosis->remembered)));
     set(document, "serving", json_serving(&diagnosis->bounds));
     set(document, "advice", json_advice(diagnosis));
     set(document, "summary", json_string(weir_choice_summary(choice)));
     set(document, "notice", json_string(weir_choice_notice(choice)));
     set(document, "trials", json_integer(choice->decision.pool.trials));
     set(document, "milliseconds", json_real(weir_choice_milliseconds(choice)));
+    set(document, "total_milliseconds", json_real(diagnosis->total_milliseconds));
     return document;
 }
 

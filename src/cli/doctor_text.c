@@ -1,6 +1,7 @@
 /*
  * doctor_text.c: the diagnosis for a person: first what it comes to, then why, last what to do.
  */
+#include "allocator/budget.h"
 #include "allocator/phrases.h"
 #include "allocator/plan.h"
 #include "allocator/remedy.h"
@@ -12,6 +13,7 @@
 #include "cli/doctor_ladder.h"
 #include "cli/page.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +26,9 @@ enum {
 
 /* Two costs this close are the same. */
 static const double noise = 1.1;
+
+/* Costs are shown in tenths of a microsecond. */
+static const double shown_step = 0.1;
 
 /* ---- What it comes to -------------------------------------------------------------------------------------------- */
 
@@ -87,6 +92,10 @@ static void print_reduced(const weir_page_t *page, const weir_diagnosis_t *diagn
             weir_translate(" %u at a time are usual; %s has room for the memory of %u, the remedy is below."), usual,
             weir_phrase_limit(weir_choice_facts(diagnosis->choice), limit, phrase, sizeof phrase),
             weir_choice_needs(diagnosis->choice)->concurrency);
+    } else if (rung->pulley && weir_fact_is(weir_choice_facts(diagnosis->choice)->executable_memory, 0)) {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate(" Wanted was native code; executable memory is refused here, so code is interpreted. The "
+                           "remedy is below."));
     } else if (wanted != NULL) {
         weir_text_append(text, sizeof text, weir_translate(" Wanted was: %s; the remedy is below."),
             weir_phrase_rung(&wanted->rung, phrase, sizeof phrase));
@@ -207,12 +216,17 @@ static void print_sizes(const weir_page_t *page, const weir_diagnosis_t *diagnos
 }
 
 /* The cost against the best that the hardware could give. */
-static void print_comparison(const weir_page_t *page, const weir_comparison_t *comparison, bool lessened)
+static void print_comparison(
+    const weir_page_t *page, const weir_comparison_t *comparison, const weir_rung_t *chosen, bool lessened)
 {
     char text[TEXT_MAX] = "";
     char rung[WEIR_PHRASE_MAX];
     double ratio = comparison->choice_microseconds / comparison->best_microseconds;
-    if (!comparison->measured) {
+    if (!comparison->measured && chosen->pulley) {
+        weir_text_append(text, sizeof text, "%s",
+            weir_translate("Against the best that the hardware could give: unknown, since native code cannot be "
+                           "measured where executable memory is refused."));
+    } else if (!comparison->measured) {
         weir_text_append(text, sizeof text, "%s",
             weir_translate("Against the best that the hardware could give: unknown, since no standard pool can be "
                            "measured within these limits, and weir may not raise them for a trial."));
@@ -224,10 +238,12 @@ static void print_comparison(const weir_page_t *page, const weir_comparison_t *c
                                  "by a limit."));
     } else {
         weir_phrase_rung(&comparison->best, rung, sizeof rung);
+        /* As they are shown, so that none is said to be less than the same. */
+        bool equal = fabs(comparison->choice_microseconds - comparison->best_microseconds) < shown_step;
         if (ratio > noise) {
             weir_text_append(text, sizeof text,
                 weir_translate("Against the best that the hardware could give (%s): %.1f times as much."), rung, ratio);
-        } else if (ratio >= 1) {
+        } else if (ratio >= 1 || equal) {
             weir_text_append(text, sizeof text,
                 weir_translate("Against the best that the hardware could give (%s): no more."), rung);
         } else {
@@ -377,8 +393,14 @@ static void print_one_remembered(const weir_page_t *page, const weir_diagnosis_t
             ? weir_translate(". That is what was chosen above, with another setting.")
             : weir_translate(". That is not what was chosen above, and is taken as long as it works."));
     weir_page_text(page, INDENT, "  ", remembered->same_size ? WEIR_INK_PLAIN : WEIR_INK_WARNING, text);
-    weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
-        weir_translate("To forget it and decide anew: 'weir up --decide-anew' with this application."));
+    if (diagnosis->memory_trouble == NULL) {
+        weir_page_text(page, INDENT, "  ", WEIR_INK_PLAIN,
+            weir_translate("To forget it and decide anew: 'weir up --decide-anew' with this application."));
+    } else {
+        snprintf(text, sizeof text, weir_translate("It stays, since nothing can be changed in %s: %s."),
+            diagnosis->memory_directory, weir_translate(diagnosis->memory_trouble));
+        weir_page_text(page, INDENT, "  ", WEIR_INK_WARNING, text);
+    }
 }
 
 static void print_remembered(const weir_page_t *page, const weir_diagnosis_t *diagnosis)
@@ -392,6 +414,11 @@ static void print_remembered(const weir_page_t *page, const weir_diagnosis_t *di
     } else if (diagnosis->remembered.found) {
         print_one_remembered(page, diagnosis);
         return;
+    } else if (diagnosis->memory_trouble != NULL) {
+        weir_text_append(text, sizeof text,
+            weir_translate("'weir up' remembers nothing, since nothing can be kept in %s: %s. It decides anew at each "
+                           "start."),
+            diagnosis->memory_directory, weir_translate(diagnosis->memory_trouble));
     } else if (diagnosis->has_application) {
         weir_text_append(text, sizeof text,
             weir_translate("Nothing in %s for this application in this environment: the next 'weir up' decides anew."),
@@ -408,8 +435,12 @@ static void print_remembered(const weir_page_t *page, const weir_diagnosis_t *di
 static void print_end(const weir_page_t *page, const weir_diagnosis_t *diagnosis, bool verbose)
 {
     char text[TEXT_MAX] = "";
-    weir_text_append(text, sizeof text, weir_translate("Decided anew in %.0f ms, and not remembered."),
-        weir_choice_milliseconds(diagnosis->choice));
+    weir_text_append(text, sizeof text,
+        diagnosis->has_application
+            ? weir_translate("Decided anew in %.0f ms, and not remembered; with comparing, and compiling and timing "
+                             "the application's components, it took %.1f s.")
+            : weir_translate("Decided anew in %.0f ms, and not remembered; with comparing, it took %.1f s."),
+        weir_choice_milliseconds(diagnosis->choice), diagnosis->total_milliseconds / 1000);
     if (!verbose) {
         weir_text_append(text, sizeof text, "%s",
             weir_translate(" '--verbose' shows all facts and all that was considered, '--json' everything."));
@@ -437,7 +468,8 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
         print_choice(&page, diagnosis);
         weir_page_heading(&page, weir_translate("What it costs"));
         print_knobs(&page, diagnosis, verbose);
-        print_comparison(&page, &diagnosis->comparison, weir_report_usual(diagnosis->choice, NULL, NULL));
+        print_comparison(&page, &diagnosis->comparison, weir_choice_rung(diagnosis->choice),
+            weir_report_usual(diagnosis->choice, NULL, NULL));
     }
     print_apart(&page, diagnosis);
     print_remedy(&page, diagnosis);

@@ -5,6 +5,8 @@
 
 #include "allocator/translate.h"
 #include "app/cache_config.h"
+#include "app/text.h"
+#include "cache/store.h"
 #include "cli/logs.h"
 #include "cli/overrides.h"
 #include "cli/spin_variables.h"
@@ -52,8 +54,12 @@ static weir_store_t *open_cache(const weir_inputs_t *inputs)
     const char *why;
     weir_store_t *cache = options->disable_cache ? NULL : weir_code_cache_open(inputs->cache_directory, &why);
     if (!options->disable_cache && cache == NULL && why != NULL) {
-        weir_log(
-            WEIR_LOG_INFO, weir_translate("compiled code is not kept: the cache's directory cannot be used: %s"), why);
+        char *directory =
+            inputs->cache_directory != NULL ? strdup(inputs->cache_directory) : weir_store_directory("code");
+        weir_log(WEIR_LOG_INFO,
+            weir_translate("compiled code is not kept: the cache's directory cannot be used: %s: %s"),
+            directory == NULL ? "" : weir_shown(directory).text, why);
+        free(directory);
     }
     return cache;
 }

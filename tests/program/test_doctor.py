@@ -703,6 +703,73 @@ def test_where_no_process_can_be_had_the_limit_on_them_is_named_once(weir, schem
     assert {result["limit_id"] for result in document["ladder"]} == {"processes"}
 
 
+def test_doctor_ends_as_up_does_where_a_component_needs_more_memory_than_is_allowed(weir, hello):
+    given = ("-f", hello, "--max-instance-memory", "64KiB")
+    up = weir.run("up", *given, "--listen", "127.0.0.1:0")
+    done = weir.run("doctor", *given)
+    assert "131072" in up.stderr and done.stderr == up.stderr and done.status == up.status == 2, (done, up)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("language", [{}, CHINESE], ids=["English", "Chinese"])
+@pytest.mark.parametrize("kind", ["file", "missing below a file", "open to others"])
+def test_doctor_does_not_say_that_decisions_are_remembered_where_they_cannot_be(
+    weir, schema, hello, serve, tmp_path, kind, language
+):
+    cache = tmp_path / "place"
+    if kind == "open to others":
+        (cache / "weir").mkdir(parents=True)
+        (cache / "weir").chmod(0o777)
+    else:
+        cache.write_text("")
+        cache = cache if kind == "file" else cache / "deeper"
+    environment = {**language, "XDG_CACHE_HOME": str(cache)}
+    text = "".join(weir.run("doctor", environment=environment).stdout.split())
+    assert str(cache / "weir") in text, text
+    assert ("不记住任何决定" if language else "remembersnothing") in text, text
+    note = diagnosis(schema, weir, environment={"XDG_CACHE_HOME": str(cache)})["memory"]["note"]
+    assert note
+    if not language:
+        server = start_and_stop(weir, hello, serve, environment=environment)
+        assert note in server.log, "weir up says the same"
+        document = diagnosis(schema, weir, environment={"XDG_CACHE_HOME": str(tmp_path / "other")})
+        assert document["memory"]["note"] == "" and not (tmp_path / "other").exists()
+
+
+def test_a_decision_that_can_be_neither_removed_nor_replaced_is_told_of_once(weir, hello, serve, tmp_path):
+    if os.geteuid() != 0 or shutil.which("chattr") is None:
+        pytest.skip("only root can make a directory immutable, with chattr")
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "kept")}
+    start_and_stop(weir, hello, serve, environment=environment)
+    directory = tmp_path / "kept" / "weir"
+    if subprocess.run(["chattr", "+i", directory], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this file system has no immutable directories")
+    try:
+        server = start_and_stop(weir, hello, serve, "--decide-anew", environment=environment)
+        assert "cannot be removed" in server.log and "the next start decides anew" not in server.log, server.log
+        assert not any("chosen by trial" in line for line in start_and_stop(
+            weir, hello, serve, environment=environment).stdout.lines)
+        text = " ".join(weir.run("doctor", "-f", hello, environment=environment).stdout.split())
+        assert "It stays, since nothing can be changed" in text and "To forget it" not in text, text
+    finally:
+        subprocess.run(["chattr", "-i", directory], check=True)
+
+
+def test_doctor_says_how_long_it_took_over_all(weir, schema, hello):
+    began = time.monotonic()
+    document = diagnosis(schema, weir, "-f", hello)
+    took = (time.monotonic() - began) * 1000
+    assert document["milliseconds"] < document["total_milliseconds"] <= took
+    assert "it took" in weir.run("doctor").stdout.split("Decided anew")[1]
+
+
+def test_a_memory_that_is_none_is_refused_in_the_words_of_up(weir, hello):
+    environment = {"SPIN_MAX_INSTANCE_MEMORY": "1"}
+    up = weir.run("up", "-f", hello, environment=environment)
+    done = weir.run("doctor", environment=environment)
+    assert done.status == up.status == 2 and done.stderr == up.stderr and "MiB" in up.stderr, (done, up)
+
+
 # ---- While it works --------------------------------------------------------------------------------------------------
 
 
@@ -957,6 +1024,21 @@ def test_up_says_it_in_chinese(weir, hello, serve):
     assert len(lines) <= 3, server.log
     assert "自动缩减池化分配器" in lines[0] and "RLIMIT_AS（400 MiB）" in lines[0], server.log
     assert "改善办法" in lines[2] and "ulimit -v unlimited" in lines[2], server.log
+
+
+@pytest.mark.parametrize(
+    ("language", "reason", "comparison"),
+    [
+        ({}, "executable memory is refused here", "native code cannot be measured"),
+        (CHINESE, "此处拒绝可执行内存", "无法测量原生代码"),
+    ],
+    ids=["English", "Chinese"],
+)
+def test_doctor_says_first_why_code_is_interpreted(weir, deny_exec, language, reason, comparison):
+    done = weir.wrapped(deny_exec).run("doctor", environment=language)
+    first, rest = done.stdout.split("\n\n", 1)
+    assert "".join(reason.split()) in "".join(first.split()), first
+    assert "".join(comparison.split()) in "".join(rest.split()), rest
 
 
 def test_a_pool_that_is_disabled_is_called_so_in_both_languages(weir, hello, serve, deny_exec):
