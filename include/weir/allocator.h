@@ -207,7 +207,7 @@ typedef struct weir_needs {
     uint32_t tables;
     uint32_t table_elements;
     uint32_t core_instances;
-    uint32_t concurrency; /* instances wanted at once; 0: decided from the memory that is there */
+    uint32_t concurrency; /* instances wanted at once, up to 1,000,000; 0: decided from the memory that is there */
 } weir_needs_t;
 
 /* ---- Strategies, tiers, rungs --------------------------------------------------------------------------------------
@@ -376,7 +376,8 @@ void weir_choose_options_init_sized(weir_choose_options_t *options, size_t size)
  * but says what was tried and why it failed. Other failures leave `*ret_choice` untouched. Blocks for as long as the
  * trials take: some tenths of a second natively, some seconds under emulation; milliseconds when an earlier start made
  * the same decision. In a process with a second thread it needs a trial server: without one it returns
- * WEIR_ERROR_THREADS. WEIR_ERROR_INVALID: options that cannot be; WEIR_ERROR_VERSION: they are for a later library.
+ * WEIR_ERROR_THREADS. WEIR_ERROR_INVALID: options that cannot be, or `ret_choice` is NULL; WEIR_ERROR_VERSION: they are
+ * for a later library.
  */
 weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice);
 

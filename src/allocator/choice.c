@@ -368,7 +368,7 @@ static double real_milliseconds(void *context)
 weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice)
 {
     weir_choose_options_t complete;
-    weir_status_t status = weir_choose_options_read(options, &complete);
+    weir_status_t status = ret_choice == NULL ? WEIR_ERROR_INVALID : weir_choose_options_read(options, &complete);
     if (status != WEIR_OK) {
         return status;
     }

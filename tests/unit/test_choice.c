@@ -1364,6 +1364,7 @@ static void impossible_options_are_refused(void **state)
         assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_ERROR_INVALID);
         assert_null(choice);
     }
+    assert_int_equal(weir_allocator_choose(NULL, NULL), WEIR_ERROR_INVALID);
     weir_choice_free(NULL);
 }
 
