@@ -26,10 +26,11 @@ static wasm_engine_t *make_engine(void)
     weir_choice_t *choice = NULL;
     wasm_engine_t *engine = NULL;
     wasm_config_t *config = wasm_config_new();
-    if (weir_allocator_choose(NULL, &choice) != WEIR_OK || weir_choice_configure(choice, config) != WEIR_OK)
+    if (weir_allocator_choose(NULL, &choice) != WEIR_OK)
         errx(1, "no allocator: %s", choice != NULL ? weir_choice_notice(choice) : "none can be tried");
     weir_choice_prepare_process(choice);
-    check(weir_engine_new(config, &engine, NULL), NULL);
+    bool configured = weir_choice_configure(choice, config) == WEIR_OK;
+    check(configured ? weir_engine_new(config, &engine, NULL) : wasmtime_error_new("out of memory"), NULL);
     puts(weir_choice_summary(choice));
     weir_choice_free(choice);
     return engine;

@@ -93,8 +93,9 @@ const char weir_doctor_help[] =
     "\n"
     "Environment: SPIN_ALLOCATOR and SPIN_WASMTIME_POOLING, as for 'weir up'; LANG; NO_COLOR.\n"
     "\n"
-    "Exit status: 0 something works, 1 nothing does, 2 the command line, the application or the environment is "
-    "wrong.\n";
+    "Exit status: 0 'weir up' can serve, 1 no allocator works or a limit on open files or processes is too low, 2 the\n"
+    "command line, the application or the environment is wrong. It neither reads nor fills the cache of compiled "
+    "code.\n";
 
 int weir_help_print_options(const char *begin, char *own_options, const char *end)
 {

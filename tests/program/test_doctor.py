@@ -416,6 +416,19 @@ def test_doctor_ends_as_up_does_where_too_few_files_may_be_open(weir, schema, he
         assert serving["refusal"] == refusal
 
 
+def test_where_no_trial_can_open_its_files_the_remedy_is_that_for_them_alone(weir, schema):
+    limited = files_limited(weir, 6)
+    remedy = sections(limited.run("doctor").stdout)["Remedy"]
+    assert "'ulimit -n'" in remedy and "None is known" not in remedy, remedy
+    document = diagnosis(schema, limited, status=1)
+    assert "'ulimit -n'" in document["advice"], document["advice"]
+
+
+def test_doctor_tells_its_exit_status_as_it_is(weir):
+    text = " ".join(weir.run("help", "doctor").stdout.split())
+    assert "1 no allocator works or a limit on open files or processes is too low" in text, text
+
+
 def test_the_least_number_of_open_files_that_doctor_names_is_enough(weir, schema, hello, serve):
     least = diagnosis(schema, files_limited(weir, 20), status=1)["serving"]["least_open_files"]
     limited = files_limited(weir, least)

@@ -119,6 +119,8 @@ static const limit_case_t limit_cases[] = {
         {WEIR_REFUSED_MEMORIES, "mmap", 4096 * GIB, ENOMEM}, WEIR_LIMIT_UNKNOWN},
     {"stacks under mode 0: nothing explains it", 0, 0, 65530, 0, 47, false,
         {WEIR_REFUSED_STACKS, "mmap", 2 * GIB, ENOMEM}, WEIR_LIMIT_UNKNOWN},
+    {"a file in memory beyond RLIMIT_FSIZE", GIB, 0, 65530, 0, 47, false, {WEIR_REFUSED_OTHER, "", 0, EFBIG},
+        WEIR_LIMIT_FILE_SIZE},
     {"stacks beyond RLIMIT_DATA", 0, GIB, 65530, 0, 47, false, {WEIR_REFUSED_STACKS, "mmap", 2 * GIB, ENOMEM},
         WEIR_LIMIT_DATA},
     {"memories do not count as data", 0, GIB, 65530, 0, 47, false, {WEIR_REFUSED_MEMORIES, "mmap", 2 * GIB, ENOMEM},
