@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ enum {
     STATUS_BYTES = 16 * 1024,
     LOOKED_AT_MOST = 16 * 1024, /* processes */
     ENTRIES_BYTES = 4 * 1024,
+    CAPABILITY_DIGITS = 16,
     ADMINISTRATOR = 21, /* CAP_SYS_ADMIN */
     RESOURCES = 24,     /* CAP_SYS_RESOURCE */
 };
@@ -37,12 +39,15 @@ static bool status_number(const char *status, const char *name, uint64_t *ret_va
 
 static bool status_capabilities(const char *status, uint64_t *ret_set)
 {
-    unsigned long long set = 0;
     const char *at = weir_procfs_line(status, "CapEff", ':');
-    if (at == NULL || sscanf(at, "%16llx", &set) != 1) {
+    if (at == NULL) {
         return false;
     }
-    *ret_set = set;
+    at += strspn(at, " \t");
+    if (strspn(at, "0123456789abcdef") != CAPABILITY_DIGITS) {
+        return false;
+    }
+    *ret_set = strtoull(at, NULL, 16);
     return true;
 }
 
