@@ -208,13 +208,18 @@ bool weir_choice_is_tuned(const weir_choice_t *choice, uint64_t fingerprint)
 /* Why a child has no result, in words of its own. */
 static void explain(const weir_child_result_t *result, char *text, size_t size)
 {
-    char said[sizeof result->complaint];
-    snprintf(said, sizeof said, "%s", result->complaint);
+    static const char refused[] = "memory allocation of ";
+    const char *said = result->complaint;
+    const char *memory = strstr(said, refused);
     text[0] = '\0';
-    if (strncmp(said, "memory allocation of ", strlen("memory allocation of ")) == 0) {
-        char *end = strstr(said, " failed"); /* what Rust adds to this sentence helps nobody here */
-        said[end != NULL ? (size_t)(end - said) + strlen(" failed") : strlen(said)] = '\0';
-        weir_text_append(text, size, weir_translate("memory was refused (%s)"), said);
+    if (memory != NULL) {
+        for (const char *next; (next = strstr(memory + 1, refused)) != NULL;) {
+            memory = next; /* two threads speak at once */
+        }
+        /* What Rust adds to this sentence helps nobody here. */
+        const char *end = strstr(memory, " failed");
+        int length = (int)(end != NULL ? (size_t)(end - memory) + strlen(" failed") : strlen(memory));
+        weir_text_append(text, size, weir_translate("memory was refused (%.*s)"), length, memory);
         return;
     }
     if (result->end == WEIR_CHILD_REPORTED) {
