@@ -176,7 +176,7 @@ static int help(const char *name)
 {
     const struct command *command = name == NULL ? NULL : find_command(name);
     if (command != NULL) {
-        char *arguments[] = {(char *)(uintptr_t)command->name, (char *)(uintptr_t) "--help", NULL};
+        char *arguments[] = {(char *)(uintptr_t)command->name, (char *)(uintptr_t)"--help", NULL};
         return command->run(2, arguments);
     }
     return name == NULL || strcmp(name, "help") == 0 ? weir_help_print(weir_help) : refuse_command(name);
