@@ -9,7 +9,6 @@
 #include "allocator/child.h"
 #include "allocator/choice.h"
 #include "allocator/translate.h"
-#include "cli/precompile.h"
 #include "cli/status_line.h"
 #include "guest/trial.h"
 #include "observe/log.h"
@@ -264,16 +263,6 @@ static bool is_emulated(const weir_choice_t *choice)
     return emulated->knowledge == WEIR_KNOWN && emulated->value != 0;
 }
 
-static bool lacks_code(const weir_application_t *application)
-{
-    for (size_t i = 0; i < application->manifest.component_count; i++) {
-        if (weir_application_lacks_code(application, i)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static uint32_t deadline(const weir_application_t *application, const weir_choice_t *choice)
 {
     uint64_t bytes = 0;
@@ -300,30 +289,17 @@ bool weir_application_is_tuned(const weir_application_t *application, const weir
     return is_tuned;
 }
 
-static weir_status_t tune_once(weir_application_t *application, weir_choice_t *choice, const weir_workload_t *workload)
-{
-    weir_application_keep_standard_error(application);
-    weir_status_t status = weir_choice_tune(choice, workload, deadline(application, choice));
-    weir_application_drop_standard_error(application);
-    return status;
-}
-
 weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests)
 {
     weir_application_work_t *work = new_work(application, choice, requests);
     if (work == NULL) {
         return WEIR_ERROR_MEMORY;
     }
+    weir_application_keep_standard_error(application);
     const weir_workload_t workload = weir_application_workload(work);
-    weir_status_t status = tune_once(application, choice, &workload);
-    char *message = NULL;
-    /* Compiling takes the more memory, the more engines are there: by itself it may succeed. */
-    if (status == WEIR_ERROR_UNAVAILABLE && lacks_code(application) &&
-        weir_application_precompile(application, choice, &message) == WEIR_PRECOMPILED) {
-        status = tune_once(application, choice, &workload);
-    }
-    free(message);                       /* who goes on compiles again, and tells it */
+    weir_status_t status = weir_choice_tune(choice, &workload, deadline(application, choice));
     weir_choice_prepare_process(choice); /* the setting may be another than it was */
+    weir_application_drop_standard_error(application);
     if (choice->tune_note[0] != '\0') {
         weir_status_clear();
         weir_log(WEIR_LOG_INFO,
