@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     weir_component_t component = {.id = "first"};
     weir_manifest_t manifest = {.path = "spin.toml", .components = &component, .component_count = 1};
-    const weir_outbound_text_t entries[] = {
-        {texts[0], texts[0], {1, 1}}, {"*://*:*", "*://*:*", {1, 1}}, {"{{ x }}", texts[1], {1, 1}}};
+    const weir_outbound_text_t entries[] = {{texts[0], texts[0], {1, 1}, false}, {"*://*:*", "*://*:*", {1, 1}, false},
+        {"{{ x }}", texts[1], {1, 1}, true}};
     weir_outbound_hosts_t one, any;
     char *message = NULL;
     must_hold(weir_outbound_hosts_parse(&manifest, &entries[1], 1, &any, &message));

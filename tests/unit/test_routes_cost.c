@@ -55,11 +55,11 @@ char *__wrap_strndup(const char *text, size_t size)
 
 /* NOLINTEND(cert-dcl37-c) */
 
-#define PARAMETERS "/:a/:b/:c/:d/:e/:f/:g/:h/:i/:j/:k/:l/:m/:n/:o/:p"
+#define MOST_PARAMETERS "/most/:a/:b/:c/:d/:e/:f/:g/:h/:i/:j/:k/:l/:m/:n/:o/:p"
 
 /* Every kind of route there is. */
 static const char *const ROUTES[] = {"/", "/exact", "/exact/deep/er", "/exact/deep/er/...", "/u/:id", "/u/:id/edit",
-    "/f/:name.json", "/f/:name.:ending", "/w/...", "/w/a/*", "/p/:x/y/...", "/most" PARAMETERS, "/lost...", "//two//",
+    "/f/:name.json", "/f/:name.:ending", "/w/...", "/w/a/*", "/p/:x/y/...", MOST_PARAMETERS, "/lost...", "//two//",
     "/.hidden", "/dots.in.it", "/static", "{private}"};
 
 /* A path, and the route that answers it, or NULL. */
@@ -83,7 +83,7 @@ static const struct {
     {"/w/b//c/%2f/", "/w/..."},
     {"/w/a/b", "/w/a/*"},
     {"/p/1/y/z", "/p/:x/y/..."},
-    {"/most/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", "/most" PARAMETERS},
+    {"/most/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", MOST_PARAMETERS},
     {"/lost...", "/lost..."},
     {"/.hidden", "/.hidden"},
     {"/dots.in.it", "/dots.in.it"},
