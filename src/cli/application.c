@@ -119,17 +119,6 @@ bool weir_application_from_manifest(
     return true;
 }
 
-weir_needs_t weir_application_needs(const weir_application_t *application)
-{
-    weir_needs_t needs = {.concurrency = 0};
-    for (size_t i = 0; i < application->manifest.component_count; i++) {
-        if (application->codes[i] != NULL) {
-            weir_guest_file_add_needs(&application->files[i], &needs);
-        }
-    }
-    return needs;
-}
-
 bool weir_application_fits(const weir_application_t *application, char **ret_message)
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {

@@ -48,9 +48,6 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
 bool weir_application_from_manifest(
     weir_manifest_t *take_manifest, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message);
 
-/* What its guests ask of an instance's slot, all of them together. */
-weir_needs_t weir_application_needs(const weir_application_t *application);
-
 /*
  * Whether every guest can begin within max_memory_bytes. If not, stores a message that names the first that cannot, to
  * be freed with free(3).
