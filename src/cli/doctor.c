@@ -227,6 +227,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
         weir_application_place(&diagnosis->application, diagnosis->choice);
         weir_status_show("%s", weir_translate("timing the application's own components"));
         weir_application_tune(&diagnosis->application, diagnosis->choice, !options->no_trial_requests);
+        weir_application_tell_untimed(diagnosis->choice);
         weir_status_show("%s", weir_translate("compiling the application's components"));
         char *message;
         weir_precompiled_t compiled = weir_application_precompile(&diagnosis->application, diagnosis->choice, &message);

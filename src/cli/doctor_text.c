@@ -239,7 +239,8 @@ static void print_comparison(
     } else {
         weir_phrase_rung(&comparison->best, rung, sizeof rung);
         /* As they are shown, so that none is said to be less than the same. */
-        bool equal = fabs(comparison->choice_microseconds - comparison->best_microseconds) < shown_step;
+        bool equal =
+            lround(comparison->choice_microseconds / shown_step) == lround(comparison->best_microseconds / shown_step);
         if (ratio > noise) {
             weir_text_append(text, sizeof text,
                 weir_translate("Against the best that the hardware could give (%s): %.1f times as much."), rung, ratio);

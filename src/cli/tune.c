@@ -300,14 +300,17 @@ weir_status_t weir_application_tune(weir_application_t *application, weir_choice
     weir_status_t status = weir_choice_tune(choice, &workload, deadline(application, choice));
     weir_choice_prepare_process(choice); /* the setting may be another than it was */
     weir_application_drop_standard_error(application);
+    free(work);
+    return status;
+}
+
+void weir_application_tell_untimed(const weir_choice_t *choice)
+{
     if (choice->tune_note[0] != '\0') {
         weir_status_clear();
         weir_log(WEIR_LOG_INFO,
-            weir_translate(
-                "the application's own components could not be timed, so what a made-up guest costs decides: "
-                "%s"),
+            weir_translate("the application's own components could not be timed, so what a made-up guest costs "
+                           "decides: %s"),
             choice->tune_note);
     }
-    free(work);
-    return status;
 }

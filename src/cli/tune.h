@@ -18,10 +18,16 @@
  * it. A cycle is a round: every component once. The application's files must still be there.
  * Forks: call it while the process has one thread.
  *
- * Nothing is lost when it fails: a line in the log says why, the choice is as it was then, and weir_application_link
- * compiles what is not there.
+ * Nothing is lost when it fails: weir_application_tell_untimed says why, the choice is as it was then, and
+ * weir_application_link compiles what is not there.
  */
 weir_status_t weir_application_tune(weir_application_t *application, weir_choice_t *choice, bool requests);
+
+/*
+ * Log why weir_application_tune had no result, when it had none. For once it is known that the application can be
+ * served: otherwise what is wrong with it is the reason, too, and is told as an error.
+ */
+void weir_application_tell_untimed(const weir_choice_t *choice);
 
 /* Whether an earlier start has tuned the choice for this application, as weir_application_tune would do it. */
 bool weir_application_is_tuned(const weir_application_t *application, const weir_choice_t *choice, bool requests);

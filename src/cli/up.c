@@ -242,6 +242,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
 static bool announce(const up_t *up)
 {
     const weir_manifest_t *manifest = &up->application.manifest;
+    weir_application_tell_untimed(up->choice);
     weir_announce_choice(up->choice, &up->application, up->inputs.options.json);
     if (up->inputs.options.decide_anew) {
         weir_announce_anew(up->choice);

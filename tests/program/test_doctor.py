@@ -291,7 +291,7 @@ def sections(text):
 
 
 def test_each_figure_says_what_was_timed(weir):
-    text = sections(prlimit_address_space(weir, 8 * GIB).run("doctor").stdout)
+    text = sections(limited_for_good(weir, 8 * GIB).run("doctor").stdout)
     assert re.search(r"An instance of a made-up guest takes \d+\.\d us \(create, write, run, drop\)", text[""]), text
     assert text["What was tried"].startswith("Each in a process of its own, timed with a made-up guest"), text
     costs = text["What it costs"]
