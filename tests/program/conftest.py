@@ -17,6 +17,9 @@ from environments_here import compile_helper
 from harness import Component, Program, Server, write_application
 from virtual_machine import Unavailable
 
+# Before a test imports it: what its assertions say has the values, too.
+pytest.register_assert_rewrite("diagnoses")
+
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
 
