@@ -216,20 +216,30 @@ static void print_sizes(const weir_page_t *page, const weir_diagnosis_t *diagnos
 }
 
 /* The cost against the best that the hardware could give. */
-static void print_comparison(
-    const weir_page_t *page, const weir_comparison_t *comparison, const weir_rung_t *chosen, bool lessened)
+/* Why there is no comparison. */
+static const char *say_unmeasured(const weir_facts_t *facts, const weir_rung_t *chosen)
+{
+    if (chosen->pulley && weir_fact_is(facts->executable_memory, 0)) {
+        return weir_translate("Against the best that the hardware could give: unknown, since native code cannot be "
+                              "measured where executable memory is refused.");
+    }
+    bool limited = facts->address_space_limit.knowledge == WEIR_KNOWN || facts->data_limit.knowledge == WEIR_KNOWN;
+    if (limited && chosen->tier != WEIR_TIER_STANDARD) {
+        return weir_translate("Against the best that the hardware could give: unknown, since no standard pool can be "
+                              "measured within these limits, and weir may not raise them for a trial.");
+    }
+    return weir_translate("Against the best that the hardware could give: unknown, since its trial for that failed, or "
+                          "took too long.");
+}
+
+static void print_comparison(const weir_page_t *page, const weir_comparison_t *comparison, const weir_facts_t *facts,
+    const weir_rung_t *chosen, bool lessened)
 {
     char text[TEXT_MAX] = "";
     char rung[WEIR_PHRASE_MAX];
     double ratio = comparison->choice_microseconds / comparison->best_microseconds;
-    if (!comparison->measured && chosen->pulley) {
-        weir_text_append(text, sizeof text, "%s",
-            weir_translate("Against the best that the hardware could give: unknown, since native code cannot be "
-                           "measured where executable memory is refused."));
-    } else if (!comparison->measured) {
-        weir_text_append(text, sizeof text, "%s",
-            weir_translate("Against the best that the hardware could give: unknown, since no standard pool can be "
-                           "measured within these limits, and weir may not raise them for a trial."));
+    if (!comparison->measured) {
+        weir_text_append(text, sizeof text, "%s", say_unmeasured(facts, chosen));
     } else if (comparison->same) {
         weir_text_append(text, sizeof text, "%s",
             lessened
@@ -469,8 +479,8 @@ void weir_diagnosis_print_text(const weir_diagnosis_t *diagnosis, bool verbose)
         print_choice(&page, diagnosis);
         weir_page_heading(&page, weir_translate("What it costs"));
         print_knobs(&page, diagnosis, verbose);
-        print_comparison(&page, &diagnosis->comparison, weir_choice_rung(diagnosis->choice),
-            weir_report_usual(diagnosis->choice, NULL, NULL));
+        print_comparison(&page, &diagnosis->comparison, weir_choice_facts(diagnosis->choice),
+            weir_choice_rung(diagnosis->choice), weir_report_usual(diagnosis->choice, NULL, NULL));
     }
     print_apart(&page, diagnosis);
     print_remedy(&page, diagnosis);

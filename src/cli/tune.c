@@ -25,8 +25,9 @@ enum {
     REQUEST_MILLISECONDS_EMULATED = 10 * 250,   /* the same, in an emulator */
     FIRST_MAY_TAKE = 4,                         /* times as long as a later request: its memory is all new */
     ROUND_SHARE = 10,                           /* all guests on requests: this part of the above */
-    DEADLINE_MILLISECONDS = 10 * 1000,          /* for all of it, natively, and for each MiB that is to be compiled */
+    DEADLINE_MILLISECONDS = 10 * 1000,          /* for all that is run, natively */
     DEADLINE_MILLISECONDS_EMULATED = 30 * 1000, /* the same, in an emulator, on one slow processor */
+    COMPILE_MILLISECONDS = 60 * 1000, /* for each MiB that is to be compiled; where they pass, it is compiled again */
     DEADLINE_MILLISECONDS_MAX = 30 * 60 * 1000, /* beyond anything that was seen: 13 MB take 10 s natively */
 };
 
@@ -270,7 +271,7 @@ static uint32_t deadline(const weir_application_t *application, const weir_choic
         bytes += weir_application_lacks_code(application, i) ? application->files[i].size : 0;
     }
     uint64_t each = is_emulated(choice) ? DEADLINE_MILLISECONDS_EMULATED : DEADLINE_MILLISECONDS;
-    uint64_t milliseconds = each + (bytes * each >> 20);
+    uint64_t milliseconds = each + (bytes * COMPILE_MILLISECONDS >> 20);
     return milliseconds < DEADLINE_MILLISECONDS_MAX ? (uint32_t)milliseconds : DEADLINE_MILLISECONDS_MAX;
 }
 
