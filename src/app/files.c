@@ -447,8 +447,12 @@ static bool prepare(preparation_t *preparation)
             !(settings->direct_mounts ? mount_directly(preparation, i) : copy_files(preparation, i)))
             return false;
     }
-    return !settings->direct_mounts || !settings->writable ||
-           weir_file_mounts_check(manifest, settings, preparation->files.components, &preparation->message);
+    if (!settings->direct_mounts || !settings->writable)
+        return true;
+    char *message = NULL;
+    bool apart = weir_file_mounts_check(manifest, settings, preparation->files.components, &message);
+    preparation->message = message;
+    return apart;
 }
 
 bool weir_files_prepare(const weir_manifest_t *manifest, const weir_files_settings_t *settings,

@@ -189,7 +189,8 @@ int main(int argc, char **argv)
     weir_language_set(NULL);
     weir_words_translate_with(weir_translate);
     program = getpid();
-    wants_backtrace = getenv("RUST_BACKTRACE") != NULL && strcmp(getenv("RUST_BACKTRACE"), "0") != 0;
+    const char *backtrace = getenv("RUST_BACKTRACE");
+    wants_backtrace = backtrace != NULL && strcmp(backtrace, "0") != 0;
     weir_bridge_tell_panics(tell_panic); /* before there is an engine */
     const struct command *command = find_command(name);
     if (command != NULL) {

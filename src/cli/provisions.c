@@ -79,7 +79,10 @@ static void add_kept(
     weir_files_settings_t *settings, weir_kept_directory_t *kept, char *own_path, const char *what, const char *remedy)
 {
     if (own_path != NULL) {
-        kept[settings->kept_count++] = (weir_kept_directory_t){own_path, what, remedy};
+        weir_kept_directory_t *next = &kept[settings->kept_count++];
+        next->path = own_path;
+        next->what = what;
+        next->remedy = remedy;
     }
 }
 
