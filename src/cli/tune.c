@@ -6,6 +6,7 @@
  */
 #include "cli/tune.h"
 
+#include "allocator/budget.h"
 #include "allocator/child.h"
 #include "allocator/choice.h"
 #include "allocator/translate.h"
@@ -260,8 +261,7 @@ weir_workload_t weir_application_workload(weir_application_work_t *work)
 
 static bool is_emulated(const weir_choice_t *choice)
 {
-    const weir_fact_t *emulated = &weir_choice_facts(choice)->emulated;
-    return emulated->knowledge == WEIR_KNOWN && emulated->value != 0;
+    return weir_fact_is(weir_choice_facts(choice)->emulated, 1);
 }
 
 static uint32_t deadline(const weir_application_t *application, const weir_choice_t *choice)
