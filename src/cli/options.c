@@ -6,6 +6,7 @@
 #include "cli/options.h"
 
 #include "allocator/translate.h"
+#include "serve/ticker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,23 @@ static bool take_timeout(void *options, const char *name, const char *value, cha
     }
     return weir_arguments_refuse(
         ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
+}
+
+static bool take_slice(void *place, const char *name, const char *value, char **ret_message)
+{
+    weir_up_options_t *options = place;
+    uint64_t milliseconds;
+    if (strcmp(value, "0") == 0) {
+        options->time_slice_milliseconds = WEIR_TICK_NEVER;
+        return true;
+    }
+    if (!weir_duration_parse(value, &milliseconds) || milliseconds > WEIR_MAX_TIME_SLICE_MILLISECONDS) {
+        return weir_arguments_refuse(ret_message,
+            "%s is '%s'; give a time from 1ms to 1s, or 0, which lets guests compute without interruption", name,
+            value);
+    }
+    options->time_slice_milliseconds = (uint32_t)milliseconds;
+    return true;
 }
 
 static bool take_memory(void *options, const char *name, const char *value, char **ret_message)
@@ -167,6 +185,12 @@ static const weir_option_t up_options[] = {
         .take = take_concurrency,
         .help = "how many requests guests handle at once (default: what the allocator has\n"
                 "room for); more wait their turn"},
+    {.name = "time-slice",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_slice,
+        .help = "how long a guest may compute before others have their turn: 1ms to 1s\n"
+                "(default 10ms); 0, for measuring, never interrupts one"},
     {.group = "What guests write",
         .name = "quiet",
         .letter = 'q',

@@ -32,7 +32,8 @@ typedef struct weir_up_options {
     const char *tls_key;
     bool json; /* the routes are told as JSON */
     uint64_t request_timeout_milliseconds;
-    uint32_t max_concurrency; /* 0: what the allocator has room for */
+    uint32_t time_slice_milliseconds; /* as of weir_server_settings_t */
+    uint32_t max_concurrency;         /* 0: what the allocator has room for */
     /* What guests write */
     bool quiet;            /* it is not shown */
     weir_texts_t follow;   /* ids: that of others is not shown; when there are none, that of all is */

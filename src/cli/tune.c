@@ -181,7 +181,7 @@ static wasmtime_error_t *fill(prepared_t *prepared, wasm_engine_t *engine)
     for (size_t i = 0; i < count; i++) {
         prepared->routes[i] = first_route(application, i);
     }
-    prepared->ticker = weir_ticker_new(THREADS_MAX, tick, engine);
+    prepared->ticker = weir_ticker_new(THREADS_MAX, WEIR_TICK_MILLISECONDS, tick, engine);
     return prepared->ticker == NULL ? wasmtime_error_new("there is no thread to be had") : NULL;
 }
 

@@ -202,6 +202,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
         .max_waiting = MAX_WAITING,
         .max_connections = bounds->connections,
         .request_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds,
+        .time_slice_milliseconds = up->inputs.options.time_slice_milliseconds,
         .drain_timeout_milliseconds = drain_milliseconds(up),
         .tls = up->inputs.tls,
         .refused = up->adapt == NULL ? NULL : weir_adapt_refused,

@@ -207,7 +207,8 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     }
     server->info_size = strlen(server->info);
     errno = 0;
-    server->ticker = weir_ticker_new(count, tick, &server->keeper);
+    uint32_t slice = settings->time_slice_milliseconds;
+    server->ticker = weir_ticker_new(count, slice == 0 ? WEIR_TICK_MILLISECONDS : slice, tick, &server->keeper);
     if (server->ticker == NULL || !make_loops(server, count)) {
         int error = errno;
         free_server(server);

@@ -18,6 +18,7 @@ typedef struct weir_server_settings {
     uint32_t max_connections;              /* over all loops */
     uint64_t request_timeout_milliseconds; /* until the response's head; then 504 */
     uint64_t idle_timeout_milliseconds;    /* until a client sends or takes something; 0: a minute */
+    uint32_t time_slice_milliseconds;      /* that a guest computes at once; 0: the usual ones; or WEIR_TICK_NEVER */
     uint64_t drain_timeout_milliseconds;   /* how long a stop waits for requests in flight */
     const weir_tls_config_t *tls;          /* certificate and key, borrowed as long as the server; NULL: no TLS */
     /* Told that an instance of a component was refused, and of what there was no more, one line; or NULL. The request

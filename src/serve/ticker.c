@@ -24,7 +24,8 @@ typedef struct slot {
 struct weir_ticker {
     void (*tick)(void *context);
     void *context;
-    pthread_t thread;
+    uint32_t milliseconds;
+    pthread_t thread;     /* unless it never ticks */
     pthread_mutex_t lock; /* guards `stop` and the change of `asleep` to false */
     pthread_cond_t changed;
     bool stop;
@@ -75,7 +76,8 @@ static bool wait_a_period(weir_ticker_t *ticker)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += WEIR_TICK_MILLISECONDS * 1000000L;
+    until.tv_sec += ticker->milliseconds / 1000;
+    until.tv_nsec += ticker->milliseconds % 1000 * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_nsec -= 1000000000L;
         until.tv_sec++;
@@ -142,7 +144,7 @@ static bool start_thread(weir_ticker_t *ticker)
     return error == 0;
 }
 
-weir_ticker_t *weir_ticker_new(unsigned threads, void (*tick)(void *context), void *context)
+weir_ticker_t *weir_ticker_new(unsigned threads, uint32_t milliseconds, void (*tick)(void *context), void *context)
 {
     weir_ticker_t *ticker = calloc(1, sizeof(*ticker));
     if (ticker == NULL) {
@@ -156,6 +158,7 @@ weir_ticker_t *weir_ticker_new(unsigned threads, void (*tick)(void *context), vo
     }
     ticker->tick = tick;
     ticker->context = context;
+    ticker->milliseconds = milliseconds;
     ticker->slot_count = threads;
     for (unsigned i = 0; i < threads; i++) {
         atomic_init(&ticker->slots[i].changes, 0);
@@ -171,7 +174,7 @@ weir_ticker_t *weir_ticker_new(unsigned threads, void (*tick)(void *context), vo
         return NULL;
     }
     pthread_mutex_init(&ticker->lock, NULL);
-    if (!start_thread(ticker)) {
+    if (milliseconds != WEIR_TICK_NEVER && !start_thread(ticker)) {
         error = errno;
         pthread_cond_destroy(&ticker->changed);
         pthread_mutex_destroy(&ticker->lock);
@@ -192,7 +195,9 @@ void weir_ticker_free(weir_ticker_t *own_ticker)
     own_ticker->stop = true;
     pthread_cond_signal(&own_ticker->changed);
     pthread_mutex_unlock(&own_ticker->lock);
-    pthread_join(own_ticker->thread, NULL);
+    if (own_ticker->milliseconds != WEIR_TICK_NEVER) {
+        pthread_join(own_ticker->thread, NULL);
+    }
     pthread_cond_destroy(&own_ticker->changed);
     pthread_mutex_destroy(&own_ticker->lock);
     free(own_ticker->slots);

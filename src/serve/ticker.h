@@ -8,17 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long a slice lasts at most; Spin's figure. */
+/* How long a slice lasts at most, where nothing else is wanted; Spin's figure. */
 #define WEIR_TICK_MILLISECONDS 10
+
+/* No ticks: guests run until they wait or end. */
+#define WEIR_TICK_NEVER UINT32_MAX
 
 typedef struct weir_ticker weir_ticker_t;
 
 /*
- * Start ticking for threads numbered from 0 to `threads` - 1: `tick(context)` is called every WEIR_TICK_MILLISECONDS,
- * on the ticker's thread, as long as at least one of them is between weir_ticker_begin and weir_ticker_end. Returns
- * NULL with errno set on failure.
+ * Start ticking for threads numbered from 0 to `threads` - 1: `tick(context)` is called every `milliseconds`, on the
+ * ticker's thread, as long as at least one of them is between weir_ticker_begin and weir_ticker_end. With
+ * WEIR_TICK_NEVER it never is, and there is no such thread. Returns NULL with errno set on failure.
  */
-weir_ticker_t *weir_ticker_new(unsigned threads, void (*tick)(void *context), void *context);
+weir_ticker_t *weir_ticker_new(unsigned threads, uint32_t milliseconds, void (*tick)(void *context), void *context);
 
 /* Stop ticking and join the thread. NULL is allowed. No thread may begin or end any more. */
 void weir_ticker_free(weir_ticker_t *own_ticker);

@@ -81,6 +81,9 @@ static void describe(const weir_up_options_t *options, char *text, size_t size)
     if (options->request_timeout_milliseconds != 30000) {
         fprintf(out, "timeout=%llu ", (unsigned long long)options->request_timeout_milliseconds);
     }
+    if (options->time_slice_milliseconds != 0) {
+        fprintf(out, "slice=%u ", (unsigned)options->time_slice_milliseconds);
+    }
     if (options->max_concurrency != 0) {
         fprintf(out, "concurrency=%u ", (unsigned)options->max_concurrency);
     }
@@ -115,6 +118,9 @@ static const struct {
     {{"--listen=a:1", "--listen", "b:2"}, {NULL}, "listen=b:2 "},
     {{"x", "--request-timeout", "2s"}, {NULL}, "application=x timeout=2000 "},
     {{"--request-timeout", "2"}, {NULL}, "timeout=2000 "},
+    {{"--time-slice", "2ms"}, {NULL}, "slice=2 "},
+    {{"--time-slice=1s"}, {NULL}, "slice=1000 "},
+    {{"--time-slice", "0"}, {NULL}, "slice=4294967295 "},
     {{"--quiet", "--disable-pooling", "--max-concurrency", "7"}, {NULL}, "quiet disable-pooling concurrency=7 "},
     {{"-q"}, {NULL}, "quiet "},
     {{"--sh"}, {NULL}, "quiet "},
@@ -203,6 +209,8 @@ static const struct {
     {{"--request-timeout", "1..8s"}, {NULL}, {"'1..8s'", "range"}},
     {{"--request-timeout", ""}, {NULL}, {"--request-timeout"}},
     {{"--request-timeout", "-1s"}, {NULL}, {"'-1s'"}},
+    {{"--time-slice", "1001ms"}, {NULL}, {"'1001ms'", "1ms", "1s"}},
+    {{"--time-slice", "0ms"}, {NULL}, {"'0ms'", "0,"}},
     {{"--max-concurrency", "0"}, {NULL}, {"'0'"}},
     {{"--max-concurrency", "100001"}, {NULL}, {"'100001'"}},
     {{"--max-concurrency", "9x"}, {NULL}, {"'9x'"}},

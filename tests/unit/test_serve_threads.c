@@ -133,7 +133,7 @@ static void test_it_ticks_while_a_guest_runs_and_only_then(void **state)
     (void)state;
     atomic_uint ticks;
     atomic_init(&ticks, 0);
-    weir_ticker_t *ticker = weir_ticker_new(2, count_tick, &ticks);
+    weir_ticker_t *ticker = weir_ticker_new(2, WEIR_TICK_MILLISECONDS, count_tick, &ticks);
     assert_non_null(ticker);
     assert_int_equal(weir_ticker_count(ticker), 0);
     for (unsigned round = 1; round <= 3; round++) {
@@ -158,6 +158,21 @@ static void test_it_ticks_while_a_guest_runs_and_only_then(void **state)
     weir_ticker_free(NULL);
 }
 
+static void test_it_can_be_told_never_to_tick(void **state)
+{
+    (void)state;
+    atomic_uint ticks;
+    atomic_init(&ticks, 0);
+    weir_ticker_t *ticker = weir_ticker_new(1, WEIR_TICK_NEVER, count_tick, &ticks);
+    assert_non_null(ticker);
+    weir_ticker_begin(ticker, 0);
+    nap(20 * WEIR_TICK_MILLISECONDS);
+    assert_int_equal(weir_ticker_count(ticker), 0);
+    weir_ticker_end(ticker, 0);
+    weir_ticker_free(ticker);
+    assert_int_equal(atomic_load(&ticks), 0);
+}
+
 typedef struct runner {
     pthread_t thread;
     weir_ticker_t *ticker;
@@ -180,7 +195,7 @@ static void test_it_wakes_after_any_number_of_short_runs(void **state)
     atomic_uint ticks;
     atomic_init(&ticks, 0);
     runner_t runners[2];
-    weir_ticker_t *ticker = weir_ticker_new(2, count_tick, &ticks);
+    weir_ticker_t *ticker = weir_ticker_new(2, WEIR_TICK_MILLISECONDS, count_tick, &ticks);
     assert_non_null(ticker);
     for (unsigned i = 0; i < 2; i++) {
         runners[i] = (runner_t){.ticker = ticker, .index = i};
@@ -201,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_each_message_arrives_once_in_its_senders_order_and_wakes_who_sleeps),
         cmocka_unit_test(test_a_message_for_one_who_does_not_sleep_writes_nothing),
         cmocka_unit_test(test_it_ticks_while_a_guest_runs_and_only_then),
+        cmocka_unit_test(test_it_can_be_told_never_to_tick),
         cmocka_unit_test(test_it_wakes_after_any_number_of_short_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
