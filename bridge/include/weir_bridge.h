@@ -203,6 +203,32 @@ void weir_tls_finish(weir_tls_t *tls, int socket);
  */
 bool weir_fetch(const char *url, size_t max_bytes, wasm_byte_vec_t *ret_bytes, char **ret_message);
 
+/* What is posted, and to whom. All texts are terminated. */
+typedef struct weir_post {
+    size_t size;             /* sizeof(weir_post_t) */
+    const char *url;         /* http or https, absolute */
+    const char *authorities; /* a PEM file: only what leads to one of these is trusted. NULL: as weir_fetch */
+    const weir_pair_t *headers;
+    size_t header_count;
+    weir_bytes_t body;
+    uint64_t timeout_milliseconds; /* for all of it */
+    size_t answer_bytes_max;
+} weir_post_t;
+
+typedef struct weir_post_answer {
+    uint16_t status;
+    char *retry_after;    /* the header's value, to be freed with weir_bridge_text_free; NULL: there is none */
+    wasm_byte_vec_t body; /* to be freed with wasm_byte_vec_delete; empty when it is longer than the bound, or broke */
+} weir_post_answer_t;
+
+/*
+ * Post, and wait for the answer; redirects are not followed, proxies not used. Returns true and stores the answer,
+ * whatever its status. Without one returns false, leaves `*ret_answer` untouched and stores a one-line reason that does
+ * not repeat the URL, to be freed with weir_bridge_text_free. Blocks until the time is over at most. Any thread that
+ * polls no call.
+ */
+bool weir_post(const weir_post_t *post, weir_post_answer_t *ret_answer, char **ret_message);
+
 /* ---- Guest code ------------------------------------------------------------------------------------------------ */
 
 typedef enum weir_guest_kind {
@@ -423,6 +449,9 @@ typedef struct weir_call_request {
     size_t environment_count;
     bool instance_only; /* the call ends well as soon as it has its instance: no code of the guest handles it */
     void *caller;       /* what the outbound policy's `begin` gets with the requests that are made during this call */
+    /* What each request of the guest's over HTTP is given in addition, unless it has a header of one of these names. */
+    const weir_pair_t *added_headers;
+    size_t added_header_count;
 } weir_call_request_t;
 
 /*

@@ -11,6 +11,7 @@ use hyper::{Request, Response, Uri};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -191,7 +192,7 @@ fn repeat(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
 
 /// As Tokio's own, but that only some of its threads wait for resolvers: each until that has answered, also when
 /// nobody is interested any more.
-async fn look_up(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+pub async fn look_up(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
     static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(vec![(address, port).into()]);
@@ -231,22 +232,33 @@ async fn connect(
     check: &AddressCheck,
 ) -> Result<(SendRequest<WasiBody>, SocketAddr), Error> {
     let until = Instant::now() + limit;
-    let in_time = |_| Error::ConnectionTimeout;
     let permit = timeout_at(until, permit()).await.map_err(|_| Error::ConnectionLimitReached)??;
     let addresses = timeout_at(until, resolve(origin, check)).await.map_err(|_| Error::DnsTimeout)??;
-    let stream = timeout_at(until, TcpStream::connect(&*addresses)).await.map_err(in_time)?.map_err(Error::Connect)?;
+    open(origin, &addresses, until, tls_settings, permit).await
+}
+
+/// A connection to one of these addresses; `held` is dropped when it has ended.
+pub async fn open<H: Send + 'static>(
+    origin: &Origin,
+    addresses: &[SocketAddr],
+    until: Instant,
+    tls: impl FnOnce() -> TlsSettings,
+    held: H,
+) -> Result<(SendRequest<WasiBody>, SocketAddr), Error> {
+    let in_time = |_| Error::ConnectionTimeout;
+    let stream = timeout_at(until, TcpStream::connect(addresses)).await.map_err(in_time)?.map_err(Error::Connect)?;
     let address = stream.peer_addr().map_err(Error::Connect)?;
     let _ = stream.set_nodelay(true); // only faster
     if !origin.tls {
-        return Ok((start(stream, permit).await?, address));
+        return Ok((start(stream, held).await?, address));
     }
     let name = ServerName::try_from(origin.host.clone()).map_err(Error::from)?;
-    let connector = TlsConnector::from(tls_settings().map_err(|why| Error::InternalError(Some(why)))?);
+    let connector = TlsConnector::from(tls().map_err(|why| Error::InternalError(Some(why)))?);
     let stream = timeout_at(until, connector.connect(name, stream)).await.map_err(in_time)?.map_err(Error::Tls)?;
-    Ok((start(stream, permit).await?, address))
+    Ok((start(stream, held).await?, address))
 }
 
-async fn start<T>(stream: T, permit: OwnedSemaphorePermit) -> Result<SendRequest<WasiBody>, Error>
+async fn start<T, H: Send + 'static>(stream: T, held: H) -> Result<SendRequest<WasiBody>, Error>
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
@@ -256,38 +268,44 @@ where
     tokio::spawn(async move {
         // What goes wrong with it comes back with the request, or with the response's body.
         drop(connection.await);
-        drop(permit);
+        drop(held);
     });
     Ok(sender)
 }
 
+pub type TlsSettings = Result<Arc<ClientConfig>, String>;
+
 /// Certificates are trusted that lead to one of Mozilla's roots, which are compiled in, or to one in the file that
 /// SSL_CERT_FILE names instead, as for OpenSSL, curl and Go.
-fn tls_settings() -> Result<Arc<ClientConfig>, String> {
-    static SETTINGS: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
-    let make = || {
-        let mut roots = RootCertStore::empty();
-        match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(path) => {
-                let why = |why: String| format!("SSL_CERT_FILE: {}: {why}", path.to_string_lossy());
-                for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| why(error.to_string()))? {
-                    let certificate = certificate.map_err(|error| why(error.to_string()))?;
-                    let _ = roots.add(certificate); // one that rustls cannot use vouches for nobody
-                }
-                if roots.is_empty() {
-                    return Err(why("no certificate of an authority is in it".to_string()));
-                }
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut config =
-            versions.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+pub fn tls_settings() -> TlsSettings {
+    static SETTINGS: OnceLock<TlsSettings> = OnceLock::new();
+    let make = || match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+        None => trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }),
+        Some(path) => authorities("SSL_CERT_FILE: ", &path),
     };
     SETTINGS.get_or_init(make).clone()
+}
+
+/// Those in a PEM file; `of` stands before its name when something is wrong with it.
+pub fn authorities(of: &str, path: &OsStr) -> TlsSettings {
+    let why = |why: String| format!("{of}{}: {why}", path.to_string_lossy());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| why(error.to_string()))? {
+        let certificate = certificate.map_err(|error| why(error.to_string()))?;
+        let _ = roots.add(certificate); // one that rustls cannot use vouches for nobody
+    }
+    if roots.is_empty() {
+        return Err(why("no certificate of an authority is in it".to_string()));
+    }
+    trusting(roots)
+}
+
+fn trusting(roots: RootCertStore) -> TlsSettings {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = versions.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// A response's body; it breaks off when nothing comes for too long.

@@ -38,6 +38,8 @@ pub struct weir_call_request_t {
     environment_count: usize,
     instance_only: bool,
     caller: *mut c_void,
+    added_headers: *const weir_pair_t,
+    added_header_count: usize,
 }
 
 pub type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
@@ -61,12 +63,14 @@ impl Outcome {
     }
 }
 
-fn component_store(
+unsafe fn component_store(
     service: &weir_service_t,
     engine: &Engine,
     mut wasi: WasiCtxBuilder,
-    caller: *mut c_void,
-) -> Store<ComponentState> {
+    request: &weir_call_request_t,
+) -> Result<Store<ComponentState>> {
+    let mut added = HeaderMap::new();
+    unsafe { append(&mut added, borrow(request.added_headers, request.added_header_count))? };
     let reach = &service.settings.reach;
     reach.configure(&mut wasi, None);
     let mut table = ResourceTable::new();
@@ -74,11 +78,11 @@ fn component_store(
     let state = ComponentState {
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
-        hooks: reach.hooks(caller),
+        hooks: reach.hooks(request.caller, added),
         table,
         limits: service.settings.limits(),
     };
-    store(engine, state, |state| &mut state.limits)
+    Ok(store(engine, state, |state| &mut state.limits))
 }
 
 /// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
@@ -133,7 +137,7 @@ unsafe fn component(
     let settings = &service.settings;
     let mut wasi = settings.wasi()?;
     wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-    let mut store = Box::new(component_store(service, proxy.engine(), wasi, request.caller));
+    let mut store = Box::new(unsafe { component_store(service, proxy.engine(), wasi, request)? });
     let instance_only = request.instance_only;
     let request = match &channels.feed {
         Some(feed) => {
@@ -195,7 +199,7 @@ unsafe fn command(
     channels: &mut Channels,
 ) -> Result<Guest> {
     let wasi = unsafe { cgi(service, request, channels)? };
-    let mut store = component_store(service, command.engine(), wasi, request.caller);
+    let mut store = unsafe { component_store(service, command.engine(), wasi, request)? };
     let command = command.clone();
     let instance_only = request.instance_only;
     Ok(Box::pin(async move {

@@ -5,7 +5,7 @@
 //! `componentize` makes a module a component, `fetch` gets one from a URL; `service` is a guest ready to be called, with
 //! what `imports`, `variables` and `outbound` give it; `guest` is one instance of it, `call` one request on that, with
 //! `pipe` and `output` for its streams; `client` sends its requests to the network, `outgoing` hands those that stay in
-//! the process to C; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
+//! the process to C; `post` tells others what happened; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
 //! of them run on.
 
 #![allow(non_camel_case_types)]
@@ -28,6 +28,7 @@ mod outbound;
 mod outgoing;
 mod output;
 mod pipe;
+mod post;
 mod service;
 mod threads;
 mod tls;

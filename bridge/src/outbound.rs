@@ -9,6 +9,7 @@ use crate::threads::{lookups, runtime};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response, Uri};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::net::SocketAddr;
@@ -133,9 +134,9 @@ impl Reach {
         });
     }
 
-    /// The requests of one call. `caller` is what C gave with it.
-    pub fn hooks(&self, caller: *mut c_void) -> Outbound {
-        Outbound { reach: self.clone(), caller: Caller(caller) }
+    /// The requests of one call. `caller` and `added` are what C gave with it.
+    pub fn hooks(&self, caller: *mut c_void, added: HeaderMap) -> Outbound {
+        Outbound { reach: self.clone(), caller: Caller(caller), added }
     }
 }
 
@@ -147,6 +148,7 @@ unsafe impl Send for Caller {}
 pub struct Outbound {
     reach: Reach,
     caller: Caller,
+    added: HeaderMap, // all of them to a request that has none of the same name
 }
 
 pub type Sent<T> = std::result::Result<T, Error>;
@@ -209,7 +211,10 @@ impl Outbound {
 
 impl WasiHttpHooks for Outbound {
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Work) -> Sending {
-        let request = request.map(|body| Drained(Some(body)).boxed_unsync());
+        let mut request = request.map(|body| Drained(Some(body)).boxed_unsync());
+        if !self.added.keys().any(|name| request.headers().contains_key(name)) {
+            request.headers_mut().extend(self.added.clone());
+        }
         let limits = TimeLimits {
             connect: options.and_then(|options| options.connect_timeout).unwrap_or(DEFAULTS.connect),
             first_byte: options.and_then(|options| options.first_byte_timeout).unwrap_or(DEFAULTS.first_byte),
