@@ -80,6 +80,8 @@ static weir_generation_t *put_together(const weir_application_t *application, co
     }
     weir_generation_parts_t parts = {.routes = application->routes,
         .manifest = &application->manifest,
+        .name = application->manifest.name,
+        .version = application->manifest.version,
         .engines = bounded,
         .engine_count = engines->apart != NULL ? 2 : 1,
         .guests = placed,

@@ -196,8 +196,6 @@ static int start(up_t *up, const weir_bounds_t *bounds)
         .max_concurrency = up->inputs.options.max_concurrency};
     up->adapt = up->trial_server == NULL ? NULL : weir_adapt_new(&adapting);
     weir_server_settings_t settings = {
-        .application_name = up->application.manifest.name,
-        .application_version = up->application.manifest.version,
         .loops = bounds->loops,
         .max_waiting = MAX_WAITING,
         .max_connections = bounds->connections,

@@ -58,13 +58,13 @@ static bool answer_reserved(weir_chain_t *chain, weir_bytes_t path)
     if (path.size < prefix || memcmp(path.data, RESERVED, prefix) != 0) {
         return false;
     }
-    const struct weir_server *server = chain->loop->server;
+    const weir_generation_t *generation = chain->stake->generation;
     weir_bytes_t rest = {path.data + prefix, path.size - prefix};
     const weir_pair_t type = {weir_bytes_of("content-type"), weir_bytes_of("application/json")};
     if (rest.size == 6 && memcmp(rest.data, "health", 6) == 0) {
         weir_chain_answer(chain, 200, NULL, 0, weir_bytes_of("OK"));
     } else if (rest.size == 4 && memcmp(rest.data, "info", 4) == 0) {
-        weir_chain_answer(chain, 200, &type, 1, (weir_bytes_t){server->info, server->info_size});
+        weir_chain_answer(chain, 200, &type, 1, (weir_bytes_t){generation->info, generation->info_size});
     } else {
         weir_chain_answer(chain, 404, NULL, 0, (weir_bytes_t){"", 0});
     }

@@ -6,6 +6,7 @@
 #include "serve/generation_internal.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wasmtime.h>
@@ -20,6 +21,32 @@ static bool are_sound(const weir_generation_parts_t *parts)
         sound = parts->guests[i].guest == NULL || parts->guests[i].engine < parts->engine_count;
     }
     return sound;
+}
+
+/* The text of a document, or NULL. json_dumps (2.14) leaves a hole where its buffer could not grow. */
+static char *text_of(const json_t *document)
+{
+    size_t size = json_dumpb(document, NULL, 0, JSON_INDENT(2));
+    char *text = size == 0 ? NULL : malloc(size + 1);
+    if (text == NULL || json_dumpb(document, text, size, JSON_INDENT(2)) != size) {
+        free(text);
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
+}
+
+/* What /.well-known/spin/info answers, as Spin's: pretty JSON, and no key for what is not there. */
+static char *describe_application(const weir_generation_parts_t *parts)
+{
+    json_t *info = json_object();
+    int failed = json_object_set_new(info, "name", json_string(parts->name == NULL ? "" : parts->name));
+    if (parts->version != NULL) {
+        failed |= json_object_set_new(info, "version", json_string(parts->version));
+    }
+    char *text = failed == 0 ? text_of(info) : NULL;
+    json_decref(info);
+    return text;
 }
 
 static void *copy_of(const void *array, size_t count, size_t size)
@@ -40,16 +67,22 @@ weir_generation_t *weir_generation_new(const weir_generation_parts_t *take_parts
     weir_generation_t *generation = calloc(1, sizeof(*generation));
     void *engines = copy_of(take_parts->engines, take_parts->engine_count, sizeof(*take_parts->engines));
     void *guests = copy_of(take_parts->guests, take_parts->guest_count, sizeof(*take_parts->guests));
-    if (generation == NULL || engines == NULL || guests == NULL) {
+    char *info = describe_application(take_parts);
+    if (generation == NULL || engines == NULL || guests == NULL || info == NULL) {
         free(generation);
         free(engines);
         free(guests);
+        free(info);
         errno = ENOMEM;
         return NULL;
     }
     generation->parts = *take_parts;
     generation->parts.engines = engines;
     generation->parts.guests = guests;
+    generation->parts.name = NULL; /* they are in the text */
+    generation->parts.version = NULL;
+    generation->info = info;
+    generation->info_size = strlen(info);
     for (size_t i = 0; i < take_parts->guest_count; i++) {
         const weir_guest_t *guest = take_parts->guests[i].guest;
         generation->may_chain = generation->may_chain || (guest != NULL && weir_guest_may_chain(guest));
@@ -91,6 +124,7 @@ void weir_generation_free(weir_generation_t *own_generation)
     }
     free((void *)(uintptr_t)parts->guests);
     free((void *)(uintptr_t)parts->engines);
+    free(own_generation->info);
     free_stakes(own_generation->stakes, own_generation->loop_count);
     if (own_generation->gates != NULL) {
         free_gates(own_generation->gates, parts->engine_count);

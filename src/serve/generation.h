@@ -27,6 +27,8 @@ typedef struct weir_generation_guest {
 typedef struct weir_generation_parts {
     const weir_routes_t *routes;     /* must live until `release` is called */
     const weir_manifest_t *manifest; /* too: whom its components may request of each other; NULL: nobody */
+    const char *name;                /* of the application, copied; NULL: "" */
+    const char *version;             /* of it, copied; or NULL */
     const weir_generation_engine_t *engines;
     size_t engine_count;                   /* at least 1 */
     const weir_generation_guest_t *guests; /* by the trigger's component index, as the manifest's components */

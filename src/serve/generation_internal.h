@@ -37,11 +37,13 @@ typedef struct weir_stake {
 struct weir_generation {
     /* Constant. */
     weir_generation_parts_t parts; /* with arrays of its own */
-    bool may_chain;                /* a guest may request something of another */
-    unsigned loop_count;           /* 0 until a server has it, as are the next three */
-    weir_stake_t *stakes;          /* own: by loop, each that loop's */
-    weir_gate_t *gates;            /* own: by engine; its lock is its own */
-    uint64_t number;               /* they count from 1 */
+    char *info;                    /* own: what /.well-known/spin/info answers */
+    size_t info_size;
+    bool may_chain;       /* a guest may request something of another */
+    unsigned loop_count;  /* 0 until a server has it, as are the next three */
+    weir_stake_t *stakes; /* own: by loop, each that loop's */
+    weir_gate_t *gates;   /* own: by engine; its lock is its own */
+    uint64_t number;      /* they count from 1 */
 
     atomic_uint references; /* one of the server while it is the current one, one of each loop that has a stake in it */
     weir_link_t link;       /* in the server's `generations`, whose lock guards it and the next one */

@@ -47,13 +47,16 @@ static bool is_reserved(weir_connection_t *connection)
     if (path.size < prefix_size || memcmp(path.data, prefix, prefix_size) != 0) {
         return false;
     }
-    const struct weir_server *server = connection->loop->server;
+    const weir_generation_t *generation = connection->loop->stake->generation;
     weir_bytes_t rest = {path.data + prefix_size, path.size - prefix_size};
     if (rest.size == 6 && memcmp(rest.data, "health", 6) == 0) {
         connection->answer = (weir_answer_t){.status = 200, .body = "OK", .body_size = 2};
     } else if (rest.size == 4 && memcmp(rest.data, "info", 4) == 0) {
-        connection->answer = (weir_answer_t){
-            .status = 200, .content_type = "application/json", .body = server->info, .body_size = server->info_size};
+        weir_admission_hold(connection);
+        connection->answer = (weir_answer_t){.status = 200,
+            .content_type = "application/json",
+            .body = generation->info,
+            .body_size = generation->info_size};
     } else {
         connection->answer = (weir_answer_t){.status = 404};
     }

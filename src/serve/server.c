@@ -9,7 +9,6 @@
 #include "serve/shares.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <linux/filter.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,32 +36,6 @@ static void tick(void *context)
     weir_keeper_tick(context);
 }
 
-/* The text of a document, or NULL. json_dumps (2.14) leaves a hole where its buffer could not grow. */
-static char *text_of(const json_t *document)
-{
-    size_t size = json_dumpb(document, NULL, 0, JSON_INDENT(2));
-    char *text = size == 0 ? NULL : malloc(size + 1);
-    if (text == NULL || json_dumpb(document, text, size, JSON_INDENT(2)) != size) {
-        free(text);
-        return NULL;
-    }
-    text[size] = '\0';
-    return text;
-}
-
-/* What /.well-known/spin/info answers, as Spin's: pretty JSON, and no key for what is not there. */
-static char *describe_application(const weir_server_settings_t *settings)
-{
-    json_t *info = json_object();
-    int failed = json_object_set_new(info, "name", json_string(settings->application_name));
-    if (settings->application_version != NULL) {
-        failed |= json_object_set_new(info, "version", json_string(settings->application_version));
-    }
-    char *text = failed == 0 ? text_of(info) : NULL;
-    json_decref(info);
-    return text;
-}
-
 /* Returns how many connections were cut over all; those that the inboxes still held are among them. */
 static unsigned free_server(weir_server_t *server)
 {
@@ -75,7 +48,6 @@ static unsigned free_server(weir_server_t *server)
     pthread_mutex_destroy(&server->notices.lock);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
-    free(server->info);
     free(server->loops);
     free(server);
     return cut;
@@ -200,12 +172,6 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     atomic_init(&server->stopping, false);
     atomic_init(&server->listening, count);
     atomic_init(&server->cut, 0);
-    server->info = describe_application(settings);
-    if (server->info == NULL) {
-        free_server(server);
-        return fail(ret_message, "cannot start the server", ENOMEM);
-    }
-    server->info_size = strlen(server->info);
     errno = 0;
     uint32_t slice = settings->time_slice_milliseconds;
     server->ticker = weir_ticker_new(count, slice == 0 ? WEIR_TICK_MILLISECONDS : slice, tick, &server->keeper);

@@ -11,8 +11,6 @@
 
 /* Within which bounds a server serves. Copied; what it points to is borrowed and must outlive the server. */
 typedef struct weir_server_settings {
-    const char *application_name;
-    const char *application_version;       /* or NULL */
     unsigned loops;                        /* event loops, one thread each */
     uint32_t max_waiting;                  /* requests that wait for an instance, over all loops; beyond it: 503 */
     uint32_t max_connections;              /* over all loops */

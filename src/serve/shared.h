@@ -1,8 +1,7 @@
 /*
  * shared.h: what the threads of a server share. Everything that more than one thread touches is reached from here:
  *
- * - the settings, the listening socket's number, the JSON text and the array of loops are constant once the threads
- * run;
+ * - the settings, the listening socket's number and the array of loops are constant once the threads run;
  * - the ticker, the inboxes, the keeper of the generations and the notices have their own synchronization; of a
  * generation each loop has its own stake, and the gates have a lock;
  * - the atomic members below; what may be shared of a loop is said in loop.h, of a task in task.h.
@@ -26,8 +25,8 @@ struct weir_server {
     weir_server_settings_t settings;
     int listener;
     uint16_t port;
-    char *info; /* own: what /.well-known/spin/info answers */
-    size_t info_size;
+    pthread_mutex_t tls_lock;
+    const weir_tls_config_t *tls; /* under its lock; whether there is TLS is constant, and in the settings */
     weir_ticker_t *ticker;
     weir_keeper_t keeper;
     weir_notices_t notices;

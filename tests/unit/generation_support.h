@@ -164,7 +164,6 @@ static inline void world_start_with(
     if (!weir_listener_open("127.0.0.1:0", &world->listener, &message))
         fail_msg("%s", message);
     weir_server_settings_t settings = {
-        .application_name = "a",
         .loops = loops,
         .max_waiting = 64,
         .max_connections = 128,

@@ -56,7 +56,6 @@ static void start(fixture_t *fixture)
     weir_generation_engine_t engine = {wasm_engine_new(), 1};
     weir_generation_parts_t parts = {.routes = fixture->routes, .engines = &engine, .engine_count = 1};
     weir_server_settings_t settings = {
-        .application_name = fixture->manifest.name,
         .loops = 1,
         .max_waiting = 8,
         .max_connections = 64,

@@ -41,12 +41,15 @@ static void start(fixture_t *fixture, unsigned loops, uint32_t max_calls)
     fixture->engine = wasm_engine_new();
     weir_generation_engine_t engine = {fixture->engine, max_calls};
     weir_generation_guest_t guest = {.guest = NULL};
-    weir_generation_parts_t parts = {
-        .routes = fixture->routes, .engines = &engine, .engine_count = 1, .guests = &guest, .guest_count = 1};
+    weir_generation_parts_t parts = {.routes = fixture->routes,
+        .name = fixture->manifest.name,
+        .engines = &engine,
+        .engine_count = 1,
+        .guests = &guest,
+        .guest_count = 1};
     weir_generation_t *generation = weir_generation_new(&parts);
     assert_non_null(generation);
     weir_server_settings_t settings = {
-        .application_name = fixture->manifest.name,
         .loops = loops,
         .max_waiting = 8,
         .max_connections = 64,
@@ -297,7 +300,7 @@ static void test_it_does_not_start_without_a_loop_and_frees_the_generation(void 
     start(&fixture, 1, 1);
     weir_generation_engine_t engine = {wasm_engine_new(), 1};
     weir_generation_parts_t parts = {.routes = fixture.routes, .engines = &engine, .engine_count = 1};
-    weir_server_settings_t settings = {.loops = 0, .application_name = "a"};
+    weir_server_settings_t settings = {.loops = 0};
     weir_server_t *server = NULL;
     char *message = NULL;
     assert_false(weir_server_start(&settings, weir_generation_new(&parts), &fixture.listener, &server, &message));
