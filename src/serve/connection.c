@@ -26,11 +26,12 @@ bool weir_connection_open(
     weir_loop_t *loop, int take_descriptor, const struct sockaddr *address, socklen_t address_size)
 {
     weir_connection_t *connection = calloc(1, sizeof(*connection));
-    const weir_tls_config_t *tls = loop->server->settings.tls;
-    weir_transport_t transport = {.descriptor = take_descriptor, .tls = tls == NULL ? NULL : weir_tls_new(tls)};
+    bool secure = loop->server->settings.tls != NULL;
+    weir_transport_t transport = {
+        .descriptor = take_descriptor, .tls = secure ? weir_server_new_tls(loop->server) : NULL};
     /* For all its time, and once for each thing that happens: nothing is asked of the epoll for a request. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
-    bool made = connection != NULL && (tls == NULL || transport.tls != NULL);
+    bool made = connection != NULL && (!secure || transport.tls != NULL);
     if (!made || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, take_descriptor, &event) != 0) {
         int error = made ? errno : ENOMEM;
         weir_transport_close(&transport);

@@ -46,6 +46,7 @@ static unsigned free_server(weir_server_t *server)
     weir_ticker_free(server->ticker);
     weir_keeper_destroy(&server->keeper);
     pthread_mutex_destroy(&server->notices.lock);
+    pthread_mutex_destroy(&server->tls_lock);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->loops);
@@ -167,6 +168,8 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     server->listener = listener->descriptor;
     server->port = listener->port;
     pthread_mutex_init(&server->lock, NULL);
+    server->tls = settings->tls;
+    pthread_mutex_init(&server->tls_lock, NULL);
     pthread_mutex_init(&server->notices.lock, NULL);
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->stopping, false);
@@ -208,6 +211,40 @@ bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation)
 }
 
 unsigned weir_server_generations(weir_server_t *server)
+weir_tls_t *weir_server_new_tls(weir_server_t *server)
+{
+    pthread_mutex_lock(&server->tls_lock);
+    weir_tls_t *tls = weir_tls_new(server->tls);
+    pthread_mutex_unlock(&server->tls_lock);
+    return tls;
+}
+
+void weir_server_set_tls(weir_server_t *server, const weir_tls_config_t *tls)
+{
+    pthread_mutex_lock(&server->tls_lock);
+    server->tls = tls;
+    pthread_mutex_unlock(&server->tls_lock);
+}
+
+void weir_server_nudge(weir_server_t *server)
+{
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        weir_loop_t *loop = &server->loops[i];
+        loop->turns_seen = atomic_load_explicit(&loop->turns, memory_order_relaxed);
+        weir_inbox_wake(loop->inbox);
+    }
+}
+
+bool weir_server_has_turned(const weir_server_t *server)
+{
+    bool all = true;
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        const weir_loop_t *loop = &server->loops[i];
+        all = all && atomic_load_explicit(&loop->turns, memory_order_relaxed) != loop->turns_seen;
+    }
+    return all;
+}
+
 {
     return weir_keeper_count(&server->keeper);
 }

@@ -18,7 +18,7 @@ typedef struct weir_server_settings {
     uint64_t idle_timeout_milliseconds;    /* until a client sends or takes something; 0: a minute */
     uint32_t time_slice_milliseconds;      /* that a guest computes at once; 0: the usual ones; or WEIR_TICK_NEVER */
     uint64_t drain_timeout_milliseconds;   /* how long a stop waits for requests in flight */
-    const weir_tls_config_t *tls;          /* certificate and key, borrowed as long as the server; NULL: no TLS */
+    const weir_tls_config_t *tls;          /* certificate and key, borrowed until weir_server_set_tls; NULL: no TLS */
     /* Told that an instance of a component was refused, and of what there was no more, one line; or NULL. The request
      * waits and is tried again. Called on a loop's thread: it must not block. */
     void (*refused)(void *context, const char *component, const char *what);
@@ -90,6 +90,19 @@ void weir_server_drain(weir_server_t *server);
 
 /*
  * Stop, drained before or not: what has been accepted or waits in the listen queue is answered, new connections are
+/*
+ * Have new connections use another certificate and key; those that are there go on. For a server that was started with
+ * TLS. Borrowed until the next call, or the server's end; what was borrowed before is the caller's again. Any thread.
+ */
+void weir_server_set_tls(weir_server_t *server, const weir_tls_config_t *tls);
+
+/*
+ * Whether the loops turn: weir_server_nudge wakes each, and weir_server_has_turned tells whether all have come round
+ * since. A turn takes some time slices of guests at most. One thread.
+ */
+void weir_server_nudge(weir_server_t *server);
+bool weir_server_has_turned(const weir_server_t *server);
+
  * refused, idle connections are closed; after the drain time-out what is left is cut, and its number returned (0:
  * nothing was lost). Joins the threads and frees the server. Blocks.
  */

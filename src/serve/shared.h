@@ -45,6 +45,9 @@ struct weir_server {
 };
 
 /* Milliseconds of a clock that never runs backwards. */
+/* What a new connection needs of TLS, with the certificate as it is now; NULL where memory ran out. Any thread. */
+weir_tls_t *weir_server_new_tls(struct weir_server *server);
+
 uint64_t weir_clock(void);
 
 #endif
