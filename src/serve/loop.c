@@ -81,7 +81,7 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
     weir_deadlines_init(&loop->overtimes, timeout);
     atomic_init(&loop->connection_count, 0);
-    atomic_init(&loop->request_count, 0);
+    atomic_init(&loop->turns, 0);
     loop->now = weir_clock();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll >= 0 && allocate(loop) && watch_inbox(loop)) {
@@ -334,6 +334,8 @@ static void turn(weir_loop_t *loop)
     int count = wait_for_events(loop, events);
     bool accepts = false;
     loop->now = weir_clock();
+    atomic_store_explicit(
+        &loop->turns, atomic_load_explicit(&loop->turns, memory_order_relaxed) + 1, memory_order_relaxed);
     loop->turn_ticks = weir_ticker_count(loop->server->ticker);
     for (int i = 0; i < count; i++) {
         switch (*(const weir_source_t *)events[i].data.ptr) {

@@ -39,6 +39,8 @@ typedef struct weir_loop {
     weir_inbox_t *inbox;
     atomic_uint connection_count;
     atomic_uint request_count;
+    atomic_uint turns;   /* how often it has come round: written by its thread alone */
+    unsigned turns_seen; /* for weir_server_nudge */
 
     pthread_t thread;
     int epoll;

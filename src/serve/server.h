@@ -49,6 +49,13 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
 bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message);
 
 /* Say https in its URL: a server with TLS listens there. */
+/*
+ * Take over a socket that listens already, on TCP, and belongs to whoever started this process as well, as systemd
+ * hands it over (sd_listen_fds(3)). A server that stops leaves it listening: who comes meanwhile is answered by the
+ * next one. On failure returns false, closes nothing, and says why, as above.
+ */
+bool weir_listener_adopt(int take_descriptor, weir_listener_t *ret_listener, char **ret_message);
+
 void weir_listener_name_https(weir_listener_t *listener);
 
 /* Close it. */
@@ -83,14 +90,6 @@ unsigned weir_server_generations(weir_server_t *server);
 unsigned weir_server_requests(const weir_server_t *server);
 
 /*
- * Begin to stop: from now on new connections are refused, and those that are idle are closed. Returns at once. No swap
- * may follow.
- */
-void weir_server_drain(weir_server_t *server);
-
-/*
- * Stop, drained before or not: what has been accepted or waits in the listen queue is answered, new connections are
-/*
  * Have new connections use another certificate and key; those that are there go on. For a server that was started with
  * TLS. Borrowed until the next call, or the server's end; what was borrowed before is the caller's again. Any thread.
  */
@@ -104,6 +103,14 @@ void weir_server_nudge(weir_server_t *server);
 bool weir_server_has_turned(const weir_server_t *server);
 
  * refused, idle connections are closed; after the drain time-out what is left is cut, and its number returned (0:
+/*
+ * Begin to stop: from now on new connections are refused, and those that are idle are closed. Returns at once. No swap
+ * may follow.
+ */
+void weir_server_drain(weir_server_t *server);
+
+/*
+ * Stop, drained before or not: what has been accepted or waits in the listen queue is answered, new connections are
  * nothing was lost). Joins the threads and frees the server. Blocks.
  */
 unsigned weir_server_stop(weir_server_t *own_server);
