@@ -190,6 +190,9 @@ void weir_accept_remaining(weir_loop_t *loop)
     memset(&arrival, 0, sizeof(arrival));
     /* Not for ever in one turn, for an error can repeat itself; a draining loop has its next turn soon. */
     unsigned skipped = 0;
+    if (!loop->emptied && loop->server->listener_is_shared) {
+        report_emptied(loop); /* what the queue holds is for the next process that listens */
+    }
     while (!loop->emptied && loop->accept_after == 0 && skipped < WEIR_ACCEPTS_A_TURN &&
            connection_count(loop) < loop->max_connections) {
         outcome_t outcome = accept_one(loop, &arrival);

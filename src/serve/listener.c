@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -156,6 +157,39 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
 bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message)
 {
     return open_listener(address, ports, ret_listener, ret_message);
+}
+
+bool weir_listener_adopt(int take_descriptor, weir_listener_t *ret_listener, char **ret_message)
+{
+    int type = 0;
+    int listens = 0;
+    int family = 0;
+    socklen_t size = sizeof(int);
+    weir_listener_t listener = {.descriptor = -1, .shared = true};
+    char name[32];
+    snprintf(name, sizeof(name), "descriptor %d", take_descriptor);
+    if (getsockopt(take_descriptor, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+        getsockopt(take_descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+        getsockopt(take_descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0) {
+        say(ret_message, name, strerror(errno));
+        return false;
+    }
+    if (type != SOCK_STREAM || listens == 0 || (family != AF_INET && family != AF_INET6)) {
+        say(ret_message, name,
+            "what was handed over is no listening TCP socket; write ListenStream= with an address and a port in the "
+            "socket unit, and Accept=no");
+        return false;
+    }
+    int yes = 1;
+    int flags = fcntl(take_descriptor, F_GETFL);
+    setsockopt(take_descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    if (flags < 0 || fcntl(take_descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(take_descriptor, F_SETFD, FD_CLOEXEC) < 0 || !describe(take_descriptor, &listener)) {
+        say(ret_message, name, strerror(errno));
+        return false;
+    }
+    *ret_listener = listener;
+    return true;
 }
 
 void weir_listener_name_https(weir_listener_t *listener)

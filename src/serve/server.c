@@ -166,10 +166,11 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     unsigned count = settings->loops;
     server->settings = *settings;
     server->listener = listener->descriptor;
+    server->listener_is_shared = listener->shared;
     server->port = listener->port;
-    pthread_mutex_init(&server->lock, NULL);
     server->tls = settings->tls;
     pthread_mutex_init(&server->tls_lock, NULL);
+    pthread_mutex_init(&server->lock, NULL);
     pthread_mutex_init(&server->notices.lock, NULL);
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->stopping, false);
@@ -183,7 +184,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
         free_server(server);
         return fail(ret_message, "cannot start the server", error);
     }
-    if (listen(server->listener, WEIR_LISTEN_BACKLOG) < 0) {
+    if (!server->listener_is_shared && listen(server->listener, WEIR_LISTEN_BACKLOG) < 0) {
         int error = errno;
         free_server(server);
         return fail(ret_message, "cannot listen", error);
@@ -210,7 +211,6 @@ bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation)
     return true;
 }
 
-unsigned weir_server_generations(weir_server_t *server)
 weir_tls_t *weir_server_new_tls(weir_server_t *server)
 {
     pthread_mutex_lock(&server->tls_lock);
@@ -245,6 +245,7 @@ bool weir_server_has_turned(const weir_server_t *server)
     return all;
 }
 
+unsigned weir_server_generations(weir_server_t *server)
 {
     return weir_keeper_count(&server->keeper);
 }
@@ -281,7 +282,9 @@ void weir_server_drain(weir_server_t *server)
     if (atomic_load(&server->stopping)) {
         return;
     }
-    refuse_new_connections(server->listener);
+    if (!server->listener_is_shared) {
+        refuse_new_connections(server->listener);
+    }
     server->drain_until = weir_clock() + server->settings.drain_timeout_milliseconds;
     atomic_store(&server->stopping, true);
     for (unsigned i = 0; i < server->loop_count; i++) {
@@ -298,8 +301,10 @@ unsigned weir_server_stop(weir_server_t *own_server)
         pthread_cond_wait(&server->changed, &server->lock);
     }
     pthread_mutex_unlock(&server->lock);
-    /* On Linux this ends listening, although the socket stays open: from now on new connections are refused. */
-    shutdown(server->listener, SHUT_RD);
+    if (!server->listener_is_shared) {
+        /* On Linux this ends listening, although the socket stays open: from now on new connections are refused. */
+        shutdown(server->listener, SHUT_RD);
+    }
     join_loops(server, server->loop_count);
     return free_server(server);
 }

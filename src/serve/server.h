@@ -32,6 +32,7 @@ typedef struct weir_listener {
     int descriptor;
     char url[80]; /* "http://127.0.0.1:3000", or https, with the port that was really bound */
     uint16_t port;
+    bool shared; /* it came from another process, which goes on to have it */
 } weir_listener_t;
 
 /*
@@ -48,7 +49,6 @@ bool weir_listener_open(const char *address, weir_listener_t *ret_listener, char
  */
 bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *ret_listener, char **ret_message);
 
-/* Say https in its URL: a server with TLS listens there. */
 /*
  * Take over a socket that listens already, on TCP, and belongs to whoever started this process as well, as systemd
  * hands it over (sd_listen_fds(3)). A server that stops leaves it listening: who comes meanwhile is answered by the
@@ -56,6 +56,7 @@ bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *
  */
 bool weir_listener_adopt(int take_descriptor, weir_listener_t *ret_listener, char **ret_message);
 
+/* Say https in its URL: a server with TLS listens there. */
 void weir_listener_name_https(weir_listener_t *listener);
 
 /* Close it. */
@@ -102,7 +103,6 @@ void weir_server_set_tls(weir_server_t *server, const weir_tls_config_t *tls);
 void weir_server_nudge(weir_server_t *server);
 bool weir_server_has_turned(const weir_server_t *server);
 
- * refused, idle connections are closed; after the drain time-out what is left is cut, and its number returned (0:
 /*
  * Begin to stop: from now on new connections are refused, and those that are idle are closed. Returns at once. No swap
  * may follow.
@@ -111,6 +111,7 @@ void weir_server_drain(weir_server_t *server);
 
 /*
  * Stop, drained before or not: what has been accepted or waits in the listen queue is answered, new connections are
+ * refused, idle connections are closed; after the drain time-out what is left is cut, and its number returned (0:
  * nothing was lost). Joins the threads and frees the server. Blocks.
  */
 unsigned weir_server_stop(weir_server_t *own_server);

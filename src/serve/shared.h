@@ -24,6 +24,7 @@
 struct weir_server {
     weir_server_settings_t settings;
     int listener;
+    bool listener_is_shared; /* with another process */
     uint16_t port;
     pthread_mutex_t tls_lock;
     const weir_tls_config_t *tls; /* under its lock; whether there is TLS is constant, and in the settings */
@@ -44,10 +45,10 @@ struct weir_server {
     atomic_uint cut;    /* requests that were not answered when the drain time was over */
 };
 
-/* Milliseconds of a clock that never runs backwards. */
 /* What a new connection needs of TLS, with the certificate as it is now; NULL where memory ran out. Any thread. */
 weir_tls_t *weir_server_new_tls(struct weir_server *server);
 
+/* Milliseconds of a clock that never runs backwards. */
 uint64_t weir_clock(void);
 
 #endif
