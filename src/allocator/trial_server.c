@@ -2,7 +2,8 @@
  * trial_server.c: a process with one thread that forks trials for one with many.
  *
  * They speak over a pair of sockets, in messages that are structures as they are in memory, for both are the same
- * program. The server ends when its parent does: its socket closes then, and the kernel sends a signal besides.
+ * program. The server ends when its parent does: its socket closes then, and the kernel sends a signal besides. It can
+ * also fork a process for other work; of that it knows no more than when it has ended: a pipe closes then.
  */
 #include "allocator/trial_server.h"
 
@@ -11,6 +12,7 @@
 #include "allocator/trial.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +27,9 @@
 /* Beyond a trial's own deadline, for the ways there and back. */
 static const double grace_milliseconds = 2000;
 
+/* So long an earlier process is waited for that should have ended. */
+enum { END_MILLISECONDS = 1000 };
+
 struct weir_trial_server {
     pid_t process;
     int socket;
@@ -34,6 +39,7 @@ struct weir_trial_server {
 
 typedef struct request {
     uint64_t serial;
+    weir_spawned_function_t spawned; /* not a trial: run this in a process, with the descriptor that comes with it */
     weir_facts_t facts;
     weir_plan_t plan;
 } request_t;
@@ -41,7 +47,14 @@ typedef struct request {
 typedef struct answer {
     uint64_t serial;
     weir_verdict_t verdict;
+    int error; /* why nothing was spawned, or 0 */
 } answer_t;
+
+/* A process that the server has spawned. */
+typedef struct spawned {
+    pid_t process; /* 0: there is none */
+    int ending;    /* read end of a pipe that it holds the other end of */
+} spawned_t;
 
 /* Room for one descriptor beside a message, aligned as the kernel wants it. */
 typedef union ancillary {
@@ -79,22 +92,102 @@ static void ignore_signals(void)
     }
 }
 
+static _Noreturn void run_spawned(weir_spawned_function_t function, int channel, int server_channel, pid_t parent)
+{
+    prctl(PR_SET_NAME, "weir-work");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(0);
+    }
+    close(server_channel);
+    _exit(function(channel));
+}
+
+/* Its pipe has ended, so it has, or is about to. */
+static void reap(spawned_t *spawned)
+{
+    int status;
+    while (waitpid(spawned->process, &status, 0) < 0 && errno == EINTR) {
+    }
+    close(spawned->ending);
+    *spawned = (spawned_t){0, -1};
+}
+
+/* Returns 0 or an errno. The descriptor stays the caller's. */
+static int spawn(spawned_t *spawned, weir_spawned_function_t function, int descriptor, int server_channel)
+{
+    int ends[2];
+    if (spawned->process != 0) {
+        struct pollfd ending = {spawned->ending, POLLIN, 0}; /* it may be within its exit */
+        if (poll(&ending, 1, END_MILLISECONDS) <= 0) {
+            return EBUSY;
+        }
+        reap(spawned);
+    }
+    if (descriptor < 0) {
+        return EBADF;
+    }
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return errno;
+    }
+    pid_t parent = getpid();
+    pid_t process = fork();
+    if (process == 0) {
+        close(ends[0]);
+        run_spawned(function, descriptor, server_channel, parent);
+    }
+    int error = process < 0 ? errno : 0;
+    close(ends[1]);
+    if (process < 0) {
+        close(ends[0]);
+        return error;
+    }
+    *spawned = (spawned_t){process, ends[0]};
+    return 0;
+}
+
+/* Wait for a request, and reap what was spawned when it has ended. False when there is no waiting. */
+static bool await_request(int channel, spawned_t *spawned)
+{
+    for (;;) {
+        /* poll(2) leaves out descriptors below 0. */
+        struct pollfd polled[2] = {{channel, POLLIN, 0}, {spawned->ending, POLLIN, 0}};
+        if (poll(polled, 2, -1) < 0) {
+            if (errno != EINTR) {
+                return false;
+            }
+            continue;
+        }
+        if (polled[1].revents != 0) {
+            reap(spawned);
+        }
+        if (polled[0].revents != 0) {
+            return true;
+        }
+    }
+}
+
 static _Noreturn void serve(int channel, pid_t parent)
 {
     request_t request;
     int code;
+    spawned_t spawned = {0, -1};
     prctl(PR_SET_NAME, "weir-trials");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
         _exit(0);
     }
     ignore_signals();
-    while (receive_request(channel, &request, &code)) {
+    while (await_request(channel, &spawned) && receive_request(channel, &request, &code)) {
         answer_t answer;
         memset(&answer, 0, sizeof answer);
         request.plan.code = code;
         answer.serial = request.serial;
-        weir_trial_run(&request.facts, &request.plan, &answer.verdict);
+        if (request.spawned != NULL) {
+            answer.error = spawn(&spawned, request.spawned, code, channel);
+        } else {
+            weir_trial_run(&request.facts, &request.plan, &answer.verdict);
+        }
         if (code >= 0) {
             close(code);
         }
@@ -224,4 +317,31 @@ void weir_trial_server_run(
     snprintf(ret_verdict->call, sizeof ret_verdict->call, "recv");
     snprintf(ret_verdict->message, sizeof ret_verdict->message, "no trial: the trial server does not answer: %s",
         strerror(error_number));
+}
+
+bool weir_trial_server_spawn(weir_trial_server_t *server, weir_spawned_function_t function, int *ret_channel)
+{
+    int channels[2];
+    answer_t answer = {.error = 0};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channels) != 0) {
+        return false;
+    }
+    request_t request;
+    memset(&request, 0, sizeof request);
+    request.spawned = function;
+    request.plan.code = channels[1];
+    pthread_mutex_lock(&server->lock);
+    request.serial = ++server->serial;
+    bool good = send_request(server->socket, &request) &&
+                receive_answer(server, weir_clock_milliseconds() + grace_milliseconds, &answer);
+    int error = good ? answer.error : errno;
+    pthread_mutex_unlock(&server->lock);
+    close(channels[1]);
+    if (error != 0) {
+        close(channels[0]);
+        errno = error;
+        return false;
+    }
+    *ret_channel = channels[0];
+    return true;
 }
