@@ -156,6 +156,14 @@ static void tell_of_http2(weir_connection_t *connection)
     }
 }
 
+/* The head is too long: is that its line's fault? However much came at once. */
+static unsigned status_of_long_head(const weir_connection_t *connection)
+{
+    size_t most = WEIR_REQUEST_HEAD_BYTES;
+    size_t size = connection->input_size < most ? connection->input_size : most;
+    return memchr(connection->input, '\n', size) != NULL ? 431 : 414;
+}
+
 /* Look for a head in the input. Returns whether there is one, or an answer to what is none. */
 static bool find_head(weir_connection_t *connection)
 {
@@ -178,7 +186,7 @@ static bool find_head(weir_connection_t *connection)
     switch (weir_head_parse(text, &connection->head, loop->fields, &status)) {
     case WEIR_HEAD_WHOLE:
         if (connection->head.size > WEIR_REQUEST_HEAD_BYTES) {
-            weir_connection_refuse(connection, 431);
+            weir_connection_refuse(connection, status_of_long_head(connection));
         } else {
             begin(connection);
         }
@@ -201,8 +209,7 @@ static bool take_head(weir_connection_t *connection)
             return true;
         }
         if (connection->input_size >= WEIR_REQUEST_HEAD_BYTES) {
-            bool has_line = memchr(connection->input, '\n', connection->input_size) != NULL;
-            weir_connection_refuse(connection, has_line ? 431 : 414);
+            weir_connection_refuse(connection, status_of_long_head(connection));
             return true;
         }
         switch (weir_connection_receive(connection)) {

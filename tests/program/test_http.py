@@ -517,6 +517,8 @@ def test_a_head_may_have_32_kib_and_no_more(served):
         response = served.exchange(begin + b"v" * (size - len(begin) - len(end)) + end)
         assert response.status in statuses, (size, response.status)
     assert served.exchange(b"GET /request/" + b"a" * (32 * 1024)).status == 414, "a line that does not end"
+    line = b"GET /request/" + b"a" * (32 * 1024) + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert served.exchange(line).status == 414, "a line that ends, but too late"
 
 
 def test_heads_of_ordinary_size_are_served(served):
