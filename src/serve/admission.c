@@ -9,6 +9,11 @@
 #include "serve/request.h"
 #include "serve/shared.h"
 
+enum {
+    KEPT_OF_SHARE_MIN = 4, /* calls of a loop, below which none is kept for components that hold none */
+    PACE_UNIT = 1024,      /* in which parts of a millisecond the pace is kept */
+};
+
 static size_t component_of(const weir_connection_t *connection)
 {
     return connection->match.route->trigger->component;
@@ -23,6 +28,11 @@ static size_t engine_of(const weir_connection_t *connection)
 static weir_lane_t *lane_of(const weir_connection_t *connection)
 {
     return &connection->loop->stake->lanes[engine_of(connection)];
+}
+
+static weir_queue_t *queue_of(const weir_connection_t *connection)
+{
+    return &connection->loop->stake->queues[component_of(connection)];
 }
 
 const weir_guest_t *weir_admission_guest(const weir_connection_t *connection)
@@ -71,21 +81,18 @@ void weir_admission_destroy(weir_loop_t *loop)
     }
 }
 
-/* Take the one out that has waited longest in any lane; NULL when nobody waits. */
-static weir_connection_t *take_oldest(weir_stake_t *stake)
+/* Take one out that waits in any lane; NULL when nobody waits. */
+static weir_connection_t *take_any(weir_stake_t *stake)
 {
-    weir_connection_t *oldest = NULL;
     for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
-        weir_link_t *first = weir_list_first(&stake->lanes[i].waiting);
-        weir_connection_t *connection = first == NULL ? NULL : WEIR_CONTAINER(first, weir_connection_t, waiting_link);
-        if (connection != NULL && (oldest == NULL || connection->turn < oldest->turn)) {
-            oldest = connection;
+        weir_link_t *first = weir_list_first(&stake->lanes[i].turns);
+        if (first != NULL) {
+            weir_waiter_t *waiter = weir_queue_oldest(WEIR_CONTAINER(first, weir_queue_t, link));
+            (void)weir_queue_remove(waiter);
+            return WEIR_CONTAINER(waiter, weir_connection_t, waiter);
         }
     }
-    if (oldest != NULL) {
-        weir_link_remove(&oldest->waiting_link);
-    }
-    return oldest;
+    return NULL;
 }
 
 void weir_admission_refresh(weir_loop_t *loop)
@@ -97,11 +104,11 @@ void weir_admission_refresh(weir_loop_t *loop)
     }
     enter(loop);
     weir_connection_t *connection;
-    while ((connection = take_oldest(before)) != NULL) {
+    while ((connection = take_any(before)) != NULL) {
         /* Those that wait are matched anew where the routes are others. */
         if (loop->stake->generation->parts.routes == before->generation->parts.routes ||
             weir_request_route(connection)) {
-            weir_list_append(&lane_of(connection)->waiting, &connection->waiting_link);
+            weir_queue_add(&lane_of(connection)->turns, queue_of(connection), &connection->waiter);
         } else {
             loop->waiting_count--;
             weir_connection_answered(connection);
@@ -157,15 +164,28 @@ static uint32_t share_at(const weir_stake_t *stake, const weir_lane_t *lane, uns
     return stake->generation->may_chain ? lane->share - (lane->share / 4 >> depth) : lane->share;
 }
 
-static bool take(weir_loop_t *loop, weir_stake_t *stake, size_t engine, unsigned depth, weir_permit_t *ret_permit)
+/*
+ * How many of a lane's own calls a component cannot have because they are kept for those that hold none: one for each
+ * of these, up to an eighth of the share. However long its guests hold theirs, the others go on. Where the share is too
+ * small for that, the next call that is given back goes to another.
+ */
+static uint32_t kept_from(const weir_lane_t *lane, const weir_queue_t *queue)
 {
-    weir_lane_t *lane = &stake->lanes[engine];
+    uint32_t most = lane->share < KEPT_OF_SHARE_MIN ? 0 : (lane->share + 7) / 8;
+    uint32_t silent = lane->components - lane->busy;
+    return queue->calls == 0 ? 0 : silent < most ? silent : most;
+}
+
+static bool take(weir_loop_t *loop, weir_stake_t *stake, weir_lane_t *lane, weir_queue_t *queue, unsigned depth,
+    weir_permit_t *ret_permit)
+{
+    size_t engine = (size_t)(lane - stake->lanes);
     if (loop->now < lane->retry_at) {
         return false;
     }
     /* What is called while an earlier call is under way is part of that. */
     uint32_t earlier = depth > 0 ? 0 : count_earlier(loop, engine);
-    uint32_t share = share_at(stake, lane, depth);
+    uint32_t share = share_at(stake, lane, depth) - (depth > 0 ? 0 : kept_from(lane, queue));
     bool borrowed = false;
     if (lane->own < share && (lane->own == 0 || lane->own + earlier < share)) {
         lane->own++;
@@ -176,16 +196,30 @@ static bool take(weir_loop_t *loop, weir_stake_t *stake, size_t engine, unsigned
         return false;
     }
     stake->calls++;
-    *ret_permit = (weir_permit_t){.stake = stake, .lane = lane, .borrowed = borrowed};
+    lane->busy += queue->calls == 0 ? 1 : 0;
+    queue->calls++;
+    *ret_permit = (weir_permit_t){.stake = stake, .lane = lane, .queue = queue, .borrowed = borrowed};
+    return true;
+}
+
+/* Whether those that wait do so only for what is kept from their components. */
+static bool all_are_kept_back(const weir_lane_t *lane)
+{
+    for (weir_link_t *link = weir_list_first(&lane->turns); link != NULL; link = weir_list_next(&lane->turns, link)) {
+        if (kept_from(lane, WEIR_CONTAINER(link, weir_queue_t, link)) == 0) {
+            return false;
+        }
+    }
     return true;
 }
 
 bool weir_admission_take(weir_connection_t *connection, weir_permit_t *ret_permit)
 {
-    connection->turn = connection->loop->next_turn++;
-    const weir_lane_t *lane = lane_of(connection);
-    return weir_list_is_empty(&lane->waiting) && weir_list_is_empty(&lane->chained) &&
-           take(connection->loop, connection->loop->stake, engine_of(connection), 0, ret_permit);
+    connection->waiter.number = connection->loop->next_turn++;
+    weir_lane_t *lane = lane_of(connection);
+    weir_queue_t *queue = queue_of(connection);
+    return queue->count == 0 && weir_list_is_empty(&lane->chained) && all_are_kept_back(lane) &&
+           take(connection->loop, connection->loop->stake, lane, queue, 0, ret_permit);
 }
 
 void weir_admission_succeeded(const weir_permit_t *permit)
@@ -193,9 +227,38 @@ void weir_admission_succeeded(const weir_permit_t *permit)
     permit->lane->pause = 0;
 }
 
+/* Learn how fast instances are given back; only while they are lacking, for else it tells how many are asked for. */
+static void note_pace(const weir_loop_t *loop, weir_lane_t *lane)
+{
+    if (loop->waiting_count == 0) {
+        lane->left_at = 0;
+        return;
+    }
+    if (lane->left_at != 0) {
+        uint64_t passed = (loop->now - lane->left_at) * PACE_UNIT;
+        lane->interval = lane->interval == 0 ? passed : (lane->interval * 7 + passed) / 8;
+    }
+    lane->left_at = loop->now;
+}
+
+unsigned weir_admission_retry_after(const weir_connection_t *connection)
+{
+    const weir_loop_t *loop = connection->loop;
+    const weir_lane_t *lane = lane_of(connection);
+    uint64_t interval = lane->interval;
+    /* Where none was given back for longer than that, it takes longer now. */
+    uint64_t since = lane->left_at == 0 ? 0 : (loop->now - lane->left_at) * PACE_UNIT;
+    interval = since > interval ? since : interval;
+    uint64_t seconds = interval * (loop->waiting_count + 1) / PACE_UNIT / 1000 + 1;
+    return seconds < WEIR_RETRY_AFTER_MAX_SECONDS ? (unsigned)seconds : WEIR_RETRY_AFTER_MAX_SECONDS;
+}
+
 void weir_admission_leave(weir_loop_t *loop, const weir_permit_t *permit)
 {
     weir_stake_t *stake = permit->stake;
+    note_pace(loop, permit->lane);
+    permit->queue->calls--;
+    permit->lane->busy -= permit->queue->calls == 0 ? 1 : 0;
     if (permit->borrowed) {
         permit->lane->borrowed--;
         weir_gate_leave(&stake->generation->gates[permit->lane - stake->lanes]);
@@ -238,13 +301,33 @@ void weir_admission_release(weir_connection_t *connection)
 
 /* ---- Waiting ----------------------------------------------------------------------------------------------------- */
 
+/* Have one give way whose component has more requests waiting than this one will have. Returns whether one did. */
+static bool make_room(weir_loop_t *loop, const weir_queue_t *newcomer)
+{
+    const weir_stake_t *stake = loop->stake;
+    weir_waiter_t *excess = NULL;
+    for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
+        uint32_t longest = excess == NULL ? 0 : excess->queue->count;
+        weir_waiter_t *of_lane = weir_queue_excess(&stake->lanes[i].turns, newcomer, longest);
+        excess = of_lane == NULL ? excess : of_lane;
+    }
+    if (excess == NULL) {
+        return false;
+    }
+    weir_connection_t *connection = WEIR_CONTAINER(excess, weir_connection_t, waiter);
+    weir_admission_withdraw(connection);
+    weir_connection_crowded_out(connection);
+    return true;
+}
+
 bool weir_admission_wait(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
-    if (loop->waiting_count >= loop->max_waiting) {
+    weir_queue_t *queue = queue_of(connection);
+    if (loop->waiting_count >= loop->max_waiting && !make_room(loop, queue)) {
         return false;
     }
-    weir_list_append(&lane_of(connection)->waiting, &connection->waiting_link);
+    weir_queue_add(&lane_of(connection)->turns, queue, &connection->waiter);
     loop->waiting_count++;
     return true;
 }
@@ -262,23 +345,14 @@ void weir_admission_wait_again(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
     weir_lane_t *lane = lane_of(connection);
-    weir_link_t *next = weir_list_first(&lane->waiting);
-    while (next != NULL && WEIR_CONTAINER(next, weir_connection_t, waiting_link)->turn < connection->turn) {
-        next = weir_list_next(&lane->waiting, next);
-    }
-    if (next == NULL) {
-        weir_list_append(&lane->waiting, &connection->waiting_link);
-    } else {
-        weir_list_insert(next, &connection->waiting_link);
-    }
+    weir_queue_add(&lane->turns, queue_of(connection), &connection->waiter);
     loop->waiting_count++;
     pause_lane(loop, lane);
 }
 
 void weir_admission_withdraw(weir_connection_t *connection)
 {
-    if (weir_link_is_linked(&connection->waiting_link)) {
-        weir_link_remove(&connection->waiting_link);
+    if (weir_queue_remove(&connection->waiter)) {
         connection->loop->waiting_count--;
     }
 }
@@ -292,9 +366,10 @@ static size_t engine_of_chain(const weir_chain_t *chain)
 
 bool weir_admission_chain_take(weir_chain_t *chain, weir_permit_t *ret_permit)
 {
-    size_t engine = engine_of_chain(chain);
-    return weir_list_is_empty(&chain->stake->lanes[engine].chained) &&
-           take(chain->loop, chain->stake, engine, chain->depth, ret_permit);
+    weir_stake_t *stake = chain->stake;
+    weir_lane_t *lane = &stake->lanes[engine_of_chain(chain)];
+    return weir_list_is_empty(&lane->chained) &&
+           take(chain->loop, stake, lane, &stake->queues[chain->component], chain->depth, ret_permit);
 }
 
 void weir_admission_chain_wait(weir_chain_t *chain, bool was_refused)
@@ -365,7 +440,7 @@ static void admit_chained(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
     weir_permit_t permit;
     while ((first = weir_list_first(&lane->chained)) != NULL) {
         weir_chain_t *chain = WEIR_CONTAINER(first, weir_chain_t, waiting_link);
-        if (!take(loop, stake, engine, chain->depth, &permit)) {
+        if (!take(loop, stake, lane, &stake->queues[chain->component], chain->depth, &permit)) {
             break;
         }
         weir_link_remove(first);
@@ -382,6 +457,26 @@ static void admit_chained(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
 
 /* ---- Letting in -------------------------------------------------------------------------------------------------- */
 
+/* Those that wait are let in, one of each component in turn; one for which nothing is left may be followed by another
+ * for which something is kept. */
+static void admit_waiting(weir_loop_t *loop, weir_stake_t *stake, weir_lane_t *lane)
+{
+    weir_permit_t permit;
+    weir_link_t *link = weir_list_first(&lane->turns);
+    while (link != NULL && weir_list_is_empty(&lane->chained)) {
+        weir_queue_t *queue = WEIR_CONTAINER(link, weir_queue_t, link);
+        if (take(loop, stake, lane, queue, 0, &permit)) {
+            weir_connection_t *connection = WEIR_CONTAINER(weir_queue_oldest(queue), weir_connection_t, waiter);
+            weir_admission_withdraw(connection);
+            weir_queue_pass(&lane->turns, queue);
+            weir_connection_admitted(connection, &permit);
+            link = weir_list_first(&lane->turns); /* more than this one may have changed */
+        } else {
+            link = kept_from(lane, queue) == 0 ? NULL : weir_list_next(&lane->turns, link);
+        }
+    }
+}
+
 static void admit(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
 {
     weir_lane_t *lane = &stake->lanes[engine];
@@ -389,15 +484,8 @@ static void admit(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
         lane->retry_at = 0;
     }
     admit_chained(loop, stake, engine);
-    weir_link_t *first;
-    weir_permit_t permit;
-    while ((first = weir_list_first(&lane->waiting)) != NULL && weir_list_is_empty(&lane->chained) &&
-           take(loop, stake, engine, 0, &permit)) {
-        weir_connection_t *connection = WEIR_CONTAINER(first, weir_connection_t, waiting_link);
-        weir_admission_withdraw(connection);
-        weir_connection_admitted(connection, &permit);
-    }
-    if (lane->asked && weir_list_is_empty(&lane->waiting) && weir_list_is_empty(&lane->chained)) {
+    admit_waiting(loop, stake, lane);
+    if (lane->asked && weir_list_is_empty(&lane->turns) && weir_list_is_empty(&lane->chained)) {
         weir_gate_decline(&stake->generation->gates[engine], loop->index);
         lane->asked = false;
     }
@@ -427,7 +515,7 @@ static uint64_t next_of(const weir_stake_t *stake)
     for (size_t i = 0; i < stake->generation->parts.engine_count; i++) {
         const weir_lane_t *lane = &stake->lanes[i];
         if (lane->retry_at != 0 && lane->retry_at < next &&
-            !(weir_list_is_empty(&lane->waiting) && weir_list_is_empty(&lane->chained))) {
+            !(weir_list_is_empty(&lane->turns) && weir_list_is_empty(&lane->chained))) {
             next = lane->retry_at;
         }
     }

@@ -1,7 +1,10 @@
 /*
  * admission.h: which request gets an instance, and when. Each engine of a generation has a bound on the calls that it
- * may hold; the loops have equal shares of it, and what is left over goes through its gate. Requests beyond that wait
- * in the order in which they came, apart for each engine.
+ * may hold; the loops have equal shares of it, and what is left over goes through its gate. Requests beyond that wait,
+ * apart for each engine: those of one component in the order in which they came, the components in turn (queue.h).
+ *
+ * So none shuts out another: where too many wait, the youngest of the component that has most waiting gives way to one
+ * of a component that has fewer, and of the instances some are kept for components that hold none.
  *
  * Calls that are still under way in earlier generations count against the bound of the current one, so that a swap
  * never means more instances than before. But each loop may always have one in the current generation, however long the
@@ -28,8 +31,9 @@ struct weir_connection;
 /* Leave to have one instance. */
 typedef struct weir_permit {
     weir_stake_t *stake;
-    weir_lane_t *lane; /* of the stake */
-    bool borrowed;     /* it came through the gate */
+    weir_lane_t *lane;   /* of the stake, as the next one */
+    weir_queue_t *queue; /* of the component */
+    bool borrowed;       /* it came through the gate */
 } weir_permit_t;
 
 /* The loop enters the server's current generation for the first time, or leaves for good. Any thread. */
@@ -42,8 +46,12 @@ void weir_admission_refresh(weir_loop_t *loop);
 /* Take a permit for a request that was just examined. Returns false when it has to wait. */
 bool weir_admission_take(struct weir_connection *connection, weir_permit_t *ret_permit);
 
-/* Let it wait. Returns false when there are too many. */
+/* Let it wait; where there are too many, another may have to give way. Returns false when it cannot. */
 bool weir_admission_wait(struct weir_connection *connection);
+
+/* In how many seconds there may be an instance for one that is turned away now: as long as it takes, at the pace at
+ * which instances are given back, until those that wait have theirs. From 1 to WEIR_RETRY_AFTER_MAX_SECONDS. */
+unsigned weir_admission_retry_after(const struct weir_connection *connection);
 
 /* Let one wait again whose instance was refused, in its old place, and let its lane pause. */
 void weir_admission_wait_again(struct weir_connection *connection);

@@ -14,6 +14,7 @@
 #include "http/transport.h"
 #include "serve/deadline.h"
 #include "serve/loop.h"
+#include "serve/queue.h"
 #include "serve/target.h"
 #include "serve/task.h"
 
@@ -28,6 +29,7 @@ typedef struct weir_answer {
     const char *content_type;
     const char *body; /* constant as long as the server, or as the stake that the connection holds */
     size_t body_size;
+    unsigned retry_after;                   /* seconds; 0: it is not said */
     const weir_static_response_t *of_route; /* what the body and these are of, or NULL: further headers */
 } weir_answer_t;
 
@@ -92,8 +94,7 @@ typedef struct weir_connection {
     weir_answer_t answer;
     weir_stake_t *held; /* what the answer is made of lives as long as it; or NULL */
     weir_task_t *task;
-    weir_link_t waiting_link;      /* while it waits for an instance: in a lane of the loop's stake */
-    uint64_t turn;                 /* its place among those that wait */
+    weir_waiter_t waiter;          /* while it waits for an instance: in a queue of the loop's stake */
     weir_request_body_t collected; /* own: by a guest whose instance was refused, for its next one */
     bool has_collected;
     weir_response_stage_t response;
@@ -134,6 +135,9 @@ void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t
 
 /* It waits no more: the routes of a new generation lead it to no guest, and its answer is set. */
 void weir_connection_answered(weir_connection_t *connection);
+
+/* It waits no more: too many do, and it has to give way to another component's. */
+void weir_connection_crowded_out(weir_connection_t *connection);
 
 /* One of its time limits is over. */
 void weir_connection_head_overdue(weir_connection_t *connection);

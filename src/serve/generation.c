@@ -95,6 +95,7 @@ static void free_stakes(weir_stake_t *stakes, unsigned count)
 {
     for (unsigned i = 0; stakes != NULL && i < count; i++) {
         free(stakes[i].lanes);
+        free(stakes[i].queues);
     }
     free(stakes);
 }
@@ -137,13 +138,22 @@ static bool prepare_lanes(weir_generation_t *generation, weir_stake_t *stake, un
     const weir_generation_parts_t *parts = &generation->parts;
     stake->generation = generation;
     stake->lanes = calloc(parts->engine_count, sizeof(*stake->lanes));
-    if (stake->lanes == NULL) {
+    stake->queues = calloc(parts->guest_count + 1, sizeof(*stake->queues));
+    if (stake->lanes == NULL || stake->queues == NULL) {
+        free(stake->lanes);
+        free(stake->queues);
         return false;
     }
     for (size_t i = 0; i < parts->engine_count; i++) {
         stake->lanes[i].share = parts->engines[i].max_calls / loops;
-        weir_list_init(&stake->lanes[i].waiting);
+        weir_list_init(&stake->lanes[i].turns);
         weir_list_init(&stake->lanes[i].chained);
+    }
+    for (size_t i = 0; i < parts->guest_count; i++) {
+        weir_queue_init(&stake->queues[i]);
+        if (parts->guests[i].guest != NULL) {
+            stake->lanes[parts->guests[i].engine].components++;
+        }
     }
     return true;
 }

@@ -7,6 +7,7 @@
 #include "serve/gate.h"
 #include "serve/generation.h"
 #include "serve/list.h"
+#include "serve/queue.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,20 +19,27 @@ typedef struct weir_lane {
     uint32_t own;        /* of these in use */
     uint32_t borrowed;   /* and calls in use that came through the gate */
     bool asked;          /* the gate knows that the loop wants one */
-    weir_list_t waiting; /* connections that wait for an instance, the oldest first */
-    weir_list_t chained; /* requests from guest to guest that do, and go ahead of those */
+    uint32_t components; /* how many there are on this engine */
+    uint32_t busy;       /* of them hold an instance */
+    weir_list_t turns;   /* their queues in which requests wait, in the order of their turns */
+    weir_list_t chained; /* requests from guest to guest that wait, and go ahead of those */
     /* After an instance was refused: when to try again, and for how long it was waited last; 0: none was refused since
      * one was had. */
     uint64_t retry_at;
     unsigned pause;
+    /* How fast instances are given back while requests wait: when one was, for the last time (0: nobody has waited
+     * since), and the mean time between two, in 1/1024 ms. */
+    uint64_t left_at;
+    uint64_t interval;
 } weir_lane_t;
 
 /* What one loop has of a generation. That loop's thread only. */
 typedef struct weir_stake {
     struct weir_generation *generation;
-    weir_link_t link;   /* in the loop's `stakes`: the generations that it has a reference to */
-    uint32_t calls;     /* in all lanes, and answers of its routes that are under way */
-    weir_lane_t *lanes; /* own: one an engine */
+    weir_link_t link;     /* in the loop's `stakes`: the generations that it has a reference to */
+    uint32_t calls;       /* in all lanes, and answers of its routes that are under way */
+    weir_lane_t *lanes;   /* own: one an engine */
+    weir_queue_t *queues; /* own: one a guest, by component */
 } weir_stake_t;
 
 struct weir_generation {

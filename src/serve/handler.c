@@ -29,7 +29,7 @@ static bool is_answerable(const weir_connection_t *connection)
 /* It waits for an instance, and goes no further before it has one. */
 static bool waits(const weir_connection_t *connection)
 {
-    return weir_link_is_linked(&connection->waiting_link);
+    return connection->waiter.queue != NULL;
 }
 
 /* Its task's instance was refused: let it wait for another, with all that it has. Returns whether that was so. */
@@ -71,6 +71,16 @@ static void start_task(weir_connection_t *connection, const weir_permit_t *take_
     }
 }
 
+/* Too many wait. */
+static void turn_away(weir_connection_t *connection)
+{
+    weir_deadline_lift(&connection->head_deadline);
+    connection->answer = (weir_answer_t){.status = 503, .retry_after = weir_admission_retry_after(connection)};
+    weir_notice(connection->loop, WEIR_NOTICE_FULL,
+        "component %s: a request was answered with 503: all instances are in use, and %u requests wait already",
+        weir_guest_id(weir_admission_guest(connection)), (unsigned)connection->loop->server->settings.max_waiting);
+}
+
 /* Start the guest, or have the request wait for an instance, or turn it away. */
 static void admit(weir_connection_t *connection)
 {
@@ -80,11 +90,7 @@ static void admit(weir_connection_t *connection)
     if (weir_admission_take(connection, &permit)) {
         start_task(connection, &permit);
     } else if (!weir_admission_wait(connection)) {
-        weir_deadline_lift(&connection->head_deadline);
-        connection->answer = (weir_answer_t){.status = 503};
-        weir_notice(loop, WEIR_NOTICE_FULL,
-            "component %s: a request was answered with 503: all instances are in use, and %u requests wait already",
-            weir_guest_id(weir_admission_guest(connection)), (unsigned)loop->server->settings.max_waiting);
+        turn_away(connection);
     }
 }
 
@@ -397,11 +403,18 @@ void weir_connection_answered(weir_connection_t *connection)
     weir_connection_make_ready(connection);
 }
 
+void weir_connection_crowded_out(weir_connection_t *connection)
+{
+    turn_away(connection);
+    weir_connection_make_ready(connection);
+}
+
 void weir_connection_head_overdue(weir_connection_t *connection)
 {
     /* Those that never got an instance may try again; the others have had their chance. */
     bool waited = waits(connection);
-    connection->answer = (weir_answer_t){.status = waited ? 503 : 504};
+    connection->answer = (weir_answer_t){
+        .status = waited ? 503 : 504, .retry_after = waited ? weir_admission_retry_after(connection) : 0};
     if (waited) {
         weir_notice(connection->loop, WEIR_NOTICE_WAITED,
             "component %s: a request was answered with 503: no instance could be had within %g s, the time limit that "

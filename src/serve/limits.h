@@ -78,8 +78,8 @@ enum {
     WEIR_CHAIN_DEPTH_MAX = 16,
     WEIR_CHAINS_MAX = 64,
 
-    /* What a client that is turned away is told to wait. */
-    WEIR_RETRY_AFTER_SECONDS = 1,
+    /* What a client that is turned away is told to wait, at most. */
+    WEIR_RETRY_AFTER_MAX_SECONDS = 60,
 
     /* A loop's stack: guests run on fibers of their own, but instantiation, host functions and the HTTP server run
        here. */

@@ -42,7 +42,7 @@ static void add_answer_fields(weir_head_text_t *text, weir_response_form_t *form
     }
     if (answer->status == 503 && answer->of_route == NULL) {
         char seconds[12];
-        snprintf(seconds, sizeof(seconds), "%d", WEIR_RETRY_AFTER_SECONDS);
+        snprintf(seconds, sizeof(seconds), "%u", answer->retry_after == 0 ? 1 : answer->retry_after);
         add_text(text, "Retry-After", seconds);
     }
 }

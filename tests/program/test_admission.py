@@ -1,0 +1,51 @@
+"""Who gets an instance when there are too few: no component's burst, and none that holds its instances for long, shuts
+out another."""
+
+import contextlib
+import os
+
+import pytest
+
+from harness import Component, all_in_background, write_application
+
+LOOPS = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture
+def two(weir_checked, serve, guest, tmp_path):
+    """An application of two components, served with these options."""
+
+    def start(*options):
+        path = write_application(
+            tmp_path / "application",
+            [Component("slow", "/slow/...", guest("http_wait")), Component("other", "/other/...", guest("http_wait")),
+             Component("stream", "/stream/...", guest("http_stream"))],
+        )
+        return serve(weir_checked, path, *options)
+
+    return start
+
+
+def test_one_request_does_not_wait_behind_the_burst_of_another_component(two):
+    server = two("--max-concurrency", "1")
+    burst = 24
+    with all_in_background(server.get, ["/slow/100"] * burst) as answers:
+        server.stderr.wait_for("waiting")
+        assert server.get("/other/1").status == 200
+        before_it = sum(answer.done() for answer in answers)
+        assert [answer().status for answer in answers] == [200] * burst
+    # At most the one under way and the next one on each loop; with one queue for all it would be nearly all of them.
+    assert before_it <= burst // 2, f"{before_it} of {burst} were answered before"
+
+
+def test_instances_that_are_held_for_ever_do_not_shut_out_another_component(two):
+    calls = 4 * LOOPS
+    server = two("--max-concurrency", str(calls), "--request-timeout", "10s")
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(server.wire()) for _ in range(2 * calls)]
+        for wire in wires:
+            wire.send(b"GET /stream/forever HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(4):
+            assert server.get("/other/1").status == 200
+        # Those that were let in go on all the while, one for each call but those that are kept for the silent.
+        assert sum(wire.receive() for wire in wires[:1]) == 1
