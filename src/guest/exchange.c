@@ -326,6 +326,17 @@ uint16_t weir_exchange_failure_status(const weir_exchange_t *exchange)
     return exchange->failure_status;
 }
 
+weir_failure_kind_t weir_exchange_failure(const weir_exchange_t *exchange)
+{
+    return exchange->call == NULL ? WEIR_FAILURE_NONE : weir_call_failure(exchange->call, NULL);
+}
+
+bool weir_exchange_trapped(const weir_exchange_t *exchange)
+{
+    weir_failure_kind_t kind = weir_exchange_failure(exchange);
+    return kind == WEIR_FAILURE_TRAP || kind == WEIR_FAILURE_INSTANTIATE || kind == WEIR_FAILURE_PANIC;
+}
+
 const char *weir_exchange_refusal(const weir_exchange_t *exchange)
 {
     const char *message = "";

@@ -215,6 +215,11 @@ weir_exchange_state_t weir_exchange_poll(weir_exchange_t *exchange);
  */
 uint16_t weir_exchange_status(const weir_exchange_t *exchange);
 
+/* Why its call failed; WEIR_FAILURE_NONE when it did not, or there is none. And whether that was a trap, before or
+ * after its response, or what is as bad: a failure to start, or a bug in weir. */
+weir_failure_kind_t weir_exchange_failure(const weir_exchange_t *exchange);
+bool weir_exchange_trapped(const weir_exchange_t *exchange);
+
 /* What was refused, one line that lives as long as the exchange; "" unless its state is WEIR_EXCHANGE_REFUSED. */
 const char *weir_exchange_refusal(const weir_exchange_t *exchange);
 

@@ -106,8 +106,10 @@ void weir_admission_refresh(weir_loop_t *loop)
     weir_connection_t *connection;
     while ((connection = take_any(before)) != NULL) {
         /* Those that wait are matched anew where the routes are others. */
-        if (loop->stake->generation->parts.routes == before->generation->parts.routes ||
-            weir_request_route(connection)) {
+        bool leads_on =
+            loop->stake->generation->parts.routes == before->generation->parts.routes || weir_request_route(connection);
+        weir_record_route(connection);
+        if (leads_on) {
             weir_queue_add(&lane_of(connection)->turns, queue_of(connection), &connection->waiter);
         } else {
             loop->waiting_count--;

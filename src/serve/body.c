@@ -92,6 +92,7 @@ static bool use_sized(weir_connection_t *connection)
         size = (size_t)connection->body_left;
     }
     size_t used = deliver(connection, connection->input, size);
+    connection->record.received_bytes += used;
     weir_connection_use(connection, used);
     connection->body_left -= (int64_t)used;
     if (connection->body_left == 0) {
@@ -112,6 +113,7 @@ static bool use_chunked(weir_connection_t *connection)
         return true;
     case WEIR_CHUNKED_DATA: {
         size_t used = deliver(connection, connection->input, data);
+        connection->record.received_bytes += used;
         weir_chunked_take(&connection->chunked, used);
         weir_connection_use(connection, used);
         return framing + used > 0;

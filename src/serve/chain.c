@@ -93,6 +93,7 @@ static bool take_refusal(weir_chain_t *chain)
     if (settings->refused != NULL) {
         settings->refused(settings->context, weir_guest_id(task->guest), weir_exchange_refusal(task->exchange));
     }
+    weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_REFUSED], 1);
     if (weir_exchange_reclaim(task->exchange, &chain->collected)) {
         chain->has_collected = true;
     }
@@ -261,6 +262,8 @@ static void begin(weir_chain_t *chain)
     if (!weir_chain_match(chain)) {
         return;
     }
+    weir_component_metrics_t *metrics = &chain->stake->generation->counted[chain->component]->loops[loop->index];
+    weir_count(&metrics->counters[WEIR_COMPONENT_CHAINED], 1);
     weir_deadline_set(&loop->chain_heads, &chain->deadline, loop->now);
     weir_permit_t permit;
     if (weir_admission_chain_take(chain, &permit)) {

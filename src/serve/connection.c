@@ -78,6 +78,7 @@ void weir_connection_count(weir_connection_t *connection, bool under_way)
 /* What a request has, and the next one must not. */
 static void clear_request(weir_connection_t *connection)
 {
+    weir_record_finish(connection);
     weir_connection_count(connection, false);
     weir_admission_withdraw(connection);
     weir_deadline_lift(&connection->head_deadline);
@@ -131,6 +132,7 @@ void weir_connection_close(weir_connection_t *connection)
     weir_deadline_lift(&connection->idle_deadline);
     weir_link_remove(&connection->ready_link);
     weir_transport_close(&connection->transport); /* the epoll forgets it with that */
+    weir_record_free(connection);
     free(connection->kept);
     free(connection->unsent);
     connection->kept = NULL;
@@ -254,7 +256,12 @@ bool weir_connection_send(weir_connection_t *connection, const struct iovec *pie
     if (sent == (ssize_t)size) {
         return true;
     }
-    if (sent == WEIR_TRANSPORT_BROKEN || !keep_unsent(connection, pieces, count, sent < 0 ? 0 : (size_t)sent)) {
+    if (sent == WEIR_TRANSPORT_BROKEN) {
+        weir_connection_close(connection);
+        return false;
+    }
+    if (!keep_unsent(connection, pieces, count, sent < 0 ? 0 : (size_t)sent)) {
+        weir_record_note(connection, WEIR_REQUEST_INTERNAL);
         weir_connection_close(connection);
         return false;
     }
@@ -388,6 +395,7 @@ void weir_connection_run(weir_connection_t *connection)
         return;
     }
     if (!keep_input(connection)) {
+        weir_record_note(connection, WEIR_REQUEST_INTERNAL);
         weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
         weir_connection_close(connection);
         return;
@@ -422,6 +430,7 @@ void weir_connection_idle_over(weir_connection_t *connection)
     } else if (connection->stage == WEIR_STAGE_IDLE && !weir_connection_is_blocked(connection)) {
         weir_connection_part(connection);
     } else {
+        weir_record_note(connection, WEIR_REQUEST_STALLED);
         weir_connection_close(connection);
     }
 }
@@ -461,6 +470,7 @@ void weir_connection_give_up(weir_connection_t *connection)
     if ((connection->stage == WEIR_STAGE_IDLE && connection->input_size > 0) ||
         (connection->stage != WEIR_STAGE_IDLE && !answered)) {
         atomic_fetch_add(&connection->loop->server->cut, 1);
+        weir_record_note(connection, WEIR_REQUEST_CUT);
     } else {
         weir_transport_finish(&connection->transport);
     }

@@ -15,6 +15,7 @@
 #include "serve/deadline.h"
 #include "serve/loop.h"
 #include "serve/queue.h"
+#include "serve/record.h"
 #include "serve/target.h"
 #include "serve/task.h"
 
@@ -99,7 +100,9 @@ typedef struct weir_connection {
     bool has_collected;
     weir_response_stage_t response;
     weir_framing_t framing;
-    bool keeps; /* the connection may be used again after the response */
+    bool keeps;                   /* the connection may be used again after the response */
+    weir_request_record_t record; /* `begun_at` is 0 when no request is under way */
+    weir_record_keeping_t keeping;
 
     weir_deadline_t head_deadline;    /* in `heads` */
     weir_deadline_t request_deadline; /* in `requests` */

@@ -126,6 +126,7 @@ void weir_generation_free(weir_generation_t *own_generation)
     free((void *)(uintptr_t)parts->guests);
     free((void *)(uintptr_t)parts->engines);
     free(own_generation->info);
+    free(own_generation->counted);
     free_stakes(own_generation->stakes, own_generation->loop_count);
     if (own_generation->gates != NULL) {
         free_gates(own_generation->gates, parts->engine_count);
@@ -170,22 +171,36 @@ static weir_stake_t *make_stakes(weir_generation_t *generation, unsigned loops)
     return stakes;
 }
 
-bool weir_generation_prepare(weir_generation_t *generation, unsigned loops, uint64_t number,
+/* Where each guest's requests are counted. */
+static const weir_counted_t **count_guests(const weir_generation_parts_t *parts, weir_metrics_t *metrics)
+{
+    const weir_counted_t **counted = calloc(parts->guest_count + 1, sizeof(const weir_counted_t *));
+    for (size_t i = 0; counted != NULL && i < parts->guest_count; i++) {
+        const weir_guest_t *guest = parts->guests[i].guest;
+        counted[i] = weir_metrics_of_component(metrics, guest == NULL ? NULL : weir_guest_id(guest));
+    }
+    return counted;
+}
+
+bool weir_generation_prepare(weir_generation_t *generation, unsigned loops, uint64_t number, weir_metrics_t *metrics,
     void (*wake)(void *context, unsigned loop), void *context)
 {
     const weir_generation_parts_t *parts = &generation->parts;
     weir_stake_t *stakes = make_stakes(generation, loops);
     weir_gate_t *gates = calloc(parts->engine_count, sizeof(*gates));
+    const weir_counted_t **counted = count_guests(parts, metrics);
     size_t made = 0;
-    while (stakes != NULL && gates != NULL && made < parts->engine_count &&
+    while (stakes != NULL && gates != NULL && counted != NULL && made < parts->engine_count &&
            weir_gate_init(&gates[made], parts->engines[made].max_calls % loops, loops, wake, context)) {
         made++;
     }
     if (made < parts->engine_count) {
         free_stakes(stakes, loops);
         free_gates(gates, made);
+        free(counted);
         return false;
     }
+    generation->counted = counted;
     generation->stakes = stakes;
     generation->gates = gates;
     generation->loop_count = loops;

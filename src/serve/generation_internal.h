@@ -4,6 +4,7 @@
 #ifndef WEIR_SERVE_GENERATION_INTERNAL_H
 #define WEIR_SERVE_GENERATION_INTERNAL_H
 
+#include "observe/metrics.h"
 #include "serve/gate.h"
 #include "serve/generation.h"
 #include "serve/list.h"
@@ -47,11 +48,12 @@ struct weir_generation {
     weir_generation_parts_t parts; /* with arrays of its own */
     char *info;                    /* own: what /.well-known/spin/info answers */
     size_t info_size;
-    bool may_chain;       /* a guest may request something of another */
-    unsigned loop_count;  /* 0 until a server has it, as are the next three */
-    weir_stake_t *stakes; /* own: by loop, each that loop's */
-    weir_gate_t *gates;   /* own: by engine; its lock is its own */
-    uint64_t number;      /* they count from 1 */
+    bool may_chain;                 /* a guest may request something of another */
+    unsigned loop_count;            /* 0 until a server has it, as are the next four */
+    weir_stake_t *stakes;           /* own: by loop, each that loop's */
+    weir_gate_t *gates;             /* own: by engine; its lock is its own */
+    uint64_t number;                /* they count from 1 */
+    const weir_counted_t **counted; /* own: by guest, as what its requests are counted */
 
     atomic_uint references; /* one of the server while it is the current one, one of each loop that has a stake in it */
     weir_link_t link;       /* in the server's `generations`, whose lock guards it and the next one */
@@ -59,10 +61,10 @@ struct weir_generation {
 };
 
 /*
- * Prepare it for a server's loops, with one reference. `wake(context, loop)` is the gates'. Returns false, and changes
- * nothing, when memory ran out.
+ * Prepare it for a server's loops, with one reference. `wake(context, loop)` is the gates'; the metrics must outlive
+ * it. Returns false, and changes nothing, when memory ran out.
  */
-bool weir_generation_prepare(weir_generation_t *generation, unsigned loops, uint64_t number,
+bool weir_generation_prepare(weir_generation_t *generation, unsigned loops, uint64_t number, weir_metrics_t *metrics,
     void (*wake)(void *context, unsigned loop), void *context);
 
 /* Let all of its guests' time slices end. Any thread that knows that it is not freed meanwhile. */

@@ -51,15 +51,19 @@ static bool take_refusal(weir_connection_t *connection)
     if (weir_exchange_reclaim(task->exchange, &connection->collected)) {
         connection->has_collected = true;
     }
+    weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_REFUSED], 1);
     weir_connection_end_task(connection);
     weir_admission_wait_again(connection);
+    weir_record_wait(connection);
     return true;
 }
 
 static void start_task(weir_connection_t *connection, const weir_permit_t *take_permit)
 {
+    weir_record_admit(connection);
     connection->task = weir_request_start(connection, take_permit);
     if (connection->task == NULL) {
+        weir_record_note(connection, WEIR_REQUEST_INTERNAL);
         connection->answer = (weir_answer_t){.status = 500};
     } else if (!take_refusal(connection) && !connection->body_coming && connection->head.content_length != 0 &&
                !connection->has_collected) {
@@ -74,6 +78,7 @@ static void start_task(weir_connection_t *connection, const weir_permit_t *take_
 /* Too many wait. */
 static void turn_away(weir_connection_t *connection)
 {
+    weir_record_note(connection, WEIR_REQUEST_FULL);
     weir_deadline_lift(&connection->head_deadline);
     connection->answer = (weir_answer_t){.status = 503, .retry_after = weir_admission_retry_after(connection)};
     weir_notice(connection->loop, WEIR_NOTICE_FULL,
@@ -89,7 +94,9 @@ static void admit(weir_connection_t *connection)
     weir_permit_t permit;
     if (weir_admission_take(connection, &permit)) {
         start_task(connection, &permit);
-    } else if (!weir_admission_wait(connection)) {
+    } else if (weir_admission_wait(connection)) {
+        weir_record_wait(connection);
+    } else {
         turn_away(connection);
     }
 }
@@ -109,6 +116,10 @@ void weir_connection_refuse(weir_connection_t *connection, unsigned status)
     weir_deadline_lift(&connection->request_deadline);
     weir_deadline_lift(&connection->head_deadline);
     weir_connection_count(connection, true);
+    weir_record_begin(connection, false);
+    weir_record_note(connection, status == 408   ? WEIR_REQUEST_STALLED
+                                 : status == 500 ? WEIR_REQUEST_INTERNAL
+                                                 : WEIR_REQUEST_MALFORMED);
     connection->stage = WEIR_STAGE_BEGUN;
     connection->head = (weir_head_t){.minor = 1};
     connection->head_only = false;
@@ -133,6 +144,7 @@ static void begin(weir_connection_t *connection)
     size_t size = connection->head.size;
     loop->fields_of = connection;
     weir_connection_count(connection, true);
+    weir_record_begin(connection, true);
     connection->stage = WEIR_STAGE_BEGUN;
     connection->input_seen = 0;
     connection->body_left = connection->head.content_length;
@@ -140,6 +152,7 @@ static void begin(weir_connection_t *connection)
     connection->owes_continue = connection->head.expects_continue;
     weir_deadline_lift(&connection->request_deadline);
     weir_request_examine(connection);
+    weir_record_route(connection);
     if (connection->answer.status == 0) {
         admit(connection);
     }
@@ -278,6 +291,7 @@ static void linger(weir_connection_t *connection)
 {
     bool may_come = connection->body_coming || connection->answer.closes || connection->input_size > 0 ||
                     connection->transport.readable;
+    weir_record_finish(connection);
     if (may_come || connection->transport.tls != NULL) {
         weir_transport_finish(&connection->transport);
     }
@@ -415,6 +429,7 @@ void weir_connection_head_overdue(weir_connection_t *connection)
     bool waited = waits(connection);
     connection->answer = (weir_answer_t){
         .status = waited ? 503 : 504, .retry_after = waited ? weir_admission_retry_after(connection) : 0};
+    weir_record_note(connection, waited ? WEIR_REQUEST_WAITED : WEIR_REQUEST_TIMED_OUT);
     if (waited) {
         weir_notice(connection->loop, WEIR_NOTICE_WAITED,
             "component %s: a request was answered with 503: no instance could be had within %g s, the time limit that "

@@ -115,6 +115,7 @@ void weir_request_examine(weir_connection_t *connection)
     unsigned status = describe(connection);
     if (status != 0) {
         connection->answer = (weir_answer_t){.status = status};
+        weir_record_note(connection, WEIR_REQUEST_MALFORMED);
     } else if (!is_reserved(connection)) {
         weir_request_route(connection);
     }
@@ -162,6 +163,12 @@ static void describe_client(weir_connection_t *connection)
         return;
     }
     strcpy(connection->client_ip, ip);
+}
+
+const char *weir_request_client(weir_connection_t *connection)
+{
+    describe_client(connection);
+    return connection->client_address;
 }
 
 /* Have the loop's `fields` hold those of this request: they still do when it was just examined. */

@@ -24,6 +24,9 @@ bool weir_request_keep_head(weir_connection_t *connection);
  */
 bool weir_request_route(weir_connection_t *connection);
 
+/* The client's address and port in words; lives as long as the connection. */
+const char *weir_request_client(weir_connection_t *connection);
+
 /*
  * Start the guest on the request that was examined, whose head is at the start of the input, or was kept; takes the
  * permit. Returns NULL when the answer is 500.

@@ -218,6 +218,7 @@ static void send_piece(
             pieces[count++] = (struct iovec){frame, weir_chunk_begin(frame, body.size)};
         }
         pieces[count++] = (struct iovec){(char *)(uintptr_t)body.data, body.size};
+        connection->record.sent_bytes += body.size;
         if (chunked) {
             pieces[count++] = (struct iovec){(char *)(uintptr_t)line_end, sizeof(line_end) - 1};
         }
@@ -233,10 +234,12 @@ static void begin_with(
 {
     const weir_head_text_t *head = compose(connection, form, !ends);
     if (head->failed) {
+        weir_record_note(connection, WEIR_REQUEST_INTERNAL);
         weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
         weir_connection_close(connection);
         return;
     }
+    weir_record_head(connection, form->status);
     connection->response = WEIR_RESPONSE_BODY;
     struct iovec end = end_of(connection, has_trailers);
     if (ends) {
@@ -276,6 +279,7 @@ void weir_response_begin(weir_connection_t *connection)
         return;
     }
     if (task->state == WEIR_EXCHANGE_FAILED) {
+        weir_record_failure(connection, task->exchange);
         answer_failure(connection, weir_exchange_failure_status(task->exchange));
         return;
     }
@@ -286,6 +290,7 @@ void weir_response_begin(weir_connection_t *connection)
     size_t size;
     weir_body_state_t state = gather(connection, &size);
     if (state == WEIR_BODY_BROKEN) {
+        weir_record_failure(connection, task->exchange);
         answer_failure(connection, 500);
         return;
     }
@@ -307,6 +312,7 @@ bool weir_response_continue(weir_connection_t *connection)
     weir_body_state_t state = gather(connection, &size);
     if (state == WEIR_BODY_BROKEN) {
         /* The head has been sent: all that is left is not to let the body look complete. */
+        weir_record_failure(connection, connection->task->exchange);
         weir_connection_close(connection);
         return true;
     }

@@ -50,6 +50,7 @@ static unsigned free_server(weir_server_t *server)
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->loops);
+    weir_metrics_free(server->own_metrics);
     free(server);
     return cut;
 }
@@ -133,18 +134,27 @@ static void wake_loop(void *context, unsigned loop)
     weir_inbox_wake(server->loops[loop].inbox);
 }
 
+static bool take_metrics(weir_server_t *server, const weir_server_settings_t *settings)
+{
+    server->own_metrics = settings->metrics == NULL ? weir_metrics_new(settings->loops) : NULL;
+    server->metrics = settings->metrics == NULL ? server->own_metrics : settings->metrics;
+    return server->metrics != NULL;
+}
+
 /* What comes first: without it there is nothing that free_server could free. Stores errno on failure. */
 static weir_server_t *new_server(const weir_server_settings_t *settings, weir_generation_t *take_generation)
 {
     weir_server_t *server = settings->loops == 0 ? NULL : calloc(1, sizeof(*server));
     if (server == NULL) {
         errno = settings->loops == 0 ? EINVAL : ENOMEM;
-    } else if (!weir_generation_prepare(take_generation, settings->loops, 1, wake_loop, server)) {
+    } else if (!take_metrics(server, settings) ||
+               !weir_generation_prepare(take_generation, settings->loops, 1, server->metrics, wake_loop, server)) {
         errno = ENOMEM;
     } else if (weir_keeper_init(&server->keeper, take_generation)) {
         return server;
     }
     int error = errno;
+    weir_metrics_free(server == NULL ? NULL : server->own_metrics);
     free(server);
     weir_generation_free(take_generation);
     errno = error;
@@ -201,7 +211,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
 bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation)
 {
     uint64_t number = atomic_load(&server->keeper.number) + 1;
-    if (!weir_generation_prepare(own_generation, server->loop_count, number, wake_loop, server)) {
+    if (!weir_generation_prepare(own_generation, server->loop_count, number, server->metrics, wake_loop, server)) {
         return false;
     }
     weir_keeper_swap(&server->keeper, own_generation);

@@ -4,6 +4,8 @@
 #ifndef WEIR_SERVE_SERVER_H
 #define WEIR_SERVE_SERVER_H
 
+#include "observe/metrics.h"
+#include "observe/record.h"
 #include "serve/generation.h"
 
 #include <stdbool.h>
@@ -23,6 +25,9 @@ typedef struct weir_server_settings {
      * waits and is tried again. Called on a loop's thread: it must not block. */
     void (*refused)(void *context, const char *component, const char *what);
     void *context;
+    weir_request_sink_t sinks[WEIR_REQUEST_SINKS_MAX]; /* told of every request that is over */
+    size_t sink_count;
+    weir_metrics_t *metrics; /* what is counted, for so many loops, borrowed; NULL: the server's own */
 } weir_server_settings_t;
 
 typedef struct weir_server weir_server_t;

@@ -31,6 +31,8 @@ struct weir_server {
     weir_ticker_t *ticker;
     weir_keeper_t keeper;
     weir_notices_t notices;
+    weir_metrics_t *metrics;     /* the settings', or: */
+    weir_metrics_t *own_metrics; /* own; NULL: the settings have some */
     unsigned loop_count;
     weir_loop_t *loops;
 

@@ -8,6 +8,7 @@
 #include "guest/handover.h"
 #include "observe/log.h"
 #include "serve/chain.h"
+#include "serve/connection.h"
 #include "serve/shared.h"
 
 #include <stdlib.h>
@@ -73,6 +74,8 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     task->inbox = weir_inbox_retain(loop->inbox);
     task->loop = loop;
     task->guest = guest;
+    size_t component = chain == NULL ? match->route->trigger->component : chain->component;
+    task->metrics = &take_permit->stake->generation->counted[component]->loops[loop->index];
     task->permit = *take_permit;
     task->connection = connection;
     task->chain = chain;
@@ -106,10 +109,16 @@ void weir_task_poll(weir_task_t *task)
     task->polls++;
     task->poll_ticks = weir_ticker_count(loop->server->ticker);
     task->is_polled = true;
+    uint64_t before = weir_record_clock();
     weir_ticker_begin(loop->server->ticker, loop->index);
     task->state = weir_exchange_poll(task->exchange);
     weir_ticker_end(loop->server->ticker, loop->index);
     task->is_polled = false;
+    uint64_t spent = weir_record_clock() - before;
+    weir_count(&task->metrics->counters[WEIR_COMPONENT_CPU_NANOSECONDS], spent);
+    if (task->connection != NULL) {
+        task->connection->record.cpu_nanoseconds += spent;
+    }
     if (task->polls == 1 && task->state != WEIR_EXCHANGE_REFUSED) {
         weir_admission_succeeded(&task->permit);
     }
@@ -174,6 +183,9 @@ void weir_task_end(weir_task_t *own_task)
     weir_link_remove(&own_task->run_link);
     weir_link_remove(&own_task->link);
     weir_deadline_lift(&own_task->overtime);
+    if (weir_exchange_trapped(exchange)) {
+        weir_count(&own_task->metrics->counters[WEIR_COMPONENT_TRAPS], 1);
+    }
     weir_exchange_free(exchange);
     weir_admission_leave(own_task->loop, &own_task->permit);
     release_task(own_task);

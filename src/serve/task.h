@@ -11,6 +11,7 @@
 #include "serve/inbox.h"
 #include "serve/list.h"
 #include "serve/loop.h"
+#include "serve/record.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@ typedef struct weir_task {
     /* The loop's thread only. */
     weir_loop_t *loop;
     const weir_guest_t *guest;
+    weir_component_metrics_t *metrics; /* where it is counted */
     weir_permit_t permit;
     struct weir_connection *connection; /* whose request it is, or */
     struct weir_chain *chain;           /* the guest's request; both NULL once it goes on alone */

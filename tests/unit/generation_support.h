@@ -9,9 +9,9 @@
 #include "guest_support.h"
 #include "serve/server.h"
 
-enum { COMPONENTS = 5, RUNGS = 4 };
+enum { COMPONENTS = 8, RUNGS = 4 };
 
-enum { QUICK, CAT, NAP, SPINNER, HOLDER };
+enum { QUICK, CAT, NAP, SPINNER, HOLDER, TRAPPER, EXITER, BREAKER };
 
 static const step_t steps_of_guests[COMPONENTS][5] = {
     [QUICK] = {{.kind = WRITE, .text = "content-type: text/plain\n\nquick"}},
@@ -20,6 +20,11 @@ static const step_t steps_of_guests[COMPONENTS][5] = {
         {.kind = WRITE, .text = "nap"}},
     [SPINNER] = {{.kind = WORK, .number = UINT32_MAX}}, /* longer than any test takes */
     [HOLDER] = {{.kind = WRITE, .text = "content-type: text/plain\n\n"}, {.kind = COPY}},
+    [TRAPPER] = {{.kind = TRAP}},
+    [EXITER] = {{.kind = EXIT, .number = 3}},
+    /* Its response is on its way when it traps. */
+    [BREAKER] = {{.kind = WRITE, .text = "content-type: text/plain\n\nbroken"}, {.kind = SLEEP, .number = 5},
+        {.kind = TRAP}},
 };
 
 /* What an engine is like: a pool with so many slots, or, with 0, none. */
@@ -147,13 +152,14 @@ static inline void parse(const char *text, weir_manifest_t *ret_manifest, weir_r
 #define HEAD "spin_manifest_version = 2\n[application]\nname = \"a\"\n"
 
 /* Components are numbered as they stand in the manifest, which is in the order of their names. */
-static inline void world_start_with(
-    world_t *world, unsigned loops, uint64_t timeout, uint64_t idle, weir_generation_t *(*make)(world_t *))
+static inline void world_prepare(world_t *world)
 {
     memset(world, 0, sizeof(*world));
     parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") COMPONENT("c-nap") COMPONENT("d-spinner") COMPONENT("e-holder")
-              TRIGGER("/quick", "a-quick") TRIGGER("/cat", "b-cat") TRIGGER("/nap", "c-nap")
-                  TRIGGER("/spinner", "d-spinner") TRIGGER("/holder", "e-holder") STATIC("/static", "static"),
+              COMPONENT("f-trapper") COMPONENT("g-exiter") COMPONENT("h-breaker") TRIGGER("/quick", "a-quick")
+                  TRIGGER("/cat", "b-cat") TRIGGER("/nap", "c-nap") TRIGGER("/spinner", "d-spinner")
+                      TRIGGER("/holder", "e-holder") TRIGGER("/trapper", "f-trapper") TRIGGER("/exiter", "g-exiter")
+                          TRIGGER("/breaker", "h-breaker") STATIC("/static", "static"),
         &world->manifest, &world->routes);
     parse(HEAD COMPONENT("a-quick") COMPONENT("b-cat") TRIGGER("/cat", "a-quick") STATIC("/quick", "now static")
               STATIC("/static", "other static"),
@@ -163,6 +169,19 @@ static inline void world_start_with(
     char *message = NULL;
     if (!weir_listener_open("127.0.0.1:0", &world->listener, &message))
         fail_msg("%s", message);
+}
+
+static inline void world_serve(
+    world_t *world, const weir_server_settings_t *settings, weir_generation_t *(*make)(world_t *))
+{
+    char *message = NULL;
+    if (!weir_server_start(settings, make(world), &world->listener, &world->server, &message))
+        fail_msg("%s", message);
+}
+
+static inline void world_start_with(
+    world_t *world, unsigned loops, uint64_t timeout, uint64_t idle, weir_generation_t *(*make)(world_t *))
+{
     weir_server_settings_t settings = {
         .loops = loops,
         .max_waiting = 64,
@@ -173,8 +192,8 @@ static inline void world_start_with(
         .refused = count_refusal,
         .context = world,
     };
-    if (!weir_server_start(&settings, make(world), &world->listener, &world->server, &message))
-        fail_msg("%s", message);
+    world_prepare(world);
+    world_serve(world, &settings, make);
 }
 
 static inline void world_start(world_t *world, unsigned loops, uint64_t timeout, weir_generation_t *(*make)(world_t *))

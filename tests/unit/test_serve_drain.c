@@ -51,11 +51,13 @@ static void start(fixture_t *fixture)
         !weir_routes_build(&fixture->manifest, &fixture->routes, &message)) {
         fail_msg("%s", message);
     }
+    fixture->server.metrics = weir_metrics_new(1);
+    assert_non_null(fixture->server.metrics);
     weir_generation_engine_t engine = {wasm_engine_new(), 1};
     weir_generation_parts_t parts = {.routes = fixture->routes, .engines = &engine, .engine_count = 1};
     weir_generation_t *generation = weir_generation_new(&parts);
     assert_non_null(generation);
-    assert_true(weir_generation_prepare(generation, 1, 1, ignore, NULL));
+    assert_true(weir_generation_prepare(generation, 1, 1, fixture->server.metrics, ignore, NULL));
     assert_true(weir_keeper_init(&fixture->server.keeper, generation));
     pthread_mutex_init(&fixture->server.notices.lock, NULL);
     fixture->server.settings.request_timeout_milliseconds = 5000;
@@ -80,6 +82,7 @@ static void stop(fixture_t *fixture)
     weir_connection_free_closed(&fixture->loop);
     weir_loop_destroy(&fixture->loop);
     weir_keeper_destroy(&fixture->server.keeper);
+    weir_metrics_free(fixture->server.metrics);
     pthread_mutex_destroy(&fixture->server.notices.lock);
     weir_routes_free(fixture->routes);
     weir_manifest_free(&fixture->manifest);

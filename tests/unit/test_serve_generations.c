@@ -510,10 +510,11 @@ static void test_loop_that_leaves_a_generation_does_not_keep_what_others_wait_fo
     unsigned woken = 0;
     weir_server_t *server = calloc(1, sizeof(*server));
     weir_loop_t *loops = calloc(2, sizeof(*loops));
+    weir_metrics_t *metrics = weir_metrics_new(2);
     weir_generation_t *first = one_apart(&world);
     weir_generation_t *second = one_apart(&world);
-    assert_true(weir_generation_prepare(first, 2, 1, note_wake, &woken));
-    assert_true(weir_generation_prepare(second, 2, 2, note_wake, &woken));
+    assert_true(weir_generation_prepare(first, 2, 1, metrics, note_wake, &woken));
+    assert_true(weir_generation_prepare(second, 2, 2, metrics, note_wake, &woken));
     assert_true(weir_keeper_init(&server->keeper, first));
     weir_chain_t callers[2];
     weir_chain_t callees[2];
@@ -544,6 +545,7 @@ static void test_loop_that_leaves_a_generation_does_not_keep_what_others_wait_fo
     weir_admission_destroy(&loops[1]);
     weir_keeper_destroy(&server->keeper);
     assert_int_equal(atomic_load(&world.released), 2);
+    weir_metrics_free(metrics);
     free(loops);
     free(server);
     assert_int_equal(world_stop(&world), 0);
