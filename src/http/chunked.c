@@ -7,8 +7,15 @@
 #include <string.h>
 
 enum {
-    SIZE = 0, /* of a chunk, in hexadecimal */
-    EXTENSION,
+    SIZE = 0,   /* of a chunk, in hexadecimal */
+    NAME_START, /* of an extension (section 7.1.1), after ";" */
+    NAME,
+    NAME_END, /* white space behind it */
+    VALUE_START,
+    VALUE,
+    QUOTED,
+    ESCAPED,   /* after a backslash in quotes */
+    VALUE_END, /* white space, or what else may follow */
     SIZE_LF,
     DATA,
     DATA_CR,
@@ -47,16 +54,63 @@ static int take_size(weir_chunked_t *chunked, char byte)
     if (chunked->digits == 0) {
         return WRONG;
     }
-    return byte == '\r' ? SIZE_LF : byte == ';' ? EXTENSION : WRONG;
+    return byte == '\r' ? SIZE_LF : byte == ';' ? NAME_START : WRONG;
 }
 
+/* RFC 9110, section 5.6.2 */
+static bool is_token(char byte)
+{
+    bool alphanumeric = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+    return alphanumeric || (byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
+}
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* RFC 9110, section 5.6.4: what may stand in quotes, and behind a backslash there. */
+static bool is_text(char byte)
+{
+    return byte == '\t' || (unsigned char)byte >= 0x80 || (byte >= ' ' && byte != 0x7f);
+}
+
+/* What may come behind a name or a value that is complete. */
+static int end_extension(char byte, int space)
+{
+    return byte == ';' ? NAME_START : byte == '\r' ? SIZE_LF : is_space(byte) ? space : WRONG;
+}
+
+/*
+ * The next byte of the extensions. They are skipped, but only such as the grammar has: where a line that holds others
+ * ends, in quotes or with white space, programs do not agree.
+ */
 static int take_extension(weir_chunked_t *chunked, char byte)
 {
-    if (byte == '\r') {
-        return SIZE_LF;
+    if (byte != '\r' && ++chunked->extensions > WEIR_CHUNK_EXTENSIONS_MAX_BYTES) {
+        return WRONG;
     }
-    bool allowed = byte == '\t' || (unsigned char)byte >= 0x80 || (byte >= ' ' && byte != 0x7f);
-    return allowed && ++chunked->extensions <= WEIR_CHUNK_EXTENSIONS_MAX_BYTES ? EXTENSION : WRONG;
+    switch (chunked->state) {
+    case NAME_START:
+        return is_token(byte) ? NAME : is_space(byte) ? NAME_START : WRONG;
+    case NAME:
+    case NAME_END:
+        if (chunked->state == NAME && is_token(byte)) {
+            return NAME;
+        }
+        return byte == '=' ? VALUE_START : end_extension(byte, NAME_END);
+    case VALUE_START:
+        return byte == '"' ? QUOTED : is_token(byte) ? VALUE : is_space(byte) ? VALUE_START : WRONG;
+    case QUOTED:
+        return byte == '"' ? VALUE_END : byte == '\\' ? ESCAPED : is_text(byte) ? QUOTED : WRONG;
+    case ESCAPED:
+        return is_text(byte) ? QUOTED : WRONG;
+    default:
+        if (chunked->state == VALUE && is_token(byte)) {
+            return VALUE;
+        }
+        return end_extension(byte, VALUE_END);
+    }
 }
 
 static bool keep(weir_chunked_t *chunked, char byte)
@@ -103,7 +157,14 @@ static int take(weir_chunked_t *chunked, char byte)
     switch (chunked->state) {
     case SIZE:
         return take_size(chunked, byte);
-    case EXTENSION:
+    case NAME_START:
+    case NAME:
+    case NAME_END:
+    case VALUE_START:
+    case VALUE:
+    case QUOTED:
+    case ESCAPED:
+    case VALUE_END:
         return take_extension(chunked, byte);
     case SIZE_LF:
         chunked->digits = 0;

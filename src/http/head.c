@@ -24,17 +24,24 @@ static weir_bytes_t trim(weir_bytes_t text)
     return text;
 }
 
+/* Take the first member off a list that has some left. */
+static weir_bytes_t take_member(weir_bytes_t *list)
+{
+    const char *comma = memchr(list->data, ',', list->size);
+    size_t size = comma == NULL ? list->size : (size_t)(comma - list->data);
+    weir_bytes_t member = trim((weir_bytes_t){list->data, size});
+    size += comma == NULL ? 0 : 1;
+    list->data += size;
+    list->size -= size;
+    return member;
+}
+
 bool weir_list_has(weir_bytes_t list, const char *word)
 {
     while (list.size > 0) {
-        const char *comma = memchr(list.data, ',', list.size);
-        size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
-        if (weir_text_is(trim((weir_bytes_t){list.data, size}), word)) {
+        if (weir_text_is(take_member(&list), word)) {
             return true;
         }
-        size += comma == NULL ? 0 : 1;
-        list.data += size;
-        list.size -= size;
     }
     return false;
 }
@@ -54,19 +61,57 @@ static bool has_whole_line_ends(weir_bytes_t text)
     return true;
 }
 
-/* Digits alone, and no more than fits. */
-static bool parse_length(weir_bytes_t text, int64_t *ret_length)
+/* Digits alone. Returns 0, or what to answer: 413 to more than fits. */
+static unsigned parse_length(weir_bytes_t text, int64_t *ret_length)
 {
     int64_t length = 0;
+    bool fits = true;
     for (size_t i = 0; i < text.size; i++) {
         int digit = text.data[i] - '0';
-        if (digit < 0 || digit > 9 || length > (INT64_MAX - digit) / 10) {
-            return false;
+        if (digit < 0 || digit > 9) {
+            return 400;
         }
-        length = length * 10 + digit;
+        fits = fits && length <= (INT64_MAX - digit) / 10;
+        length = fits ? length * 10 + digit : length;
     }
     *ret_length = length;
-    return text.size > 0;
+    return text.size == 0 ? 400 : fits ? 0 : 413;
+}
+
+/*
+ * What is wrong with a request's Transfer-Encoding (RFC 9112, sections 6.1 and 6.3), or 0: it is chunked, and nothing
+ * else. Where chunked is not the last, or comes twice, the body has no end that is certain; before it stand codings
+ * that weir does not know.
+ */
+static unsigned judge_codings(weir_bytes_t list)
+{
+    if (weir_text_is(list, "chunked")) {
+        return 0;
+    }
+    unsigned chunked = 0;
+    bool is_last = false;
+    bool ends_in_comma = list.size > 0 && list.data[list.size - 1] == ',';
+    while (list.size > 0) {
+        weir_bytes_t coding = take_member(&list);
+        is_last = weir_text_is(coding, "chunked");
+        chunked += is_last ? 1 : 0;
+        if (coding.size == 0) {
+            return 400;
+        }
+    }
+    return is_last && chunked == 1 && !ends_in_comma ? 501 : 400;
+}
+
+/* Whether all that a request's Expect lists is 100-continue. */
+static bool expects_nothing_else(weir_bytes_t list)
+{
+    while (list.size > 0) {
+        weir_bytes_t member = take_member(&list);
+        if (member.size > 0 && !weir_text_is(member, "100-continue")) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The fields that decide how the message is read, each by how often it is there. */
@@ -74,8 +119,9 @@ typedef struct deciding {
     unsigned hosts;
     unsigned lengths;
     unsigned codings;
-    bool unknown_coding;
-    bool bad_length;
+    unsigned wrong_codings; /* what to answer to them, or 0 */
+    unsigned wrong_length;
+    bool wrong_expectation;
     bool says_close;
     bool says_keep;
 } deciding_t;
@@ -97,7 +143,8 @@ static void look_at(weir_pair_t field, weir_head_t *head, deciding_t *seen)
         break;
     case 6:
         if (weir_text_is(field.name, "expect")) {
-            head->expects_continue = weir_text_is(field.value, "100-continue");
+            head->expects_continue = head->expects_continue || weir_list_has(field.value, "100-continue");
+            seen->wrong_expectation = seen->wrong_expectation || !expects_nothing_else(field.value);
         }
         break;
     case 10:
@@ -109,13 +156,13 @@ static void look_at(weir_pair_t field, weir_head_t *head, deciding_t *seen)
     case 14:
         if (weir_text_is(field.name, "content-length")) {
             seen->lengths++;
-            seen->bad_length = !parse_length(field.value, &head->content_length) || seen->bad_length;
+            seen->wrong_length = parse_length(field.value, &head->content_length);
         }
         break;
     case 17:
         if (weir_text_is(field.name, "transfer-encoding")) {
             seen->codings++;
-            seen->unknown_coding = !weir_text_is(field.value, "chunked") || seen->unknown_coding;
+            seen->wrong_codings = judge_codings(field.value);
         }
         break;
     default:
@@ -126,16 +173,16 @@ static void look_at(weir_pair_t field, weir_head_t *head, deciding_t *seen)
 /* What to answer to a head with these fields, or 0: they leave nothing open. */
 static unsigned judge(const weir_head_t *head, const deciding_t *seen)
 {
-    if (seen->hosts > 1 || seen->lengths > 1 || seen->codings > 1 || seen->bad_length) {
+    if (seen->hosts > 1 || seen->lengths > 1 || seen->codings > 1 || (head->minor == 1 && seen->hosts == 0)) {
         return 400;
     }
     if (seen->codings > 0 && (seen->lengths > 0 || head->minor == 0)) {
         return 400;
     }
-    if (seen->unknown_coding) {
-        return 501; /* RFC 9112, section 6.1 */
+    if (seen->wrong_codings != 0 || seen->wrong_length != 0) {
+        return seen->wrong_codings != 0 ? seen->wrong_codings : seen->wrong_length;
     }
-    return head->minor == 1 && seen->hosts == 0 ? 400 : 0;
+    return head->minor == 1 && seen->wrong_expectation ? 417 : 0; /* RFC 9110, section 10.1.1 */
 }
 
 static weir_head_state_t refuse(unsigned status, unsigned *ret_status)
@@ -194,6 +241,14 @@ weir_head_state_t weir_head_parse(
     head.expects_continue = head.expects_continue && head.minor == 1 && head.content_length != 0;
     *ret_head = head;
     return WEIR_HEAD_WHOLE;
+}
+
+unsigned weir_head_status_of_too_long(weir_bytes_t text)
+{
+    if (text.size > 0 && memchr(text.data, '\n', text.size) != NULL) {
+        return 431;
+    }
+    return text.size > 0 && memchr(text.data, ' ', text.size) != NULL ? 414 : 501;
 }
 
 bool weir_trailer_is_allowed(weir_bytes_t name)

@@ -34,13 +34,20 @@ typedef enum weir_head_state {
 /*
  * Parse a request's head at the start of a text (RFC 9112, sections 2 to 7). Stricter than httparse: lines end in CR
  * LF; Content-Length, Transfer-Encoding and Host come at most once, and not Content-Length with Transfer-Encoding; a
- * length is digits alone; the only coding is chunked, and not in HTTP/1.0; HTTP/1.1 has a Host.
+ * length is digits alone; the only coding is chunked, and not in HTTP/1.0; HTTP/1.1 has a Host, and expects nothing
+ * but 100-continue.
  *
  * Whole: stores head and fields, for which `ret_fields` has room for WEIR_HEAD_FIELDS_MAX. Partial: more is needed.
  * Refused: stores in `*ret_status` what to answer; where the request ends is not known then.
  */
 weir_head_state_t weir_head_parse(
     weir_bytes_t text, weir_head_t *ret_head, weir_pair_t *ret_fields, unsigned *ret_status);
+
+/*
+ * What to answer to a head that goes beyond the bound for heads, of which the text is so much as the bound allows: 431,
+ * or where not even its first line ends within that 414, and 501 where that has a method alone (RFC 9112, section 3).
+ */
+unsigned weir_head_status_of_too_long(weir_bytes_t text);
 
 /*
  * Parse the trailers after a chunked body, from the first line to the empty one; the text is all of it. Those that say

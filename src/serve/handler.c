@@ -175,12 +175,11 @@ static void tell_of_http2(weir_connection_t *connection)
     }
 }
 
-/* The head is too long: is that its line's fault? However much came at once. */
-static unsigned status_of_long_head(const weir_connection_t *connection)
+/* At least so much as the bound is there. */
+static void refuse_too_long(weir_connection_t *connection)
 {
-    size_t most = WEIR_REQUEST_HEAD_BYTES;
-    size_t size = connection->input_size < most ? connection->input_size : most;
-    return memchr(connection->input, '\n', size) != NULL ? 431 : 414;
+    weir_bytes_t text = {connection->input, WEIR_REQUEST_HEAD_BYTES};
+    weir_connection_refuse(connection, weir_head_status_of_too_long(text));
 }
 
 /* Look for a head in the input. Returns whether there is one, or an answer to what is none. */
@@ -205,7 +204,7 @@ static bool find_head(weir_connection_t *connection)
     switch (weir_head_parse(text, &connection->head, loop->fields, &status)) {
     case WEIR_HEAD_WHOLE:
         if (connection->head.size > WEIR_REQUEST_HEAD_BYTES) {
-            weir_connection_refuse(connection, status_of_long_head(connection));
+            refuse_too_long(connection);
         } else {
             begin(connection);
         }
@@ -228,7 +227,7 @@ static bool take_head(weir_connection_t *connection)
             return true;
         }
         if (connection->input_size >= WEIR_REQUEST_HEAD_BYTES) {
-            weir_connection_refuse(connection, status_of_long_head(connection));
+            refuse_too_long(connection);
             return true;
         }
         switch (weir_connection_receive(connection)) {

@@ -1,6 +1,6 @@
 /*
  * request.c: examining requests whose heads are sound. Refused with 400 are those without an authority, and those with
- * two different ones; Spin fails on them.
+ * two different ones; Spin fails on them. After such a one the connection ends: who says two things may mean a third.
  */
 #include "serve/request.h"
 
@@ -94,6 +94,12 @@ bool weir_request_route(weir_connection_t *connection)
     return false;
 }
 
+/* Whether the client speaks TLS. */
+static bool is_secure(const weir_connection_t *connection)
+{
+    return connection->loop->server->settings.tls != NULL;
+}
+
 /* Target and authority. Returns the status to refuse it with, or 0. */
 static unsigned describe(weir_connection_t *connection)
 {
@@ -104,18 +110,25 @@ static unsigned describe(weir_connection_t *connection)
     }
     weir_bytes_t target = connection->head.target;
     unsigned status = weir_target_parse(target.data, target.size, &connection->target);
-    if (status == 0 && !examine_authority(connection)) {
-        status = 400;
+    if (status != 0 || !examine_authority(connection)) {
+        return 400;
     }
-    return status;
+    if (connection->target.asterisk && !method_is(connection, "OPTIONS")) {
+        return 400; /* RFC 9112, section 3.2.4 */
+    }
+    /* What is asked for by https is not told in the clear (RFC 9110, sections 4.2.2 and 7.4). */
+    return connection->target.secure && !is_secure(connection) ? 421 : 0;
 }
 
 void weir_request_examine(weir_connection_t *connection)
 {
     unsigned status = describe(connection);
     if (status != 0) {
-        connection->answer = (weir_answer_t){.status = status};
+        /* What follows a CONNECT may be meant for its tunnel. */
+        connection->answer = (weir_answer_t){.status = status, .closes = status == 400 || status == 501};
         weir_record_note(connection, WEIR_REQUEST_MALFORMED);
+    } else if (connection->target.asterisk) {
+        connection->answer = (weir_answer_t){.status = 200}; /* OPTIONS (RFC 9110, section 9.3.7) */
     } else if (!is_reserved(connection)) {
         weir_request_route(connection);
     }
@@ -204,7 +217,7 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         .header_count = connection->head.field_count,
         .has_body = connection->head.content_length != 0,
         .content_length = connection->head.content_length,
-        .secure = server->settings.tls != NULL,
+        .secure = is_secure(connection),
         .client_address = connection->client_address,
         .client_ip = connection->client_ip,
         .server_port = server->port,

@@ -70,7 +70,10 @@ unsigned weir_target_parse(const char *text, size_t size, weir_target_t *ret_tar
 {
     weir_target_t target = {.authority = {NULL, 0}};
     if (size == 1 && text[0] == '*') {
-        return 404;
+        target.target = target.path = target.query = (weir_bytes_t){text, 0};
+        target.asterisk = true;
+        *ret_target = target;
+        return 0;
     }
     if (size > 0 && text[0] == '/') {
         if (!parse_path_and_query(text, size, &target)) {
@@ -87,6 +90,7 @@ unsigned weir_target_parse(const char *text, size_t size, weir_target_t *ret_tar
     while (end < size && text[end] != '/' && text[end] != '?') {
         end++;
     }
+    target.secure = scheme == sizeof("https://") - 1;
     target.authority = (weir_bytes_t){text + scheme, end - scheme};
     if (!weir_authority_is_valid(target.authority)) {
         return 400;

@@ -15,12 +15,13 @@ typedef struct weir_target {
     weir_bytes_t target;    /* path and query; begins with "/" */
     weir_bytes_t path;
     weir_bytes_t query; /* without "?"; size 0 when there is none */
+    bool secure;        /* absolute form, of https */
+    bool asterisk;      /* it is "*": the server as a whole; path and query are empty */
 } weir_target_t;
 
 /*
- * Parse a target in origin form ("/a?b") or absolute form ("http://host/a?b"). Returns 0 and fills `*ret_target`, or
- * the status to answer with, leaving it untouched: 404 for "*", which no route can match, 400 for everything that is no
- * target.
+ * Parse a target in origin form ("/a?b"), absolute form ("http://host/a?b") or asterisk form ("*"). Returns 0 and fills
+ * `*ret_target`, or the status to answer with, leaving it untouched: 400 for everything that is no target.
  */
 unsigned weir_target_parse(const char *text, size_t size, weir_target_t *ret_target);
 

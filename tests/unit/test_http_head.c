@@ -147,13 +147,24 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
         {POST "Content-Length: 0x1\r\n\r\n", 400},
         {POST "Content-Length: 1 1\r\n\r\n", 400},
         {POST "Content-Length:\r\n\r\n", 400},
-        {POST "Content-Length: 9223372036854775808\r\n\r\n", 400},
-        {POST "Transfer-Encoding: gzip\r\n\r\n", 501},
-        {POST "Transfer-Encoding: chunked, chunked\r\n\r\n", 501},
-        {POST "Transfer-Encoding: chunked, identity\r\n\r\n", 501},
-        {POST "Transfer-Encoding:\r\n\r\n", 501},
+        {POST "Content-Length: 9223372036854775808\r\n\r\n", 413},
+        {POST "Content-Length: 9223372036854775808x\r\n\r\n", 400},
+        {POST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
+        {POST "Transfer-Encoding: identity , CHUNKED\r\n\r\n", 501},
+        {POST "Transfer-Encoding: gzip\r\n\r\n", 400},
+        {POST "Transfer-Encoding: chunked, chunked\r\n\r\n", 400},
+        {POST "Transfer-Encoding: chunked, gzip, chunked\r\n\r\n", 400},
+        {POST "Transfer-Encoding: chunked, identity\r\n\r\n", 400},
+        {POST "Transfer-Encoding: ,chunked\r\n\r\n", 400},
+        {POST "Transfer-Encoding: chunked,\r\n\r\n", 400},
+        {POST "Transfer-Encoding: ,\r\n\r\n", 400},
+        {POST "Transfer-Encoding:\r\n\r\n", 400},
+        {POST "Expect: 200-ok\r\n\r\n", 417},
+        {POST "Expect: 100-continue, x\r\n\r\n", 417},
+        {POST "Expect: x\r\nExpect: 100-continue\r\n\r\n", 417},
+        {POST "Expect: x\r\nContent-Length: y\r\n\r\n", 400},
         {POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-        {POST "Transfer-Encoding: \"chunked\"\r\n\r\n", 501},
+        {POST "Transfer-Encoding: \"chunked\"\r\n\r\n", 400},
         {"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400},
@@ -193,6 +204,26 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
             fail_msg("not refused with %u but %u: %s", rows[i].status, status, rows[i].text);
         }
         free(copy);
+    }
+}
+
+static void what_is_too_long_is_told_by_where_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned status;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nHost: aaaa", 431},
+        {"GET / HTTP/1.1\r\n", 431},
+        {"GET / HTTP/1.1", 414},
+        {"GET /aaaa", 414},
+        {"GET ", 414},
+        {"GGGG", 501},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        weir_bytes_t text = {rows[i].text, strlen(rows[i].text)};
+        assert_int_equal(weir_head_status_of_too_long(text), rows[i].status);
     }
 }
 
@@ -262,6 +293,7 @@ int main(void)
         cmocka_unit_test(methods_are_tokens),
         cmocka_unit_test(framing_and_persistence_are_decided_once),
         cmocka_unit_test(what_could_be_read_in_two_ways_is_refused),
+        cmocka_unit_test(what_is_too_long_is_told_by_where_it_is),
         cmocka_unit_test(a_nul_is_refused_wherever_it_stands),
         cmocka_unit_test(more_fields_than_there_is_room_for_are_refused),
         cmocka_unit_test(trailers_are_parsed_without_those_that_are_not_theirs_to_say),
