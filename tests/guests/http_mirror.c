@@ -1,6 +1,7 @@
 /*
- * Answers with everything that it is told of the request (mirror.h says how), and then with the body as it comes. The
- * method is in the response's head as well, for a response to HEAD has no body.
+ * Answers with everything that it is told of the request (mirror.h says how), and then with the body as it comes; or,
+ * where LATE is in its environment, once the body is complete. The method is in the response's head as well, for a
+ * response to HEAD has no body.
  */
 #include "http_guest.h"
 #include "mirror.h"
@@ -27,7 +28,8 @@ static void add_headers(mirror_report_t *report, wasi_http_types_borrow_incoming
     wasi_http_types_fields_drop_own(headers);
 }
 
-static void copy_body(http_request_t request, http_reply_t reply)
+/* Copy the request's body to the reply, or, where there is none, to the report. */
+static void copy_body(http_request_t request, http_reply_t *reply, mirror_report_t *report)
 {
     wasi_http_types_own_incoming_body_t body;
     wasi_http_types_own_input_stream_t stream;
@@ -38,7 +40,10 @@ static void copy_body(http_request_t request, http_reply_t reply)
     wasi_io_streams_stream_error_t error;
     while (wasi_io_streams_method_input_stream_blocking_read(
         wasi_io_streams_borrow_input_stream(stream), 65536, &piece, &error)) {
-        http_require(http_write(reply, piece.ptr, piece.len));
+        if (reply != NULL)
+            http_require(http_write(*reply, piece.ptr, piece.len));
+        else
+            mirror_add_bytes(report, piece.ptr, piece.len);
         bindings_list_u8_free(&piece);
     }
     http_require(error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED);
@@ -68,12 +73,16 @@ void exports_wasi_http_incoming_handler_handle(http_request_t own_request, http_
     add_string(&report, "target", there, &text);
     add_headers(&report, request);
     mirror_add(&report, "body", NULL, 0);
+    bool late = getenv("LATE") != NULL;
+    if (late)
+        copy_body(own_request, NULL, &report);
 
     wasi_http_types_own_headers_t headers = wasi_http_types_constructor_fields();
     http_require(http_append(headers, "content-type", "application/x-mirror", strlen("application/x-mirror")));
     http_require(http_append(headers, "mirror-method", (const char *)method_name.ptr, method_name.len));
     http_reply_t reply = http_begin(out, 200, headers);
     http_require(http_write(reply, report.text, report.size));
-    copy_body(own_request, reply);
+    if (!late)
+        copy_body(own_request, &reply, NULL);
     http_require(http_end(reply));
 }

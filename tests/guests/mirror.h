@@ -15,19 +15,24 @@ typedef struct mirror_report {
     size_t size;
 } mirror_report_t;
 
+static inline void mirror_add_bytes(mirror_report_t *report, const void *bytes, size_t size)
+{
+    if (size == 0)
+        return;
+    char *text = realloc(report->text, report->size + size);
+    if (text == NULL)
+        abort();
+    memcpy(text + report->size, bytes, size);
+    report->size += size;
+    report->text = text;
+}
+
 static inline void mirror_add(mirror_report_t *report, const char *kind, const void *bytes, size_t size)
 {
     char line[64];
-    size_t line_size = (size_t)snprintf(line, sizeof line, "%s %zu\n", kind, size);
-    char *text = realloc(report->text, report->size + line_size + size + 1);
-    if (text == NULL)
-        abort();
-    memcpy(text + report->size, line, line_size);
-    if (size > 0)
-        memcpy(text + report->size + line_size, bytes, size);
-    report->size += line_size + size + 1;
-    text[report->size - 1] = '\n';
-    report->text = text;
+    mirror_add_bytes(report, line, (size_t)snprintf(line, sizeof line, "%s %zu\n", kind, size));
+    mirror_add_bytes(report, bytes, size);
+    mirror_add_bytes(report, "\n", 1);
 }
 
 static inline void mirror_add_text(mirror_report_t *report, const char *kind, const char *text)
