@@ -1,4 +1,4 @@
-# What weir is built on, as libraries to link with: weir_bridge, weir_jansson, weir_xxhash.
+# What weir is built on, as libraries to link with: weir_bridge, weir_jansson, weir_xxhash, weir_seccomp.
 
 include(${CMAKE_SOURCE_DIR}/build/dependencies.cmake OPTIONAL RESULT_VARIABLE weir_dependencies)
 if(NOT weir_dependencies)
@@ -54,3 +54,11 @@ add_library(weir_xxhash INTERFACE)
 target_include_directories(weir_xxhash SYSTEM INTERFACE ${xxhash_INCLUDE_DIRS})
 find_library(weir_xxhash_library NAMES libxxhash.a xxhash HINTS ${xxhash_LIBRARY_DIRS} NO_CACHE REQUIRED)
 target_link_libraries(weir_xxhash INTERFACE ${weir_xxhash_library})
+
+# ---- libseccomp ------------------------------------------------------------------------------------------------------
+
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+add_library(weir_seccomp INTERFACE)
+target_include_directories(weir_seccomp SYSTEM INTERFACE ${seccomp_INCLUDE_DIRS})
+find_library(weir_seccomp_library NAMES libseccomp.a seccomp HINTS ${seccomp_LIBRARY_DIRS} NO_CACHE REQUIRED)
+target_link_libraries(weir_seccomp INTERFACE ${weir_seccomp_library})
