@@ -167,7 +167,7 @@ static bool await_request(int channel, spawned_t *spawned)
     }
 }
 
-static _Noreturn void serve(int channel, pid_t parent)
+static _Noreturn void serve(int channel, pid_t parent, void (*confine)(void *context), void *context)
 {
     request_t request;
     int code;
@@ -178,6 +178,9 @@ static _Noreturn void serve(int channel, pid_t parent)
         _exit(0);
     }
     ignore_signals();
+    if (confine != NULL) {
+        confine(context);
+    }
     while (await_request(channel, &spawned) && receive_request(channel, &request, &code)) {
         answer_t answer;
         memset(&answer, 0, sizeof answer);
@@ -200,6 +203,17 @@ static _Noreturn void serve(int channel, pid_t parent)
 
 weir_status_t weir_trial_server_start(weir_trial_server_t **ret_server)
 {
+    return weir_trial_server_start_confined(NULL, NULL, ret_server);
+}
+
+pid_t weir_trial_server_process(const weir_trial_server_t *server)
+{
+    return server == NULL ? 0 : server->process;
+}
+
+weir_status_t weir_trial_server_start_confined(
+    void (*confine)(void *context), void *context, weir_trial_server_t **ret_server)
+{
     int channels[2];
     if (weir_process_has_threads()) {
         return WEIR_ERROR_THREADS;
@@ -216,7 +230,7 @@ weir_status_t weir_trial_server_start(weir_trial_server_t **ret_server)
     server->process = fork();
     if (server->process == 0) {
         close(channels[0]);
-        serve(channels[1], parent);
+        serve(channels[1], parent, confine, context);
     }
     close(channels[1]);
     if (server->process < 0) {

@@ -9,6 +9,17 @@
 #include "weir/allocator.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * As weir_trial_server_start; the server calls `confine` with `context` before its first trial, to give up what trials
+ * do not need. They fork, read /proc, take and map memory and memory files, start threads, and write to standard error.
+ */
+weir_status_t weir_trial_server_start_confined(
+    void (*confine)(void *context), void *context, weir_trial_server_t **ret_server);
+
+/* The process of a server, or 0 where `server` is NULL. Any thread. */
+pid_t weir_trial_server_process(const weir_trial_server_t *server);
 
 /*
  * Have the server run the trial of a plan, which may name a file with code. Always gives a verdict: a server that is
