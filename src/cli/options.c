@@ -191,6 +191,18 @@ static const weir_option_t up_options[] = {
         .take = take_slice,
         .help = "how long a guest may compute before others have their turn: 1ms to 1s\n"
                 "(default 10ms); 0, for measuring, never interrupts one"},
+    {.group = "Hardening",
+        .name = "user",
+        .value = "USER",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(user),
+        .excludes = "build",
+        .help = "started as root: become NAME, UID, NAME:GROUP or UID:GID after ports are bound\n"
+                "and --tls-key was read"},
+    {.name = "no-sandbox",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(no_sandbox),
+        .help = "keep all system calls and places to write while serving, to debug"},
     {.group = "What guests write",
         .name = "quiet",
         .letter = 'q',

@@ -34,6 +34,9 @@ typedef struct weir_up_options {
     uint64_t request_timeout_milliseconds;
     uint32_t time_slice_milliseconds; /* as of weir_server_settings_t */
     uint32_t max_concurrency;         /* 0: what the allocator has room for */
+    /* Hardening */
+    const char *user; /* or NULL */
+    bool no_sandbox;
     /* What guests write */
     bool quiet;            /* it is not shown */
     weir_texts_t follow;   /* ids: that of others is not shown; when there are none, that of all is */

@@ -6,11 +6,13 @@
 
 #include "allocator/report.h"
 #include "allocator/translate.h"
+#include "allocator/trial_server.h"
 #include "cli/adapt.h"
 #include "cli/announcement.h"
 #include "cli/application.h"
 #include "cli/bounds.h"
 #include "cli/build.h"
+#include "cli/confine.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/listing.h"
@@ -287,24 +289,36 @@ static void announce_end(const up_t *up)
 
 /* ---- The steps --------------------------------------------------------------------------------------------------- */
 
+static bool take_port(up_t *up, char **ret_message)
+{
+    const weir_up_options_t *options = &up->inputs.options;
+    if (!weir_listener_search(
+            options->listen, options->find_free_port ? PORTS_TO_TRY : 1, &up->listener, ret_message)) {
+        return false;
+    }
+    if (up->inputs.tls != NULL) {
+        weir_listener_name_https(&up->listener);
+    }
+    return true;
+}
+
 static int run(up_t *up)
 {
     char *message;
     if (!weir_inputs_read(&up->inputs, &message)) {
         return fail(EXIT_INPUT, message);
     }
-    if (weir_trial_server_start(&up->trial_server) != WEIR_OK) {
+    if (up->inputs.options.user != NULL && (!take_port(up, &message) || !weir_confine_user(&up->inputs, &message))) {
+        return fail(EXIT_INPUT, message);
+    }
+    if (weir_trial_server_start_confined(weir_confine_trials, &up->inputs.options, &up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
     if (!weir_inputs_load(&up->inputs, &up->application, &message)) {
         return fail(EXIT_INPUT, message);
     }
-    if (!weir_listener_search(
-            up->inputs.options.listen, up->inputs.options.find_free_port ? PORTS_TO_TRY : 1, &up->listener, &message)) {
+    if (up->listener.descriptor < 0 && !take_port(up, &message)) {
         return fail(EXIT_INPUT, message);
-    }
-    if (up->inputs.tls != NULL) {
-        weir_listener_name_https(&up->listener);
     }
     weir_bounds_t bounds;
     char refusal[WEIR_BOUNDS_TEXT];
@@ -320,6 +334,7 @@ static int run(up_t *up)
     if (status != EXIT_FINE) {
         return status;
     }
+    weir_confine_server(&up->inputs, &up->application, up->trial_server);
     status = start(up, &bounds);
     if (status != EXIT_FINE) {
         return status;
