@@ -16,6 +16,7 @@
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/listing.h"
+#include "cli/orphans.h"
 #include "cli/precompile.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
@@ -335,6 +336,9 @@ static int run(up_t *up)
         return status;
     }
     weir_confine_server(&up->inputs, &up->application, up->trial_server);
+    if (!weir_orphans_reap()) {
+        weir_log(WEIR_LOG_WARNING, "processes that end as orphans stay behind: %s", strerror(errno));
+    }
     status = start(up, &bounds);
     if (status != EXIT_FINE) {
         return status;
