@@ -86,3 +86,42 @@ size_t weir_escape_next(const char *bytes, size_t size, char ret_shown[WEIR_ESCA
     *ret_shown_size = (size_t)length;
     return taken;
 }
+
+/* Whether it stands in a JSON string as it is, whatever comes before and after it. */
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+size_t weir_escape_json(const char *text, size_t size, char *ret_escaped)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *end = ret_escaped;
+    size_t i = 0;
+    while (i < size) {
+        if (is_plain(text[i])) {
+            *end++ = text[i++];
+            continue;
+        }
+        uint32_t code_point = 0xFFFD;
+        size_t taken = weir_utf8_character(text + i, size - i, &code_point);
+        if (taken > 1 && !must_be_escaped(code_point)) {
+            memcpy(end, text + i, taken);
+            end += taken;
+        } else if (code_point == '"' || code_point == '\\' || code_point == '\n' || code_point == '\r' ||
+                   code_point == '\t') {
+            *end++ = '\\';
+            *end++ = code_point == '\n' ? 'n' : code_point == '\r' ? 'r' : code_point == '\t' ? 't' : (char)code_point;
+        } else if (taken == 0) {
+            memcpy(end, "\xef\xbf\xbd", 3);
+            end += 3;
+        } else { /* none of them is above U+FFFF */
+            *end++ = '\\';
+            *end++ = 'u';
+            for (int shift = 12; shift >= 0; shift -= 4)
+                *end++ = digits[code_point >> shift & 0xF];
+        }
+        i += taken == 0 ? 1 : taken;
+    }
+    return (size_t)(end - ret_escaped);
+}

@@ -28,4 +28,14 @@ bool weir_utf8_is_valid(const char *text, size_t size);
  */
 size_t weir_escape_next(const char *bytes, size_t size, char ret_shown[WEIR_ESCAPE_MAX], size_t *ret_shown_size);
 
+/* The most bytes that weir_escape_json makes of one. */
+#define WEIR_ESCAPE_JSON_MAX 6
+
+/*
+ * Write a text as it stands between the quotes of a JSON string (RFC 8259, section 7), not terminated: what
+ * weir_escape_next spells out becomes "\n", "\u001b" and the like, and each byte that is not UTF-8 U+FFFD. There must
+ * be room for WEIR_ESCAPE_JSON_MAX times `size`. Returns how many bytes were written. Any thread.
+ */
+size_t weir_escape_json(const char *text, size_t size, char *ret_escaped);
+
 #endif
