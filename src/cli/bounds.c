@@ -68,9 +68,9 @@ uint64_t weir_bounds_descriptors(unsigned loops)
     return FEWEST_DESCRIPTORS + (uint64_t)LOOP_DESCRIPTORS * loops + FEWEST_CONNECTIONS;
 }
 
-unsigned weir_bounds_tasks(unsigned loops, bool logs)
+unsigned weir_bounds_tasks(unsigned loops, unsigned writers)
 {
-    return OTHER_TASKS + weir_server_threads(loops) + (logs ? 1 : 0);
+    return OTHER_TASKS + weir_server_threads(loops) + writers;
 }
 
 /* ---- This process ------------------------------------------------------------------------------------------------ */
@@ -180,7 +180,7 @@ static void take_tasks(const weir_bounds_wish_t *wish, weir_bounds_t *bounds)
     weir_tasks_read(weir_machine_real(), &groups, NULL, wish->thorough, tasks);
     leave_own(&tasks->used, own);
     leave_own(&tasks->group_used, own);
-    bounds->fewest_tasks = weir_bounds_tasks(bounds->loops, wish->logs);
+    bounds->fewest_tasks = weir_bounds_tasks(bounds->loops, wish->writers);
     bounds->tasks_had = bounds->fewest_tasks;
     if (is_doubtful(tasks->limit, tasks->used, wish->thorough) ||
         is_doubtful(tasks->group_limit, tasks->group_used, wish->thorough)) {

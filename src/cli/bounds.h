@@ -30,14 +30,14 @@ uint64_t weir_bounds_descriptors(unsigned loops);
 
 /*
  * The processes and threads of a server with so many loops, its first process included: of them are its trial server,
- * the thread that drives timers, and with `logs` the one that writes what components log.
+ * the thread that drives timers, and so many `writers`: threads that write logs.
  */
-unsigned weir_bounds_tasks(unsigned loops, bool logs);
+unsigned weir_bounds_tasks(unsigned loops, unsigned writers);
 
 /* What a server is to be, and what of it there is already. */
 typedef struct weir_bounds_wish {
     bool tls;
-    bool logs;         /* to files */
+    unsigned writers;  /* threads that write logs to files, and tell others of requests */
     bool trial_server; /* runs already */
     bool thorough;     /* take the time to count what the user has running, however high the limit on that */
 } weir_bounds_wish_t;

@@ -203,7 +203,7 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
 static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
 {
     weir_choose_options_t choose_options;
-    const weir_bounds_wish_t wish = {.logs = true, .thorough = true};
+    const weir_bounds_wish_t wish = {.writers = 1, .thorough = true};
     weir_bounds_take(&wish, &diagnosis->bounds); /* first, as weir up does */
     weir_choose_options_init(&choose_options);
     choose_options.strategy = diagnosis->strategy;

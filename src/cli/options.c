@@ -53,6 +53,16 @@ static bool take_format(void *options, const char *name, const char *value, char
     return true;
 }
 
+static bool take_access_log_format(void *options, const char *name, const char *value, char **ret_message)
+{
+    bool json = strcmp(value, "json") == 0;
+    if (!json && strcmp(value, "logfmt") != 0) {
+        return weir_arguments_refuse(ret_message, "%s is '%s'; it can be logfmt or json", name, value);
+    }
+    ((weir_up_options_t *)options)->access_log_json = json;
+    return true;
+}
+
 static bool take_timeout(void *options, const char *name, const char *value, char **ret_message)
 {
     if (weir_duration_parse(value, &((weir_up_options_t *)options)->request_timeout_milliseconds)) {
@@ -233,6 +243,22 @@ static const weir_option_t up_options[] = {
         .offset = AT(state_dir),
         .help = "what is kept for the application (default: .spin beside its manifest);\n"
                 "'' keeps nothing"},
+    {.group = "What is told of requests",
+        .name = "access-log",
+        .value = "FILE",
+        .kind = WEIR_OPTION_TEXT,
+        .offset = AT(access_log),
+        .help = "write a line for each request to this file, '-' for standard output, or\n"
+                "stderr (default: none)"},
+    {.name = "access-log-format",
+        .value = "FORMAT",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_access_log_format,
+        .help = "logfmt (default) or json, an object a line"},
+    {.name = "omit-queries",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(omit_queries),
+        .help = "leave the queries of URLs, which may hold secrets, out of it and of traces"},
     {.group = "What guests read",
         .name = "allow-transient-write",
         .kind = WEIR_OPTION_FLAG,

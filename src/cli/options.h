@@ -43,6 +43,10 @@ typedef struct weir_up_options {
     const char *log_dir;   /* "": no files */
     const char *state_dir; /* "": none */
     bool truncate_logs;
+    /* What is told of requests */
+    const char *access_log; /* NULL: none; "-" and "stderr" are the standard streams */
+    bool access_log_json;
+    bool omit_queries;
     /* What guests read */
     bool allow_transient_write;
     bool direct_mounts;

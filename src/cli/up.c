@@ -16,6 +16,7 @@
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/listing.h"
+#include "cli/observing.h"
 #include "cli/orphans.h"
 #include "cli/precompile.h"
 #include "cli/serving.h"
@@ -55,6 +56,7 @@ typedef struct up {
     weir_trial_server_t *trial_server; /* or NULL, as the next one */
     weir_adapt_t *adapt;
     weir_engines_t engines; /* until the server has them */
+    weir_observing_t observing;
     weir_server_t *server;
 } up_t;
 
@@ -209,6 +211,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
         .refused = up->adapt == NULL ? NULL : weir_adapt_refused,
         .context = up->adapt,
     };
+    weir_observing_give(&up->observing, &settings);
     char *message;
     weir_generation_t *generation =
         weir_serving_make(&up->application, up->choice, &up->engines, up->inputs.options.max_concurrency, &message);
@@ -225,6 +228,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
             weir_translate("what components write goes to no file, for no thread can be had for that: %s"),
             strerror(errno));
     }
+    weir_observing_start(&up->observing);
     weir_signals_serving(); /* until now, while it may have compiled, there was nothing to finish */
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
@@ -324,12 +328,16 @@ static int run(up_t *up)
     weir_bounds_t bounds;
     char refusal[WEIR_BOUNDS_TEXT];
     const weir_bounds_wish_t wish = {.tls = up->inputs.tls != NULL,
-        .logs = weir_component_logs_are_kept(up->application.logs),
+        .writers =
+            (weir_component_logs_are_kept(up->application.logs) ? 1 : 0) + weir_observing_threads(&up->inputs.options),
         .trial_server = up->trial_server != NULL};
     weir_bounds_take(&wish, &bounds);
     if (!weir_bounds_suffice(&bounds)) {
         weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(&bounds, refusal, sizeof refusal));
         return EXIT_FAILED;
+    }
+    if (!weir_observing_open(&up->inputs.options, bounds.loops, &up->observing, &message)) {
+        return fail(EXIT_INPUT, message);
     }
     int status = prepare_engine(up);
     if (status != EXIT_FINE) {
@@ -390,6 +398,7 @@ int weir_up_main(int argc, char **argv)
         return fail(EXIT_INPUT, message);
     }
     int status = prepare_and_run(&up);
+    weir_observing_free(&up.observing); /* the server has told it of every request */
     weir_listener_close(&up.listener);
     weir_application_free(&up.application);
     weir_engines_free(&up.engines);
