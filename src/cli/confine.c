@@ -148,6 +148,17 @@ static void add_copy(places_t *places, const char *path)
     }
 }
 
+/* Where the access log is opened anew. */
+static void add_access_log(places_t *places, const char *path)
+{
+    if (path != NULL && strcmp(path, "-") != 0 && strcmp(path, "stderr") != 0) {
+        const char *slash = strrchr(path, '/');
+        char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+        places->failed = places->failed || directory == NULL;
+        add(places, directory);
+    }
+}
+
 static const char *temporary_directory(const weir_up_options_t *options)
 {
     const char *directory = first(options->temp, getenv("TMPDIR"));
@@ -181,6 +192,7 @@ static void list_places(const weir_inputs_t *inputs, const weir_application_t *a
     add(places, weir_store_directory("."));
     add_copy(places, inputs->cache_directory);
     add_copy(places, temporary_directory(&inputs->options));
+    add_access_log(places, inputs->options.access_log);
     add_mounts(places, inputs, application);
 }
 
