@@ -62,6 +62,10 @@ enum {
     /* Connections that the system holds until they are accepted; it lowers this to net.core.somaxconn. */
     WEIR_LISTEN_BACKLOG = 4096,
 
+    /* For so long, or a time slice where that is longer, guests are started and go on in a turn of a loop; then what
+     * has come in meanwhile goes first. */
+    WEIR_TURN_MILLISECONDS = 10,
+
     /* How many connections a loop accepts before it turns to its other work. */
     WEIR_ACCEPTS_A_TURN = 16,
 

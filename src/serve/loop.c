@@ -36,6 +36,11 @@ bool weir_loop_is_own(const weir_inbox_t *inbox)
     return own_inbox == inbox;
 }
 
+bool weir_loop_is_late(const weir_loop_t *loop)
+{
+    return weir_ticker_count(loop->server->ticker) - loop->turn_ticks > loop->max_turn_ticks;
+}
+
 uint64_t weir_clock(void)
 {
     struct timespec now;
@@ -231,16 +236,20 @@ static void run_task(weir_link_t *link)
     }
 }
 
-/* Poll each task that was in the run queue when the turn began, unless that takes more than a time slice. */
+/*
+ * Poll each task that was in the run queue when the turn began, until one of them has used up a time slice, or all have
+ * taken too long together. Then one of those that compute has its turn.
+ */
 static void run_tasks(weir_loop_t *loop)
 {
     weir_list_t due;
     weir_list_init(&due);
     weir_list_move(&loop->run_queue, &due);
     weir_link_t *link;
+    uint32_t spins = loop->spins;
     while ((link = weir_list_first(&due)) != NULL) {
         run_task(link);
-        if (weir_ticker_count(loop->server->ticker) != loop->turn_ticks) {
+        if (loop->spins != spins || weir_loop_is_late(loop)) {
             break;
         }
     }

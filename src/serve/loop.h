@@ -33,6 +33,7 @@ typedef struct weir_loop {
     unsigned index;
     uint32_t max_waiting;
     uint32_t max_connections;
+    uint32_t max_turn_ticks; /* beyond it a turn starts no more guests: what has come in goes first */
 
     /* Shared: the inbox, the number of connections that the loop has or is about to get, and that of requests on them
      * that have begun and are not over. */
@@ -50,6 +51,7 @@ typedef struct weir_loop {
     weir_list_t connections;
     weir_list_t run_queue;    /* tasks to be polled */
     weir_list_t spin_queue;   /* and those among them that have used up a time slice: one each turn */
+    uint32_t spins;           /* how often one has, modulo 2^32 */
     weir_list_t tasks;        /* every task */
     weir_list_t stakes;       /* what the loop has of the generations in which it has calls, and of the current one */
     weir_list_t ready;        /* connections for which there is something to be done */
@@ -99,6 +101,9 @@ void weir_loop_destroy(weir_loop_t *loop);
  * serves until the server has stopped. `argument` is the loop.
  */
 void *weir_loop_main(void *argument);
+
+/* Whether this turn has taken so long that what has come in meanwhile is looked at before guests go on. */
+bool weir_loop_is_late(const weir_loop_t *loop);
 
 /* Whether the calling thread is this loop's. Any thread. */
 bool weir_loop_is_own(const weir_inbox_t *inbox);

@@ -55,6 +55,11 @@ static unsigned free_server(weir_server_t *server)
     return cut;
 }
 
+static uint32_t time_slice(const weir_server_settings_t *settings)
+{
+    return settings->time_slice_milliseconds == 0 ? WEIR_TICK_MILLISECONDS : settings->time_slice_milliseconds;
+}
+
 /* Make the loops; `loop_count` counts those that were made. */
 static bool make_loops(weir_server_t *server, unsigned count)
 {
@@ -70,6 +75,8 @@ static bool make_loops(weir_server_t *server, unsigned count)
         loop->index = i;
         loop->max_waiting = weir_share(settings->max_waiting, count, i);
         loop->max_connections = connections == 0 ? 1 : connections;
+        loop->max_turn_ticks = WEIR_TURN_MILLISECONDS / time_slice(settings);
+        loop->max_turn_ticks += loop->max_turn_ticks == 0 ? 1 : 0;
         if (!weir_loop_init(loop)) {
             return false;
         }
@@ -187,8 +194,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     atomic_init(&server->listening, count);
     atomic_init(&server->cut, 0);
     errno = 0;
-    uint32_t slice = settings->time_slice_milliseconds;
-    server->ticker = weir_ticker_new(count, slice == 0 ? WEIR_TICK_MILLISECONDS : slice, tick, &server->keeper);
+    server->ticker = weir_ticker_new(count, time_slice(settings), tick, &server->keeper);
     if (server->ticker == NULL || !make_loops(server, count)) {
         int error = errno;
         free_server(server);

@@ -28,8 +28,9 @@ static void enqueue(weir_task_t *task)
     if (task->exchange == NULL || weir_link_is_linked(&task->run_link)) {
         return;
     }
-    bool used_up = task->is_polled && weir_ticker_count(loop->server->ticker) != task->poll_ticks;
-    weir_list_append(used_up ? &loop->spin_queue : &loop->run_queue, &task->run_link);
+    task->used_up = task->is_polled && weir_ticker_count(loop->server->ticker) != task->poll_ticks;
+    loop->spins += task->used_up ? 1 : 0;
+    weir_list_append(task->used_up ? &loop->spin_queue : &loop->run_queue, &task->run_link);
 }
 
 static void wake(void *context)
@@ -93,8 +94,7 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     }
     task->exchange = exchange;
     weir_list_append(&loop->tasks, &task->link);
-    if (weir_ticker_count(loop->server->ticker) - loop->turn_ticks > 1) {
-        /* Others have used more than a time slice of this turn: what has come in first is looked at before. */
+    if (weir_loop_is_late(loop)) {
         enqueue(task);
     } else {
         weir_task_poll(task);
@@ -126,8 +126,7 @@ void weir_task_poll(weir_task_t *task)
 
 bool weir_task_is_eager(const weir_task_t *task)
 {
-    return weir_link_is_linked(&task->run_link) &&
-           weir_ticker_count(task->loop->server->ticker) == task->loop->turn_ticks;
+    return weir_link_is_linked(&task->run_link) && !task->used_up && !weir_loop_is_late(task->loop);
 }
 
 weir_body_state_t weir_task_body(weir_task_t *task, weir_bytes_t *ret_bytes)

@@ -45,6 +45,7 @@ typedef struct weir_task {
     weir_link_t link;            /* in the loop's tasks */
     weir_link_t run_link;        /* in one of the loop's run queues */
     bool is_polled;              /* at this moment */
+    bool used_up;                /* its time slice, before it was put into a run queue */
     uint32_t poll_ticks;         /* the ticker's count when the poll began */
     weir_deadline_t overtime;
 } weir_task_t;
