@@ -200,7 +200,7 @@ static const weir_option_t up_options[] = {
         .kind = WEIR_OPTION_TAKEN,
         .take = take_slice,
         .help = "how long a guest may compute before others have their turn: 1ms to 1s\n"
-                "(default 10ms); 0, for measuring, never interrupts one"},
+                "(default 2ms); 0, for measuring, never interrupts one"},
     {.group = "Hardening",
         .name = "user",
         .value = "USER",

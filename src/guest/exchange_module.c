@@ -18,7 +18,7 @@
 static const char default_argv[] = "${SCRIPT_NAME} ${ARGS}"; /* crates/http/src/config.rs */
 
 enum {
-    SLICES_HELD = 20, /* for so many time slices a guest that computes is waited for with some of its body written */
+    SLICES_HELD = 100, /* for so many time slices a guest that computes is waited for with some of its body written */
 };
 
 /* ---- The waker ---- */

@@ -5,15 +5,16 @@
 #include "serve/ticker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
-    CACHE_LINE = 64, /* keeps the threads' counters apart; too small a figure costs speed only */
-    IDLE_TICKS = 10, /* without guest code before it sleeps: a steady trickle of requests must not wake it each time */
-    STACK_BYTES = 1 << 18 /* it calls little; the least that sanitizers are content with */
+    CACHE_LINE = 64,         /* keeps the threads' counters apart; too small a figure costs speed only */
+    IDLE_MILLISECONDS = 100, /* without guest code before it sleeps: a trickle of requests must not wake it each time */
+    STACK_BYTES = 1 << 18    /* it calls little; the least that sanitizers are content with */
 };
 
 typedef struct slot {
@@ -95,9 +96,9 @@ static bool wait_a_period(weir_ticker_t *ticker)
 static void *ticker_main(void *argument)
 {
     weir_ticker_t *ticker = argument;
-    unsigned idle = IDLE_TICKS;
+    unsigned idle = UINT_MAX;
     for (;;) {
-        if (idle >= IDLE_TICKS) {
+        if (idle > IDLE_MILLISECONDS / ticker->milliseconds) {
             if (!sleep_until_needed(ticker)) {
                 return NULL;
             }
