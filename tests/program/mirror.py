@@ -25,3 +25,14 @@ def report_of_component(items):
         else:
             seen.setdefault(kind, []).append(value)
     return seen
+
+
+def report_of_wagi(items):
+    seen = {"argument": [], "variables": {}}
+    for kind, value in items:
+        if kind == "argument":
+            seen["argument"].append(value)
+        else:
+            name, _, text = value.partition(b"=")
+            seen["variables"].setdefault(name.decode(), []).append(text)
+    return seen

@@ -10,6 +10,7 @@ import pytest
 from conftest import make_program
 from generated import COUNT, LARGEST_BODY, generate, seen_by_component, seen_by_wagi
 from harness import Component, Server, in_background, write_application
+from mirror import read_report, report_of_component, report_of_wagi
 
 
 @dataclass
@@ -40,17 +41,6 @@ def mirrors(request, guest, tmp_path_factory):
         server.stop()
     finally:
         server.kill()
-
-
-def report_of_wagi(items):
-    seen = {"argument": [], "variables": {}}
-    for kind, value in items:
-        if kind == "argument":
-            seen["argument"].append(value)
-        else:
-            name, _, text = value.partition(b"=")
-            seen["variables"].setdefault(name.decode(), []).append(text)
-    return seen
 
 
 def send(wire, generated):
