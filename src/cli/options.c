@@ -63,6 +63,17 @@ static bool take_access_log_format(void *options, const char *name, const char *
     return true;
 }
 
+static bool take_proxy(void *options, const char *name, const char *value, char **ret_message)
+{
+    bool valid;
+    if (weir_trusted_proxies_add(&((weir_up_options_t *)options)->proxies, value, &valid)) {
+        return true;
+    }
+    return !valid &&
+           weir_arguments_refuse(ret_message,
+               "%s is '%s'; give an IP address, a network such as 10.0.0.0/8 or fd00::/8, or loopback", name, value);
+}
+
 static bool take_timeout(void *options, const char *name, const char *value, char **ret_message)
 {
     if (weir_duration_parse(value, &((weir_up_options_t *)options)->request_timeout_milliseconds)) {
@@ -178,6 +189,17 @@ static const weir_option_t up_options[] = {
         .offset = AT(tls_key),
         .variable = "SPIN_TLS_KEY",
         .help = "the private key of that, in PEM"},
+    {.name = "trusted-proxy",
+        .value = "ADDRESS[/PREFIX]",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_proxy,
+        .help = "believe what this proxy says of its clients in Forwarded or X-Forwarded-For\n"
+                "and -Proto; also a network, or loopback; may be repeated"},
+    {.name = "proxy-protocol",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(proxy_protocol),
+        .help = "serve only trusted proxies, which begin each connection with a header of the\n"
+                "PROXY protocol (version 1 or 2)"},
     {.name = "format",
         .value = "FORMAT",
         .kind = WEIR_OPTION_TAKEN,
@@ -364,6 +386,10 @@ bool weir_up_options_parse(
         parsed = weir_arguments_refuse(ret_message, "%s was given without %s; HTTPS needs both",
             has_key ? "--tls-key" : "--tls-cert", has_key ? "--tls-cert" : "--tls-key");
     }
+    if (parsed && options.proxy_protocol && options.proxies.count == 0) {
+        parsed = weir_arguments_refuse(
+            ret_message, "--proxy-protocol was given without --trusted-proxy; say from which addresses it is believed");
+    }
     if (!parsed) {
         weir_up_options_free(&options);
         return false;
@@ -377,6 +403,7 @@ bool weir_up_options_parse(
 
 void weir_up_options_free(weir_up_options_t *options)
 {
+    weir_trusted_proxies_free(&options->proxies);
     weir_texts_free(&options->components);
     weir_texts_free(&options->environment);
     weir_texts_free(&options->variables);

@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "cli/option_values.h"
+#include "cli/trusted_proxies.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ typedef struct weir_up_options {
     bool find_free_port;
     const char *tls_certificate; /* files; both or none */
     const char *tls_key;
+    weir_trusted_proxies_t proxies;
+    bool proxy_protocol;
     bool json; /* the routes are told as JSON */
     uint64_t request_timeout_milliseconds;
     uint32_t time_slice_milliseconds; /* as of weir_server_settings_t */

@@ -208,6 +208,9 @@ static int start(up_t *up, const weir_bounds_t *bounds)
         .time_slice_milliseconds = up->inputs.options.time_slice_milliseconds,
         .drain_timeout_milliseconds = drain_milliseconds(up),
         .tls = up->inputs.tls,
+        .proxies = up->inputs.options.proxies.peers,
+        .proxy_count = up->inputs.options.proxies.count,
+        .proxy_protocol = up->inputs.options.proxy_protocol,
         .refused = up->adapt == NULL ? NULL : weir_adapt_refused,
         .context = up->adapt,
     };

@@ -21,7 +21,8 @@ typedef enum weir_loop_counter {
     WEIR_LOOP_CONNECTIONS_ACCEPTED,
     WEIR_LOOP_CONNECTIONS_FAILED, /* that could not be taken: no memory */
     WEIR_LOOP_ACCEPT_PAUSES,
-    WEIR_LOOP_TLS_FAILED, /* connections on which TLS failed, or its handshake never ended */
+    WEIR_LOOP_TLS_FAILED,            /* connections on which TLS failed, or its handshake never ended */
+    WEIR_LOOP_PROXY_HEADERS_REFUSED, /* connections without a header of the PROXY protocol that counts */
     WEIR_LOOP_RECEIVED_BYTES,
     WEIR_LOOP_SENT_BYTES,
     WEIR_LOOP_TURNS,

@@ -44,8 +44,7 @@ bool weir_connection_open(
     connection->loop = loop;
     connection->transport = transport;
     connection->active_at = loop->now;
-    memcpy(&connection->address, address,
-        address_size < sizeof(connection->address) ? address_size : sizeof(connection->address));
+    weir_client_begin(connection, address, address_size);
     weir_list_append(&loop->connections, &connection->link);
     weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
     weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
@@ -99,6 +98,7 @@ void weir_connection_forget_request(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
     clear_request(connection);
+    weir_client_forget(connection);
     connection->stage = WEIR_STAGE_IDLE;
     connection->response = WEIR_RESPONSE_AWAITED;
     connection->answer = (weir_answer_t){.status = 0};
@@ -130,6 +130,7 @@ void weir_connection_close(weir_connection_t *connection)
     clear_request(connection);
     weir_deadline_lift(&connection->request_deadline);
     weir_deadline_lift(&connection->idle_deadline);
+    weir_deadline_lift(&connection->proxy_header_deadline);
     weir_link_remove(&connection->ready_link);
     weir_transport_close(&connection->transport); /* the epoll forgets it with that */
     weir_record_free(connection);

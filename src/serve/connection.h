@@ -12,6 +12,7 @@
 #include "http/head.h"
 #include "http/response_head.h"
 #include "http/transport.h"
+#include "serve/client.h"
 #include "serve/deadline.h"
 #include "serve/loop.h"
 #include "serve/queue.h"
@@ -19,7 +20,6 @@
 #include "serve/target.h"
 #include "serve/task.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,13 +59,7 @@ typedef struct weir_connection {
     bool received;    /* in this turn, something */
     bool sent;
     uint64_t active_at; /* when something came, or a response ended */
-    union {
-        struct sockaddr any;
-        struct sockaddr_in ipv4;
-        struct sockaddr_in6 ipv6;
-    } address;
-    char client_address[INET6_ADDRSTRLEN + 10]; /* in words, once they were wanted */
-    char client_ip[INET6_ADDRSTRLEN];
+    weir_client_t client;
 
     /* What was received and not used yet: in the loop's buffer during a turn, in `kept` between turns. */
     const char *input;
@@ -104,12 +98,13 @@ typedef struct weir_connection {
     weir_request_record_t record; /* `begun_at` is 0 when no request is under way */
     weir_record_keeping_t keeping;
 
-    weir_deadline_t head_deadline;    /* in `heads` */
-    weir_deadline_t request_deadline; /* in `requests` */
-    weir_deadline_t idle_deadline;    /* in `idles` */
-    weir_deadline_t linger_deadline;  /* in `lingers` */
-    uint64_t linger_since;            /* when that was first set; 0: it was not */
-    weir_deadline_t watch_deadline;   /* in `watches` */
+    weir_deadline_t head_deadline;         /* in `heads` */
+    weir_deadline_t request_deadline;      /* in `requests` */
+    weir_deadline_t idle_deadline;         /* in `idles` */
+    weir_deadline_t linger_deadline;       /* in `lingers` */
+    uint64_t linger_since;                 /* when that was first set; 0: it was not */
+    weir_deadline_t watch_deadline;        /* in `watches` */
+    weir_deadline_t proxy_header_deadline; /* in `proxy_headers` */
 } weir_connection_t;
 
 /*

@@ -363,6 +363,12 @@ static bool step_without_request(weir_connection_t *connection)
     if (leaves) {
         connection->transport.readable = true; /* what has come already is read, and a request answered */
     }
+    if (connection->client.awaits_header && !weir_client_take_header(connection)) {
+        if (leaves) {
+            weir_connection_close(connection);
+        }
+        return false;
+    }
     /* Only of TLS itself there can be something to send. */
     if (connection->transport.blocked && !weir_connection_flush(connection)) {
         if (leaves) {

@@ -28,6 +28,9 @@ enum {
     WEIR_TLS_RECORD_BYTES = 18 * 1024,
     WEIR_TLS_UNREAD_BYTES = 16 * 1024,
 
+    /* So long may the header of the PROXY protocol take; longer than a packet that is sent a second time. */
+    WEIR_PROXY_HEADER_MILLISECONDS = 5000,
+
     /* How often a connection goes round (a head, a piece of a body, a piece of a response) before others have their
      * turn. */
     WEIR_ROUNDS_A_TURN = 16,

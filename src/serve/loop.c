@@ -83,6 +83,7 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
     weir_deadlines_init(&loop->idles, idle == 0 ? WEIR_IDLE_MILLISECONDS : idle);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
+    weir_deadlines_init(&loop->proxy_headers, WEIR_PROXY_HEADER_MILLISECONDS);
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
     weir_deadlines_init(&loop->overtimes, timeout);
     atomic_init(&loop->connection_count, 0);
@@ -151,7 +152,7 @@ static int time_to_wait(weir_loop_t *loop)
         return 0;
     }
     const weir_deadlines_t *all[] = {&loop->heads, &loop->chain_heads, &loop->requests, &loop->idles, &loop->lingers,
-        &loop->watches, &loop->overtimes};
+        &loop->proxy_headers, &loop->watches, &loop->overtimes};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     uint64_t retry = weir_admission_next(loop);
     next = retry < next ? retry : next;
@@ -203,6 +204,7 @@ static void handle_deadlines(weir_loop_t *loop)
         {&loop->requests, offsetof(weir_connection_t, request_deadline), weir_connection_request_overdue},
         {&loop->idles, offsetof(weir_connection_t, idle_deadline), weir_connection_idle_over},
         {&loop->lingers, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
+        {&loop->proxy_headers, offsetof(weir_connection_t, proxy_header_deadline), weir_client_header_overdue},
         {&loop->watches, offsetof(weir_connection_t, watch_deadline), weir_connection_watch_due},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {

@@ -23,6 +23,12 @@ static const struct {
         "instances were refused, and their requests wait"},
     [WEIR_NOTICE_HTTP2] = {WEIR_LOG_WARNING, "client began with HTTP/2, which was answered with 505",
         "clients began with HTTP/2, which was answered with 505"},
+    [WEIR_NOTICE_PROXY] = {WEIR_LOG_WARNING,
+        "connection was closed because it brought no header of the PROXY protocol that counts",
+        "connections were closed because they brought no header of the PROXY protocol that counts"},
+    [WEIR_NOTICE_FORWARDED] = {WEIR_LOG_WARNING,
+        "request was answered with 400 because its Forwarded headers contradict",
+        "requests were answered with 400 because their Forwarded headers contradict"},
 };
 
 /* Whether a line may be written now; `*ret_left_out` were left out before it. */

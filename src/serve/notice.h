@@ -12,11 +12,13 @@
 #include <stdint.h>
 
 typedef enum weir_notice {
-    WEIR_NOTICE_FULL = 0,    /* 503: too many requests wait */
-    WEIR_NOTICE_WAITED = 1,  /* 503: it waited for an instance until its time was over */
-    WEIR_NOTICE_REFUSED = 2, /* an instance was refused; its request waits */
-    WEIR_NOTICE_HTTP2 = 3,   /* 505: a client began with HTTP/2 */
-    WEIR_NOTICE_COUNT = 4,
+    WEIR_NOTICE_FULL = 0,      /* 503: too many requests wait */
+    WEIR_NOTICE_WAITED = 1,    /* 503: it waited for an instance until its time was over */
+    WEIR_NOTICE_REFUSED = 2,   /* an instance was refused; its request waits */
+    WEIR_NOTICE_HTTP2 = 3,     /* 505: a client began with HTTP/2 */
+    WEIR_NOTICE_PROXY = 4,     /* closed: without a header of the PROXY protocol that counts */
+    WEIR_NOTICE_FORWARDED = 5, /* 400: headers of proxies contradict each other */
+    WEIR_NOTICE_COUNT = 6,
 } weir_notice_t;
 
 /* Of a server; its lock guards all of it. */

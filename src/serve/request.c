@@ -10,7 +10,6 @@
 #include "serve/limits.h"
 #include "serve/shared.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +93,6 @@ bool weir_request_route(weir_connection_t *connection)
     return false;
 }
 
-/* Whether the client speaks TLS. */
-static bool is_secure(const weir_connection_t *connection)
-{
-    return connection->loop->server->settings.tls != NULL;
-}
-
 /* Target and authority. Returns the status to refuse it with, or 0. */
 static unsigned describe(weir_connection_t *connection)
 {
@@ -109,15 +102,19 @@ static unsigned describe(weir_connection_t *connection)
         return 501;
     }
     weir_bytes_t target = connection->head.target;
-    unsigned status = weir_target_parse(target.data, target.size, &connection->target);
-    if (status != 0 || !examine_authority(connection)) {
+    if (weir_target_parse(target.data, target.size, &connection->target) != 0 || !examine_authority(connection)) {
         return 400;
     }
     if (connection->target.asterisk && !method_is(connection, "OPTIONS")) {
         return 400; /* RFC 9112, section 3.2.4 */
     }
+    unsigned status = weir_client_examine(connection);
+    if (status != 0) {
+        return status;
+    }
     /* What is asked for by https is not told in the clear (RFC 9110, sections 4.2.2 and 7.4). */
-    return connection->target.secure && !is_secure(connection) ? 421 : 0;
+    bool may_be_secure = weir_client_is_secure(connection) || weir_connection_is_of_proxy(connection);
+    return connection->target.secure && !may_be_secure ? 421 : 0;
 }
 
 void weir_request_examine(weir_connection_t *connection)
@@ -153,35 +150,9 @@ bool weir_request_keep_head(weir_connection_t *connection)
                connection->target.path.size, &connection->match);
 }
 
-/* The client's address in words, once a connection. */
-static void describe_client(weir_connection_t *connection)
-{
-    if (connection->client_ip[0] != '\0') {
-        return;
-    }
-    strcpy(connection->client_ip, "0.0.0.0");
-    strcpy(connection->client_address, "0.0.0.0:0");
-    char ip[INET6_ADDRSTRLEN];
-    if (connection->address.any.sa_family == AF_INET) {
-        const struct sockaddr_in *address = &connection->address.ipv4;
-        inet_ntop(AF_INET, &address->sin_addr, ip, sizeof(ip));
-        snprintf(connection->client_address, sizeof(connection->client_address), "%s:%u", ip,
-            (unsigned)ntohs(address->sin_port));
-    } else if (connection->address.any.sa_family == AF_INET6) {
-        const struct sockaddr_in6 *address = &connection->address.ipv6;
-        inet_ntop(AF_INET6, &address->sin6_addr, ip, sizeof(ip));
-        snprintf(connection->client_address, sizeof(connection->client_address), "[%s]:%u", ip,
-            (unsigned)ntohs(address->sin6_port));
-    } else {
-        return;
-    }
-    strcpy(connection->client_ip, ip);
-}
-
 const char *weir_request_client(weir_connection_t *connection)
 {
-    describe_client(connection);
-    return connection->client_address;
+    return weir_client_address(connection);
 }
 
 /* Have the loop's `fields` hold those of this request: they still do when it was just examined. */
@@ -205,7 +176,6 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         weir_admission_leave(loop, take_permit);
         return NULL;
     }
-    describe_client(connection);
     weir_request_t request = {
         .method = connection->head.method,
         .target = connection->target.target,
@@ -217,9 +187,9 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         .header_count = connection->head.field_count,
         .has_body = connection->head.content_length != 0,
         .content_length = connection->head.content_length,
-        .secure = is_secure(connection),
-        .client_address = connection->client_address,
-        .client_ip = connection->client_ip,
+        .secure = weir_client_is_secure(connection),
+        .client_address = weir_client_address(connection),
+        .client_ip = weir_client_ip(connection),
         .server_port = server->port,
         .collected = connection->has_collected ? &connection->collected : NULL,
     };

@@ -24,7 +24,7 @@ bool weir_request_keep_head(weir_connection_t *connection);
  */
 bool weir_request_route(weir_connection_t *connection);
 
-/* The client's address and port in words; lives as long as the connection. */
+/* The client's address and port in words; lives as long as the request. */
 const char *weir_request_client(weir_connection_t *connection);
 
 /*

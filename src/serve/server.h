@@ -4,6 +4,7 @@
 #ifndef WEIR_SERVE_SERVER_H
 #define WEIR_SERVE_SERVER_H
 
+#include "http/endpoint.h"
 #include "observe/metrics.h"
 #include "observe/record.h"
 #include "serve/generation.h"
@@ -25,6 +26,9 @@ typedef struct weir_server_settings {
      * waits and is tried again. Called on a loop's thread: it must not block. */
     void (*refused)(void *context, const char *component, const char *what);
     void *context;
+    const weir_peers_t *proxies; /* trusted: what they say of clients is believed; borrowed as long as the server */
+    size_t proxy_count;
+    bool proxy_protocol; /* they, and nobody else, connect, and begin with a header of the PROXY protocol */
     weir_request_sink_t sinks[WEIR_REQUEST_SINKS_MAX]; /* told of every request that is over */
     size_t sink_count;
     weir_metrics_t *metrics; /* what is counted, for so many loops, borrowed; NULL: the server's own */
