@@ -121,6 +121,34 @@ static bool keep(weir_guest_code_t *code, const wasm_byte_vec_t *serialized)
     return true;
 }
 
+int weir_guest_code_descriptor(const weir_guest_code_t *code)
+{
+    return code->is_file || memory_size(code) > 0 ? -1 : code->descriptor;
+}
+
+bool weir_guest_code_compile_into(
+    int descriptor, const wasm_engine_t *engine, weir_bytes_t wasm, char *ret_reason, size_t reason_size)
+{
+    wasm_byte_vec_t serialized;
+    wasmtime_error_t *error = weir_code_compile(engine, wasm, &serialized);
+    if (error != NULL) {
+        snprintf(ret_reason, reason_size, "%s", weir_show_error(error).text);
+        return false;
+    }
+    bool kept =
+        weir_cache_write(descriptor, serialized.data, serialized.size, 0) && fcntl(descriptor, F_ADD_SEALS, SEALS) == 0;
+    if (!kept)
+        snprintf(ret_reason, reason_size, "its code cannot be kept: %s", strerror(errno));
+    wasm_byte_vec_delete(&serialized);
+    return kept;
+}
+
+char *weir_guest_code_refusal(const weir_manifest_t *manifest, const weir_component_t *component, const char *reason)
+{
+    wasmtime_error_t *error = wasmtime_error_new(reason);
+    return error == NULL ? NULL : weir_guest_code_message(manifest, component, error);
+}
+
 bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engine, const weir_manifest_t *manifest,
     const weir_component_t *component, const weir_guest_file_t *file, char **ret_message)
 {

@@ -74,6 +74,16 @@ bool weir_guest_code_is_there(const weir_guest_code_t *code);
 bool weir_guest_code_compile(weir_guest_code_t *code, const wasm_engine_t *engine, const weir_manifest_t *manifest,
     const weir_component_t *component, const weir_guest_file_t *file, char **ret_message);
 
+/*
+ * For a compiler in another process: the memfd that code is to be put into, borrowed; -1 where there is none, or where
+ * it holds something. And what that process does: compile wasm for an engine into such a memfd, and seal it; false, and
+ * the reason, where that fails. And what to tell of that reason here, as weir_guest_code_compile does.
+ */
+int weir_guest_code_descriptor(const weir_guest_code_t *code);
+bool weir_guest_code_compile_into(
+    int descriptor, const wasm_engine_t *engine, weir_bytes_t wasm, char *ret_reason, size_t reason_size);
+char *weir_guest_code_refusal(const weir_manifest_t *manifest, const weir_component_t *component, const char *reason);
+
 /* ---- Guests ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct weir_guest weir_guest_t;

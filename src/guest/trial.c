@@ -167,7 +167,7 @@ weir_guest_trial_t weir_guest_try_request(const weir_guest_t *guest, const weir_
 
 /* ---- An instance ------------------------------------------------------------------------------------------------- */
 
-static weir_guest_trial_t run_to_instance(weir_call_t *call, bell_t *bell, uint32_t milliseconds)
+static weir_guest_trial_t run_to_instance(weir_call_t *call, bell_t *bell, uint32_t milliseconds, char **ret_reason)
 {
     const struct timespec deadline = deadline_in(milliseconds);
     weir_call_state_t state;
@@ -175,10 +175,16 @@ static weir_guest_trial_t run_to_instance(weir_call_t *call, bell_t *bell, uint3
         if (!wait_for(bell, &deadline) || is_over(&deadline))
             return WEIR_GUEST_TRIAL_LATE;
     }
-    return state == WEIR_CALL_ENDED ? WEIR_GUEST_TRIAL_DONE : WEIR_GUEST_TRIAL_NO_INSTANCE;
+    if (state == WEIR_CALL_ENDED)
+        return WEIR_GUEST_TRIAL_DONE;
+    const char *reason = "";
+    if (ret_reason != NULL && weir_call_failure(call, &reason) != WEIR_FAILURE_NONE)
+        *ret_reason = strdup(reason);
+    return WEIR_GUEST_TRIAL_NO_INSTANCE;
 }
 
-weir_guest_trial_t weir_guest_try_instance(const weir_guest_t *guest, uint32_t milliseconds)
+/* `ret_reason` may be NULL; else it is set where there is a reason for no instance. */
+static weir_guest_trial_t try_instance(const weir_guest_t *guest, uint32_t milliseconds, char **ret_reason)
 {
     bell_t *bell = new_bell();
     if (bell == NULL)
@@ -196,9 +202,21 @@ weir_guest_trial_t weir_guest_try_instance(const weir_guest_t *guest, uint32_t m
     if (error != NULL) {
         wasmtime_error_delete(error);
     } else {
-        result = run_to_instance(call, bell, milliseconds);
+        result = run_to_instance(call, bell, milliseconds, ret_reason);
         weir_call_free(call);
     }
     let_go(bell);
     return result;
+}
+
+weir_guest_trial_t weir_guest_try_instance(const weir_guest_t *guest, uint32_t milliseconds)
+{
+    return try_instance(guest, milliseconds, NULL);
+}
+
+bool weir_guest_prove_instance(const weir_guest_t *guest, uint32_t milliseconds, char **ret_reason)
+{
+    *ret_reason = NULL;
+    weir_guest_trial_t result = try_instance(guest, milliseconds, ret_reason);
+    return result == WEIR_GUEST_TRIAL_DONE || result == WEIR_GUEST_TRIAL_LATE;
 }

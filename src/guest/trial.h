@@ -25,4 +25,10 @@ weir_guest_trial_t weir_guest_try_request(const weir_guest_t *guest, const weir_
 /* Make an instance of a guest, and drop it. As above otherwise. */
 weir_guest_trial_t weir_guest_try_instance(const weir_guest_t *guest, uint32_t milliseconds);
 
+/*
+ * Whether an instance of a guest can be made; one that is not there after `milliseconds` may yet be. If not, returns
+ * false and stores why, one line to be freed with free(3), or NULL when memory ran out. As above otherwise.
+ */
+bool weir_guest_prove_instance(const weir_guest_t *guest, uint32_t milliseconds, char **ret_reason);
+
 #endif
