@@ -1,5 +1,5 @@
 /*
- * file_walk.h: finds the files that a glob pattern describes, below a directory. Private to this room.
+ * file_walk.h: finds the files that a glob pattern describes, below a directory.
  */
 #ifndef WEIR_APP_FILE_WALK_H
 #define WEIR_APP_FILE_WALK_H
