@@ -88,6 +88,7 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_deadlines_init(&loop->overtimes, timeout);
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->turns, 0);
+    atomic_init(&loop->ended, false);
     loop->now = weir_clock();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll >= 0 && allocate(loop) && watch_inbox(loop)) {
@@ -413,5 +414,6 @@ void *weir_loop_main(void *argument)
         drain(loop);
     }
     own_inbox = NULL;
+    atomic_store_explicit(&loop->ended, true, memory_order_relaxed);
     return NULL;
 }

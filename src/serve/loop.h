@@ -42,6 +42,7 @@ typedef struct weir_loop {
     atomic_uint request_count;
     atomic_uint turns;   /* how often it has come round: written by its thread alone */
     unsigned turns_seen; /* for weir_server_nudge */
+    atomic_bool ended;   /* it drained, and turns no more */
 
     pthread_t thread;
     int epoll;

@@ -256,7 +256,8 @@ bool weir_server_has_turned(const weir_server_t *server)
     bool all = true;
     for (unsigned i = 0; i < server->loop_count; i++) {
         const weir_loop_t *loop = &server->loops[i];
-        all = all && atomic_load_explicit(&loop->turns, memory_order_relaxed) != loop->turns_seen;
+        all = all && (atomic_load_explicit(&loop->turns, memory_order_relaxed) != loop->turns_seen ||
+                         atomic_load_explicit(&loop->ended, memory_order_relaxed));
     }
     return all;
 }
@@ -308,9 +309,11 @@ void weir_server_drain(weir_server_t *server)
     }
 }
 
-unsigned weir_server_stop(weir_server_t *own_server)
+void weir_server_wait(weir_server_t *server)
 {
-    weir_server_t *server = own_server;
+    if (server->joined) {
+        return;
+    }
     weir_server_drain(server);
     pthread_mutex_lock(&server->lock);
     while (atomic_load(&server->listening) > 0) {
@@ -322,5 +325,11 @@ unsigned weir_server_stop(weir_server_t *own_server)
         shutdown(server->listener, SHUT_RD);
     }
     join_loops(server, server->loop_count);
-    return free_server(server);
+    server->joined = true;
+}
+
+unsigned weir_server_stop(weir_server_t *own_server)
+{
+    weir_server_wait(own_server);
+    return free_server(own_server);
 }

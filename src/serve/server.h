@@ -107,7 +107,7 @@ void weir_server_set_tls(weir_server_t *server, const weir_tls_config_t *tls);
 
 /*
  * Whether the loops turn: weir_server_nudge wakes each, and weir_server_has_turned tells whether all have come round
- * since. A turn takes some time slices of guests at most. One thread.
+ * since, or ended. A turn takes some time slices of guests at most. One thread.
  */
 void weir_server_nudge(weir_server_t *server);
 bool weir_server_has_turned(const weir_server_t *server);
@@ -117,6 +117,12 @@ bool weir_server_has_turned(const weir_server_t *server);
  * may follow.
  */
 void weir_server_drain(weir_server_t *server);
+
+/*
+ * Wait until a server that drains has nothing left to do, or its time for that is over. No request can be in flight
+ * afterwards. weir_server_stop does this, too; between the two it can still be asked about itself.
+ */
+void weir_server_wait(weir_server_t *server);
 
 /*
  * Stop, drained before or not: what has been accepted or waits in the listen queue is answered, new connections are

@@ -36,6 +36,7 @@ struct weir_server {
     unsigned loop_count;
     weir_loop_t *loops;
 
+    bool joined;          /* the threads have ended */
     uint64_t drain_until; /* on weir_clock's clock; written before `stopping` is set */
     atomic_bool stopping;
     atomic_uint listening; /* loops that have not yet emptied the listen queue for the last time */
