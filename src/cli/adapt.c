@@ -22,12 +22,11 @@
 #endif
 
 enum {
-    LEVELS_MAX = 32,              /* each but the first halves the slots */
     STACK_BYTES = 2 * 1024 * 1024 /* Wasmtime loads code on it */
 };
 
 struct weir_adapt {
-    weir_adapt_settings_t settings;
+    weir_current_t *current;
     weir_server_t *server;
     weir_memory_reader_t *reader;
     pthread_t thread;
@@ -35,8 +34,6 @@ struct weir_adapt {
 
     /* The thread's own. */
     weir_pressure_policy_t policy;
-    weir_choice_t *lower[LEVELS_MAX]; /* own; lower[i] is level i + 1 */
-    unsigned level;
     bool told; /* that nothing lower can be had */
     bool trim; /* the old engine is on its way out */
 
@@ -47,7 +44,7 @@ struct weir_adapt {
     char refused[256]; /* of the last one: component and what there was no more of */
 };
 
-weir_adapt_t *weir_adapt_new(const weir_adapt_settings_t *settings)
+weir_adapt_t *weir_adapt_new(weir_current_t *current)
 {
     weir_adapt_t *adapt = calloc(1, sizeof(*adapt));
     weir_memory_reader_t *reader = weir_memory_reader_new();
@@ -56,7 +53,7 @@ weir_adapt_t *weir_adapt_new(const weir_adapt_settings_t *settings)
         weir_memory_reader_free(reader);
         return NULL;
     }
-    adapt->settings = *settings;
+    adapt->current = current;
     adapt->reader = reader;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -71,9 +68,6 @@ void weir_adapt_free(weir_adapt_t *own_adapt)
 {
     if (own_adapt == NULL) {
         return;
-    }
-    for (unsigned i = 0; i < own_adapt->level; i++) {
-        weir_choice_free(own_adapt->lower[i]);
     }
     weir_memory_reader_free(own_adapt->reader);
     pthread_cond_destroy(&own_adapt->changed);
@@ -188,82 +182,18 @@ static words_t cause_in_words(weir_adapt_t *adapt, const weir_pressure_verdict_t
 
 /* ---- Changing the rung ------------------------------------------------------------------------------------------- */
 
-static weir_choice_t *choice_at(const weir_adapt_t *adapt, unsigned level)
-{
-    return level == 0 ? adapt->settings.choice : adapt->lower[level - 1];
-}
-
-/* Serve with a choice from now on. Returns false, and says why at this level, when that cannot be. */
-static bool serve_with(weir_adapt_t *adapt, const weir_choice_t *choice)
-{
-    weir_engines_t engines;
-    weir_shown_bytes_t refusal;
-    char *message = NULL;
-    if (!weir_engines_make(adapt->settings.application, choice, &engines, &refusal)) {
-        weir_log(WEIR_LOG_DEBUG, "an engine with %s was refused: %s", choice_in_words(choice).text, refusal.text);
-        return false;
-    }
-    weir_generation_t *generation =
-        weir_serving_make(adapt->settings.application, choice, &engines, adapt->settings.max_concurrency, &message);
-    if (generation == NULL || !weir_server_swap(adapt->server, generation)) {
-        weir_log(WEIR_LOG_DEBUG, "the guests of a new engine could not be made: %s",
-            message != NULL ? message : "out of memory");
-        free(message);
-        weir_generation_free(generation);
-        return false;
-    }
-    adapt->trim = true;
-    return true;
-}
-
 static bool has_pool(const weir_choice_t *choice)
 {
     return weir_choice_rung(choice)->tier != WEIR_TIER_ONDEMAND;
 }
 
-/*
- * The next candidate, where no engine could be had for this one beside the one in use. When half of its slots are still
- * too many, address space is what there is no more of: then rather as many instances without a pool than a handful in
- * one, which would stand in the way of the larger pool later on.
- */
-static weir_status_t pass_over(weir_adapt_t *adapt, const weir_choice_t *candidate, weir_choice_t **ret_next)
-{
-    const weir_choice_t *used = choice_at(adapt, adapt->level);
-    weir_trial_server_t *server = adapt->settings.trial_server;
-    bool fewer = weir_choice_rung(candidate)->slots < weir_choice_rung(used)->slots;
-    if (fewer && has_pool(candidate) && weir_choice_lower_ondemand(used, server, ret_next) == WEIR_OK) {
-        return WEIR_OK;
-    }
-    return weir_choice_lower(candidate, server, ret_next);
-}
-
-/* Find a lower choice that is proved and whose engine can be had, too, beside the one that is in use. */
-static bool find_lower(weir_adapt_t *adapt, weir_choice_t **ret_lower)
-{
-    weir_choice_t *candidate = NULL;
-    if (weir_choice_lower(choice_at(adapt, adapt->level), adapt->settings.trial_server, &candidate) != WEIR_OK) {
-        return false;
-    }
-    while (!serve_with(adapt, candidate)) {
-        weir_choice_t *next = NULL;
-        weir_status_t status = pass_over(adapt, candidate, &next);
-        weir_choice_free(candidate);
-        if (status != WEIR_OK) {
-            return false;
-        }
-        candidate = next;
-    }
-    *ret_lower = candidate;
-    return true;
-}
-
 static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
+    weir_current_t *current = adapt->current;
     words_t cause = cause_in_words(adapt, verdict);
-    const weir_choice_t *used = choice_at(adapt, adapt->level);
-    words_t before = choice_in_words(used);
-    weir_choice_t *found;
-    if (adapt->level == LEVELS_MAX || !find_lower(adapt, &found)) {
+    bool had_pool = has_pool(weir_current_choice(current));
+    words_t before = choice_in_words(weir_current_choice(current));
+    if (!weir_current_lower(current)) {
         if (!adapt->told) {
             weir_log(WEIR_LOG_WARNING,
                 weir_translate("memory is short: %s; the allocator stays as it is, for nothing lower can be had now: "
@@ -273,33 +203,43 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
         adapt->told = true;
         return false;
     }
-    adapt->lower[adapt->level++] = found;
+    adapt->trim = true;
     weir_log(WEIR_LOG_WARNING,
-        has_pool(used) && !has_pool(found)
+        had_pool && !has_pool(weir_current_choice(current))
             ? weir_translate("memory is short: %s; the pooling allocator was disabled automatically, and requests go "
                              "on: %s, instead of %s")
             : weir_translate("memory is short: %s; the allocator was reduced automatically, and requests go on: %s, "
                              "instead of %s"),
-        cause.text, choice_in_words(found).text, before.text);
+        cause.text, choice_in_words(weir_current_choice(current)).text, before.text);
     return true;
 }
 
 static bool raise_again(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
-    weir_choice_t *higher = choice_at(adapt, adapt->level - 1);
-    words_t before = choice_in_words(choice_at(adapt, adapt->level));
-    if (weir_choice_prove(higher, adapt->settings.trial_server) != WEIR_OK || !serve_with(adapt, higher)) {
+    weir_current_t *current = adapt->current;
+    words_t before = choice_in_words(weir_current_choice(current));
+    if (!weir_current_raise(current)) {
         return false;
     }
-    adapt->level--;
-    weir_choice_free(adapt->lower[adapt->level]);
-    adapt->lower[adapt->level] = NULL;
+    adapt->trim = true;
     adapt->told = false;
     weir_log(WEIR_LOG_INFO,
         weir_translate("memory has not been short for %u s; the allocator was raised again%s: %s, instead of %s"),
-        (unsigned)verdict->seconds, adapt->level == 0 ? weir_translate(", to what it was at first") : "",
-        choice_in_words(higher).text, before.text);
+        (unsigned)verdict->seconds, weir_current_level(current) == 0 ? weir_translate(", to what it was at first") : "",
+        choice_in_words(weir_current_choice(current)).text, before.text);
     return true;
+}
+
+/* Go back to what a reload found no room for, now that what was served before is gone. */
+static void make_room(weir_adapt_t *adapt)
+{
+    weir_current_t *current = adapt->current;
+    while (weir_current_was_cramped(current) && weir_current_raise(current)) {
+        adapt->trim = true;
+        weir_log(WEIR_LOG_INFO,
+            weir_translate("what was served before the reload is gone; the allocator was raised again: %s"),
+            choice_in_words(weir_current_choice(current)).text);
+    }
 }
 
 /* ---- The thread -------------------------------------------------------------------------------------------------- */
@@ -341,11 +281,15 @@ static void *adapt_main(void *argument)
         weir_memory_reading_t reading;
         weir_memory_reader_read(adapt->reader, &reading);
         reading.refusals = refusals;
+        weir_current_lock(adapt->current);
+        make_room(adapt);
+        adapt->policy.level = weir_current_level(adapt->current); /* a reload may have changed it */
         weir_pressure_verdict_t verdict = weir_pressure_policy_step(&adapt->policy, &reading);
         if (verdict.decision != WEIR_PRESSURE_STAY) {
             bool done = verdict.decision == WEIR_PRESSURE_LOWER ? lower(adapt, &verdict) : raise_again(adapt, &verdict);
             weir_pressure_policy_done(&adapt->policy, verdict.decision, done);
         }
+        weir_current_unlock(adapt->current);
         trim(adapt);
     }
     return NULL;

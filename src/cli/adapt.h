@@ -5,25 +5,17 @@
 #ifndef WEIR_CLI_ADAPT_H
 #define WEIR_CLI_ADAPT_H
 
-#include "cli/application.h"
+#include "cli/current.h"
 #include "serve/server.h"
 #include "weir/allocator.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Everything is borrowed and must outlive the thread. */
-typedef struct weir_adapt_settings {
-    const weir_application_t *application; /* whose code is there */
-    weir_choice_t *choice;                 /* with which it is served now: the highest rung */
-    weir_trial_server_t *trial_server;
-    uint32_t max_concurrency; /* 0: no bound of its own */
-} weir_adapt_settings_t;
-
 typedef struct weir_adapt weir_adapt_t;
 
-/* Prepare, before the server starts. NULL: memory ran out. */
-weir_adapt_t *weir_adapt_new(const weir_adapt_settings_t *settings);
+/* Prepare, before the server starts. What is served is borrowed, and has a trial server. NULL: memory ran out. */
+weir_adapt_t *weir_adapt_new(weir_current_t *current);
 
 /* A server's `refused`; `adapt` is a weir_adapt_t. Any thread; it does not block. */
 void weir_adapt_refused(void *adapt, const char *component, const char *what);

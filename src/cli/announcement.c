@@ -140,3 +140,18 @@ void weir_announce_anew(const weir_choice_t *choice)
         break;
     }
 }
+
+void weir_announce_warnings(const weir_application_t *application)
+{
+    const weir_manifest_t *manifest = &application->manifest;
+    for (size_t i = 0; i < manifest->warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);
+    }
+    const weir_files_prepared_t *files = &application->provisions.files;
+    for (size_t i = 0; i < files->warning_count; i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", files->warnings[i]);
+    }
+    for (size_t i = 0; i < weir_routes_warning_count(application->routes); i++) {
+        weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(application->routes, i));
+    }
+}

@@ -19,6 +19,9 @@ void weir_announce_choice(const weir_choice_t *choice, const weir_application_t 
 /* Log that the choice was made anew because that was asked for, and what became of an earlier one. */
 void weir_announce_anew(const weir_choice_t *choice);
 
+/* Log what there is to be warned of in a manifest, its files and its routes. */
+void weir_announce_warnings(const weir_application_t *application);
+
 /* Log that nothing that the strategy allows works here, and why; and where there is more. `switch_name` and
  * `switch_value` are the environment variable that asked for that strategy; NULL when none did. */
 void weir_announce_refusal(const weir_choice_t *choice, const weir_application_t *application, const char *switch_name,

@@ -160,14 +160,19 @@ void weir_application_place(weir_application_t *application, const weir_choice_t
     }
 }
 
-wasm_config_t *weir_application_config_new(const weir_application_t *application)
+wasm_config_t *weir_config_new(bool needs_concurrency)
 {
     wasm_config_t *config = wasm_config_new();
     if (config != NULL) {
         wasmtime_config_epoch_interruption_set(config, true);
-        wasmtime_config_concurrency_support_set(config, application->needs_concurrency);
+        wasmtime_config_concurrency_support_set(config, needs_concurrency);
     }
     return config;
+}
+
+wasm_config_t *weir_application_config_new(const weir_application_t *application)
+{
+    return weir_config_new(application->needs_concurrency);
 }
 
 bool weir_application_find_code(

@@ -66,6 +66,9 @@ void weir_application_place(weir_application_t *application, const weir_choice_t
 /* A configuration for engines of its guests, complete but for the allocator's choice. NULL: memory ran out. */
 wasm_config_t *weir_application_config_new(const weir_application_t *application);
 
+/* The same for an application of which no more is known than whether it needs concurrency. */
+wasm_config_t *weir_config_new(bool needs_concurrency);
+
 /*
  * Look for code that is not there in the cache, for engines like these; `apart` is for guests that are placed apart,
  * and may be NULL. Returns whether all code is there now.

@@ -105,6 +105,13 @@ static bool take_slice(void *place, const char *name, const char *value, char **
     return true;
 }
 
+static bool take_drain_timeout(void *options, const char *name, const char *value, char **ret_message)
+{
+    return weir_duration_parse(value, &((weir_up_options_t *)options)->drain_timeout_milliseconds) ||
+           weir_arguments_refuse(
+               ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
+}
+
 static bool take_memory(void *options, const char *name, const char *value, char **ret_message)
 {
     return weir_instance_memory_parse(value, &((weir_up_options_t *)options)->max_instance_memory_bytes) ||
@@ -211,6 +218,17 @@ static const weir_option_t up_options[] = {
         .take = take_timeout,
         .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
                 "(default 30s); then the client gets 504, or 503 when no instance was free"},
+    {.name = "drain-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_drain_timeout,
+        .help = "how long requests in flight may take when weir is to end (default: the\n"
+                "request timeout and 30s); what is left then is cut"},
+    {.name = "watch",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(watch),
+        .help = "load the application anew when its manifest, its wasm or other files of it\n"
+                "change; SIGHUP does that at any time"},
     {.name = "max-concurrency",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
@@ -379,6 +397,7 @@ bool weir_up_options_parse(
     weir_up_options_t options = {
         .listen = WEIR_DEFAULT_LISTEN,
         .request_timeout_milliseconds = WEIR_DEFAULT_REQUEST_TIMEOUT_MILLISECONDS,
+        .drain_timeout_milliseconds = UINT64_MAX,
     };
     bool parsed = weir_arguments_parse(&weir_up_command, count, arguments, environment, &options, ret_message);
     if (parsed && (options.tls_certificate == NULL) != (options.tls_key == NULL)) {

@@ -35,8 +35,10 @@ typedef struct weir_up_options {
     bool proxy_protocol;
     bool json; /* the routes are told as JSON */
     uint64_t request_timeout_milliseconds;
-    uint32_t time_slice_milliseconds; /* as of weir_server_settings_t */
-    uint32_t max_concurrency;         /* 0: what the allocator has room for */
+    uint64_t drain_timeout_milliseconds; /* UINT64_MAX: not given */
+    bool watch;                          /* what the application is made from, and load it anew */
+    uint32_t time_slice_milliseconds;    /* as of weir_server_settings_t */
+    uint32_t max_concurrency;            /* 0: what the allocator has room for */
     /* Hardening */
     const char *user; /* or NULL */
     bool no_sandbox;

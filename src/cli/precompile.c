@@ -4,10 +4,9 @@
 #include "cli/precompile.h"
 
 #include "allocator/child.h"
-#include "allocator/configure.h"
 #include "allocator/translate.h"
+#include "cli/serving.h"
 #include "guest/message.h"
-#include "weir/engine.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -38,28 +37,14 @@ static size_t find_missing(const weir_application_t *application)
     return SIZE_MAX;
 }
 
-/* An engine for which code is compiled as for the choice's, but that has no pool. */
-static wasmtime_error_t *make_engine(const precompilation_t *precompilation, wasm_engine_t **ret_engine)
-{
-    weir_rung_t rung = *weir_choice_rung(precompilation->choice);
-    rung.tier = WEIR_TIER_ONDEMAND;
-    wasm_config_t *config = weir_application_config_new(precompilation->application);
-    if (config == NULL || weir_rung_configure(&rung, config) != WEIR_OK) {
-        if (config != NULL) {
-            wasm_config_delete(config);
-        }
-        return wasmtime_error_new("memory ran out");
-    }
-    return weir_engine_new(config, ret_engine, NULL);
-}
-
 static int run(int report_descriptor, void *context)
 {
     const precompilation_t *precompilation = context;
     report_t report = {.message = ""};
     char *message = NULL;
     wasm_engine_t *engine = NULL;
-    wasmtime_error_t *error = make_engine(precompilation, &engine);
+    wasmtime_error_t *error = weir_engine_without_pool(
+        weir_choice_rung(precompilation->choice), precompilation->application->needs_concurrency, &engine);
     if (error != NULL) {
         snprintf(report.message, sizeof(report.message), "the compiler could not be started: %s",
             weir_show_error(error).text);
@@ -79,10 +64,8 @@ static double most_memory_mib(double wasm_mib)
     return 24 + 28 * wasm_mib;
 }
 
-/* Why a child that compiled ended without a word. */
-static char *explain(const weir_application_t *application, const weir_child_result_t *result)
+char *weir_precompile_explain(const weir_application_t *application, size_t missing, const weir_child_result_t *result)
 {
-    const size_t missing = find_missing(application);
     const weir_component_t *component = &application->manifest.components[missing];
     const char *complaint = result->complaint[0] != '\0' ? result->complaint : weir_translate("the compiler was ended");
     /* What Rust adds to its first sentence helps nobody here. */
@@ -133,6 +116,6 @@ weir_precompiled_t weir_application_precompile(
     if (find_missing(application) == SIZE_MAX) {
         return WEIR_PRECOMPILED; /* it was done, and lost its words */
     }
-    *ret_message = explain(application, &result);
+    *ret_message = weir_precompile_explain(application, find_missing(application), &result);
     return WEIR_PRECOMPILE_REFUSED;
 }

@@ -4,6 +4,7 @@
 #ifndef WEIR_CLI_PRECOMPILE_H
 #define WEIR_CLI_PRECOMPILE_H
 
+#include "allocator/child.h"
 #include "cli/application.h"
 #include "weir/allocator.h"
 
@@ -23,5 +24,12 @@ typedef enum weir_precompiled {
  */
 weir_precompiled_t weir_application_precompile(
     weir_application_t *application, const weir_choice_t *choice, char **ret_message);
+
+/*
+ * Why a child that compiled this component ended without a word, and what to do, in one line, to be freed with free(3).
+ * NULL: memory ran out.
+ */
+char *weir_precompile_explain(
+    const weir_application_t *application, size_t component, const weir_child_result_t *result);
 
 #endif

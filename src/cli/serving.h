@@ -12,6 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * An engine for which code is compiled as for this rung's, but that has no pool. On success stores it, to be deleted
+ * with weir_engine_delete, and returns NULL. Any thread.
+ */
+wasmtime_error_t *weir_engine_without_pool(const weir_rung_t *rung, bool needs_concurrency, wasm_engine_t **ret_engine);
+
 /* The engines of a choice. */
 typedef struct weir_engines {
     wasm_engine_t *pool;  /* own: of most guests; also where there is no pool */
@@ -28,13 +34,22 @@ bool weir_engines_make(const weir_application_t *application, const weir_choice_
 /* Delete them, and zero the structure. */
 void weir_engines_free(weir_engines_t *engines);
 
+/* What a generation is made from. Borrowed, until `release` is called. */
+typedef struct weir_serving {
+    const weir_application_t *application;
+    const weir_choice_t *choice;    /* is needed no longer than until the generation is there */
+    uint32_t max_concurrency;       /* bounds the calls further; 0: it does not */
+    bool proved;                    /* an instance of each guest is made, and dropped, first */
+    void (*release)(void *context); /* as a generation's; or NULL */
+    void *context;
+} weir_serving_t;
+
 /*
  * Make the guests of an application for engines of this choice, from the code that is there or from their files, and a
- * generation of all that. Takes the engines in every case. `max_concurrency` bounds the calls further; 0: it does not.
- * On failure returns NULL and stores a one-line message to be freed with free(3), or NULL when memory ran out. The
- * application must outlive the generation. Any thread, one at a time for an application.
+ * generation of all that. Takes the engines in every case. On failure returns NULL and stores a one-line message to be
+ * freed with free(3), or NULL when memory ran out; `release` is not called. Any thread, one at a time for an
+ * application.
  */
-weir_generation_t *weir_serving_make(const weir_application_t *application, const weir_choice_t *choice,
-    weir_engines_t *take_engines, uint32_t max_concurrency, char **ret_message);
+weir_generation_t *weir_serving_make(const weir_serving_t *serving, weir_engines_t *take_engines, char **ret_message);
 
 #endif

@@ -7,6 +7,7 @@
 #include "observe/standard_error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,7 +22,12 @@ enum { SAME_WISH_MILLISECONDS = 250 };
 
 static atomic_bool serving;
 static atomic_llong first; /* when the first signal came, in milliseconds of the monotonic clock; 0: not yet */
+static atomic_bool reload; /* is wanted */
 static sem_t arrived;
+
+/* Constant once the handlers are there. */
+static bool ignores_hangup;
+static bool had_terminal;
 
 static long long clock_milliseconds(void)
 {
@@ -30,44 +36,96 @@ static long long clock_milliseconds(void)
     return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
 }
 
-static void handle(int number)
+/* From a handler: to standard error, if that does not wait. */
+static void say(const char *text, size_t size)
 {
-    (void)number;
-    int error = errno;
+    weir_standard_error_t out;
+    weir_standard_error_open(&out);
+    (void)weir_standard_error_write(&out, text, size);
+    weir_standard_error_close(&out);
+}
+
+/* The first wish to end, or a second one. */
+static void end(void)
+{
     if (!atomic_load(&serving)) {
         _exit(0);
     }
     long long now = clock_milliseconds();
     long long before = 0;
-    if (!atomic_compare_exchange_strong(&first, &before, now)) {
-        if (now - before < SAME_WISH_MILLISECONDS) {
-            errno = error;
-            return;
-        }
+    if (atomic_compare_exchange_strong(&first, &before, now)) {
+        sem_post(&arrived);
+    } else if (now - before >= SAME_WISH_MILLISECONDS) {
         static const char text[] = "weir: warning: ended at once by a second signal\n";
-        weir_standard_error_t out; /* which is written to only if that does not wait */
-        weir_standard_error_open(&out);
-        (void)weir_standard_error_write(&out, text, sizeof(text) - 1);
+        say(text, sizeof(text) - 1);
         _exit(1);
     }
-    sem_post(&arrived);
+}
+
+static void handle(int number)
+{
+    (void)number;
+    int error = errno;
+    end();
+    errno = error;
+}
+
+/*
+ * The kernel sends SIGHUP when the terminal is gone, and so does a shell on its behalf; everybody else who does wants a
+ * reload. Once this process has lost the terminal that it began with, nobody is there for that.
+ */
+static bool is_hangup(const siginfo_t *info)
+{
+    if (info->si_code == SI_KERNEL) {
+        return true;
+    }
+    int terminal = had_terminal ? open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+    if (terminal >= 0) {
+        close(terminal);
+    }
+    return had_terminal && terminal < 0 && (errno == ENXIO || errno == EIO);
+}
+
+static void handle_hangup(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    int error = errno;
+    if (is_hangup(info)) {
+        if (!ignores_hangup) {
+            end();
+        }
+    } else if (atomic_load(&first) != 0) {
+        static const char text[] = "weir: warning: not reloaded: the server is ending\n";
+        say(text, sizeof(text) - 1);
+    } else if (!atomic_exchange(&reload, true)) {
+        sem_post(&arrived);
+    }
     errno = error;
 }
 
 bool weir_signals_init(void)
 {
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    struct sigaction hangup = {.sa_sigaction = handle_hangup, .sa_flags = SA_RESTART | SA_SIGINFO};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
+    sigemptyset(&hangup.sa_mask);
     sigemptyset(&ignore.sa_mask);
-    /* A terminal that is closed ends it in good order, unless nohup(1) had that ignored. */
+    /* nohup(1) has it ignored that the terminal is gone. */
     struct sigaction before;
-    if (sigaction(SIGHUP, NULL, &before) != 0 ||
-        (before.sa_handler != SIG_IGN && sigaction(SIGHUP, &action, NULL) != 0)) {
+    if (sigaction(SIGHUP, NULL, &before) != 0) {
         return false;
     }
-    return sem_init(&arrived, 0, 0) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
-           sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
+    ignores_hangup = before.sa_handler == SIG_IGN;
+    int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    had_terminal = terminal >= 0;
+    if (had_terminal) {
+        close(terminal);
+    }
+    return sem_init(&arrived, 0, 0) == 0 && sigaction(SIGHUP, &hangup, NULL) == 0 &&
+           sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0 &&
+           sigaction(SIGPIPE, &ignore, NULL) == 0 &&
            sigaction(SIGXFSZ, &ignore, NULL) == 0; /* RLIMIT_FSIZE counts memfds, too: an error will do */
 }
 
@@ -76,9 +134,17 @@ void weir_signals_serving(void)
     atomic_store(&serving, true);
 }
 
-void weir_signals_wait(void)
+weir_signal_t weir_signals_wait(void)
 {
-    while (sem_wait(&arrived) < 0 && errno == EINTR) {
-        /* another signal than those */
+    for (;;) {
+        while (sem_wait(&arrived) < 0 && errno == EINTR) {
+            /* another signal than those */
+        }
+        if (atomic_load(&first) != 0) {
+            return WEIR_SIGNAL_END;
+        }
+        if (atomic_exchange(&reload, false)) {
+            return WEIR_SIGNAL_RELOAD;
+        }
     }
 }

@@ -13,16 +13,20 @@
 #include "cli/bounds.h"
 #include "cli/build.h"
 #include "cli/confine.h"
+#include "cli/current.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/listing.h"
 #include "cli/observing.h"
 #include "cli/orphans.h"
 #include "cli/precompile.h"
+#include "cli/reload.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
 #include "cli/strategy.h"
+#include "cli/systemd.h"
 #include "cli/tune.h"
+#include "cli/watch.h"
 #include "guest/message.h"
 #include "observe/log.h"
 #include "serve/server.h"
@@ -40,23 +44,32 @@ enum {
     EXIT_FINE = 0,
     EXIT_FAILED = 1,
     EXIT_INPUT = 2,
-    PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
-    MAX_WAITING = 1024,            /* requests that wait for an instance */
-    MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
-    END_UNSAID_STEPS = 20,         /* of 5 ms: an end that takes no longer needs no word */
+    PORTS_TO_TRY = 10,                    /* with --find-free-port, as Spin */
+    MAX_WAITING = 1024,                   /* requests that wait for an instance */
+    MAX_IDLE = 64,                        /* connections of guests that are kept for further requests */
+    END_UNSAID_STEPS = 20,                /* of 5 ms: an end that takes no longer needs no word */
+    CHOOSE_MILLISECONDS = 10 * 60 * 1000, /* what a service manager is told that these take at most */
+    COMPILE_MILLISECONDS = 60 * 60 * 1000,
+    END_MILLISECONDS = 10 * 1000,  /* beyond the drain time-out */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
 
 /* Everything that `weir up` makes, so that it can be freed wherever it ends. */
 typedef struct up {
     weir_inputs_t inputs;
-    weir_application_t application;
+    int argument_count;
+    char **arguments;
+    weir_deployment_t *deployment;   /* until it is what is served, as the choice */
+    weir_application_t *application; /* of the deployment; it may be gone once there was a reload */
     weir_listener_t listener;
     weir_choice_t *choice;
-    weir_trial_server_t *trial_server; /* or NULL, as the next one */
+    weir_trial_server_t *trial_server; /* or NULL, as the next two */
     weir_adapt_t *adapt;
+    weir_watch_t *watch;
     weir_engines_t engines; /* until the server has them */
     weir_observing_t observing;
+    weir_current_t *current;
+    weir_reload_t *reload;
     weir_server_t *server;
 } up_t;
 
@@ -75,19 +88,20 @@ static int refuse_choice(const up_t *up)
 {
     const char *value = NULL;
     const char *variable = up->inputs.strategy == WEIR_STRATEGY_AUTO ? NULL : weir_strategy_variable(&value);
-    weir_announce_refusal(up->choice, &up->application, variable, value);
+    weir_announce_refusal(up->choice, up->application, variable, value);
     return EXIT_FAILED;
 }
 
 static int choose(up_t *up)
 {
     weir_choose_options_t options;
+    weir_systemd_extend(CHOOSE_MILLISECONDS);
     weir_choose_options_init(&options);
     options.strategy = up->inputs.strategy;
     options.needs.concurrency = up->inputs.options.max_concurrency;
     options.needs.maximum_memory_bytes = up->inputs.options.max_instance_memory_bytes;
     options.decide_anew = up->inputs.options.decide_anew ? 1 : 0;
-    weir_needs_t *guests = weir_application_guest_needs(&up->application, &options.guest_count);
+    weir_needs_t *guests = weir_application_guest_needs(up->application, &options.guest_count);
     options.guests = options.guest_count > 0 ? guests : NULL;
     weir_choice_free(up->choice);
     up->choice = NULL;
@@ -106,7 +120,7 @@ static int choose(up_t *up)
         return EXIT_FAILED;
     }
     weir_choice_prepare_process(up->choice);
-    weir_application_place(&up->application, up->choice);
+    weir_application_place(up->application, up->choice);
     return EXIT_FINE;
 }
 
@@ -118,11 +132,11 @@ static bool is_warm(up_t *up)
 {
     weir_engines_t engines;
     weir_shown_bytes_t refusal;
-    if (up->application.cache == NULL || !weir_engines_make(&up->application, up->choice, &engines, &refusal)) {
+    if (up->application->cache == NULL || !weir_engines_make(up->application, up->choice, &engines, &refusal)) {
         return false;
     }
-    if (weir_application_find_code(&up->application, engines.pool, engines.apart) &&
-        weir_application_is_tuned(&up->application, up->choice, !up->inputs.options.no_trial_requests)) {
+    if (weir_application_find_code(up->application, engines.pool, engines.apart) &&
+        weir_application_is_tuned(up->application, up->choice, !up->inputs.options.no_trial_requests)) {
         up->engines = engines;
         return true;
     }
@@ -144,14 +158,15 @@ static int prepare_engine(up_t *up)
         if (is_warm(up)) {
             return EXIT_FINE;
         }
-        weir_application_tune(&up->application, up->choice, !up->inputs.options.no_trial_requests);
+        weir_systemd_extend(COMPILE_MILLISECONDS);
+        weir_application_tune(up->application, up->choice, !up->inputs.options.no_trial_requests);
         char *message;
-        weir_precompiled_t compiled = weir_application_precompile(&up->application, up->choice, &message);
+        weir_precompiled_t compiled = weir_application_precompile(up->application, up->choice, &message);
         if (compiled != WEIR_PRECOMPILED) {
             return fail(compiled == WEIR_PRECOMPILE_INVALID ? EXIT_INPUT : EXIT_FAILED, message);
         }
         weir_shown_bytes_t refusal;
-        if (weir_engines_make(&up->application, up->choice, &up->engines, &refusal)) {
+        if (weir_engines_make(up->application, up->choice, &up->engines, &refusal)) {
             return EXIT_FINE;
         }
         bool last = attempt > 0 && (up->inputs.strategy != WEIR_STRATEGY_AUTO || attempt > 1 ||
@@ -177,7 +192,8 @@ static int prepare_engine(up_t *up)
 
 static uint64_t drain_milliseconds(const up_t *up)
 {
-    return up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS;
+    uint64_t wished = up->inputs.options.drain_timeout_milliseconds;
+    return wished != UINT64_MAX ? wished : up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS;
 }
 
 /* What the guests may have open: what the runtime configuration says, or a part of what the process may. */
@@ -192,14 +208,40 @@ static void bound_guests(const weir_runtime_config_t *config, uint64_t descripto
         config->sockets.is_set ? config->sockets.most : connections / 2);
 }
 
+static void request_reload(void *context)
+{
+    weir_reload_request(context, "files that it is made from have changed");
+}
+
+/* From now on it can be loaded anew. */
+static void start_reloading(up_t *up)
+{
+    const weir_reload_settings_t settings = {.argument_count = up->argument_count,
+        .arguments = up->arguments,
+        .strategy = up->inputs.strategy,
+        .current = up->current,
+        .server = up->server,
+        .trial_server = up->trial_server};
+    up->reload = weir_reload_new(&settings, up->inputs.tls);
+    if (up->reload == NULL) {
+        weir_log(WEIR_LOG_WARNING, "%s", weir_translate("the application cannot be loaded anew: out of memory"));
+        return;
+    }
+    up->inputs.tls = NULL; /* it is the reloads' now */
+    if (up->watch != NULL && !weir_watch_start(up->watch, request_reload, up->reload)) {
+        weir_log(WEIR_LOG_WARNING, weir_translate("nothing is watched, for no thread can be had for that: %s"),
+            strerror(errno));
+    }
+}
+
 static int start(up_t *up, const weir_bounds_t *bounds)
 {
     bound_guests(&up->inputs.config, bounds->descriptors);
-    weir_adapt_settings_t adapting = {.application = &up->application,
-        .choice = up->choice,
-        .trial_server = up->trial_server,
-        .max_concurrency = up->inputs.options.max_concurrency};
-    up->adapt = up->trial_server == NULL ? NULL : weir_adapt_new(&adapting);
+    up->current = weir_current_new(up->deployment, up->choice, up->trial_server, up->inputs.options.max_concurrency);
+    if (up->current == NULL) {
+        return fail(EXIT_FAILED, NULL);
+    }
+    up->adapt = up->trial_server == NULL ? NULL : weir_adapt_new(up->current);
     weir_server_settings_t settings = {
         .loops = bounds->loops,
         .max_waiting = MAX_WAITING,
@@ -216,17 +258,17 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     };
     weir_observing_give(&up->observing, &settings);
     char *message;
-    weir_generation_t *generation =
-        weir_serving_make(&up->application, up->choice, &up->engines, up->inputs.options.max_concurrency, &message);
+    weir_generation_t *generation = weir_deployment_serve(
+        up->deployment, up->choice, up->inputs.options.max_concurrency, false, &up->engines, &message);
     if (generation == NULL) {
         return fail(EXIT_INPUT, message);
     }
-    const char *why = weir_application_keep_code(&up->application);
+    const char *why = weir_application_keep_code(up->application);
     if (why != NULL) {
         weir_log(WEIR_LOG_INFO, weir_translate("the compiled code is not kept for the next start: %s"), why);
     }
-    weir_application_free_files(&up->application);
-    if (!weir_component_logs_start(up->application.logs)) {
+    weir_application_free_files(up->application);
+    if (!weir_component_logs_start(up->application->logs)) {
         weir_log(WEIR_LOG_WARNING,
             weir_translate("what components write goes to no file, for no thread can be had for that: %s"),
             strerror(errno));
@@ -236,11 +278,13 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
     }
+    weir_current_attach(up->current, up->server);
     if (up->adapt == NULL || !weir_adapt_start(up->adapt, up->server)) {
         weir_log(WEIR_LOG_WARNING,
             weir_translate("the allocator stays as it is when memory gets short: no %s could be had for that"),
             up->trial_server == NULL ? weir_translate("process") : weir_translate("thread"));
     }
+    start_reloading(up);
     return EXIT_FINE;
 }
 
@@ -250,26 +294,17 @@ static int start(up_t *up, const weir_bounds_t *bounds)
  */
 static bool announce(const up_t *up)
 {
-    const weir_manifest_t *manifest = &up->application.manifest;
+    const weir_manifest_t *manifest = &up->application->manifest;
     weir_application_tell_untimed(up->choice);
-    weir_announce_choice(up->choice, &up->application, up->inputs.options.json);
+    weir_announce_choice(up->choice, up->application, up->inputs.options.json);
     if (up->inputs.options.decide_anew) {
         weir_announce_anew(up->choice);
     }
     weir_inputs_log_warnings(&up->inputs);
-    for (size_t i = 0; i < manifest->warning_count; i++) {
-        weir_log(WEIR_LOG_WARNING, "%s", manifest->warnings[i]);
-    }
-    const weir_files_prepared_t *files = &up->application.provisions.files;
-    for (size_t i = 0; i < files->warning_count; i++) {
-        weir_log(WEIR_LOG_WARNING, "%s", files->warnings[i]);
-    }
-    for (size_t i = 0; i < weir_routes_warning_count(up->application.routes); i++) {
-        weir_log(WEIR_LOG_WARNING, "%s", weir_routes_warning(up->application.routes, i));
-    }
+    weir_announce_warnings(up->application);
     bool json = up->inputs.options.json;
-    bool printed = json ? weir_listing_print_json(manifest, up->application.routes, up->listener.url)
-                        : weir_listing_print(manifest, up->application.routes, up->listener.url);
+    bool printed = json ? weir_listing_print_json(manifest, up->application->routes, up->listener.url)
+                        : weir_listing_print(manifest, up->application->routes, up->listener.url);
     if (!printed) {
         weir_log(json ? WEIR_LOG_ERROR : WEIR_LOG_WARNING,
             json ? weir_translate("the routes as JSON cannot be written to standard output: %s")
@@ -297,22 +332,69 @@ static void announce_end(const up_t *up)
 
 /* ---- The steps --------------------------------------------------------------------------------------------------- */
 
+/* Where it is to listen: on what was handed over, or where the options say. */
 static bool take_port(up_t *up, char **ret_message)
 {
     const weir_up_options_t *options = &up->inputs.options;
-    if (!weir_listener_search(
-            options->listen, options->find_free_port ? PORTS_TO_TRY : 1, &up->listener, ret_message)) {
-        return false;
-    }
-    if (up->inputs.tls != NULL) {
+    int descriptor;
+    int sockets = weir_systemd_socket(&descriptor, ret_message);
+    bool taken = sockets > 0    ? weir_listener_adopt(descriptor, &up->listener, ret_message)
+                 : sockets == 0 ? weir_listener_search(options->listen, options->find_free_port ? PORTS_TO_TRY : 1,
+                                      &up->listener, ret_message)
+                                : false;
+    if (taken && up->inputs.tls != NULL) {
         weir_listener_name_https(&up->listener);
     }
-    return true;
+    return taken;
+}
+
+/* Serve until it is to end, and end: whatever is in flight is answered first. */
+static void serve_to_the_end(up_t *up)
+{
+    weir_systemd_ready("serving");
+    weir_systemd_watchdog_start(up->server);
+    while (weir_signals_wait() == WEIR_SIGNAL_RELOAD) {
+        if (up->reload != NULL) {
+            weir_reload_request(up->reload, "SIGHUP");
+        }
+    }
+}
+
+static void end(up_t *up)
+{
+    weir_systemd_stopping(drain_milliseconds(up) + END_MILLISECONDS);
+    weir_watch_free(up->watch);
+    up->watch = NULL;
+    if (up->reload != NULL) {
+        weir_reload_stop(up->reload);
+    }
+    if (up->adapt != NULL) {
+        weir_adapt_stop(up->adapt);
+    }
+    weir_server_drain(up->server);
+    announce_end(up);
+    weir_server_wait(up->server);
+    weir_systemd_watchdog_stop();
+    unsigned cut = weir_server_stop(up->server);
+    if (cut > 0) {
+        weir_log(WEIR_LOG_WARNING, "%u %s no answer yet when the time to stop was over, and %s cut", cut,
+            cut == 1 ? "request had" : "requests had", cut == 1 ? "was" : "were");
+    }
+}
+
+/* For --watch: how everything is before it is read. */
+static void begin_watching(up_t *up)
+{
+    up->watch = up->inputs.options.watch ? weir_watch_new(&up->inputs.options) : NULL;
+    if (up->inputs.options.watch && up->watch == NULL) {
+        weir_log(WEIR_LOG_WARNING, weir_translate("nothing is watched: %s"), strerror(errno));
+    }
 }
 
 static int run(up_t *up)
 {
     char *message;
+    begin_watching(up);
     if (!weir_inputs_read(&up->inputs, &message)) {
         return fail(EXIT_INPUT, message);
     }
@@ -322,7 +404,12 @@ static int run(up_t *up)
     if (weir_trial_server_start_confined(weir_confine_trials, &up->inputs.options, &up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
-    if (!weir_inputs_load(&up->inputs, &up->application, &message)) {
+    up->deployment = weir_deployment_new();
+    if (up->deployment == NULL) {
+        return fail(EXIT_FAILED, NULL);
+    }
+    up->application = &up->deployment->application;
+    if (!weir_inputs_load(&up->inputs, up->application, &message)) {
         return fail(EXIT_INPUT, message);
     }
     if (up->listener.descriptor < 0 && !take_port(up, &message)) {
@@ -332,7 +419,7 @@ static int run(up_t *up)
     char refusal[WEIR_BOUNDS_TEXT];
     const weir_bounds_wish_t wish = {.tls = up->inputs.tls != NULL,
         .writers =
-            (weir_component_logs_are_kept(up->application.logs) ? 1 : 0) + weir_observing_threads(&up->inputs.options),
+            (weir_component_logs_are_kept(up->application->logs) ? 1 : 0) + weir_observing_threads(&up->inputs.options),
         .trial_server = up->trial_server != NULL};
     weir_bounds_take(&wish, &bounds);
     if (!weir_bounds_suffice(&bounds)) {
@@ -346,7 +433,7 @@ static int run(up_t *up)
     if (status != EXIT_FINE) {
         return status;
     }
-    weir_confine_server(&up->inputs, &up->application, up->trial_server);
+    weir_confine_server(&up->inputs, up->application, up->trial_server);
     if (!weir_orphans_reap()) {
         weir_log(WEIR_LOG_WARNING, "processes that end as orphans stay behind: %s", strerror(errno));
     }
@@ -356,18 +443,9 @@ static int run(up_t *up)
     }
     bool announced = announce(up);
     if (announced) {
-        weir_signals_wait();
+        serve_to_the_end(up);
     }
-    if (up->adapt != NULL) {
-        weir_adapt_stop(up->adapt);
-    }
-    weir_server_drain(up->server);
-    announce_end(up);
-    unsigned cut = weir_server_stop(up->server);
-    if (cut > 0) {
-        weir_log(WEIR_LOG_WARNING, "%u %s no answer yet when the time to stop was over, and %s cut", cut,
-            cut == 1 ? "request had" : "requests had", cut == 1 ? "was" : "were");
-    }
+    end(up);
     return announced ? EXIT_FINE : EXIT_FAILED;
 }
 
@@ -395,19 +473,26 @@ static int prepare_and_run(up_t *up)
 
 int weir_up_main(int argc, char **argv)
 {
-    up_t up = {.listener = {.descriptor = -1}};
+    up_t up = {.argument_count = argc, .arguments = argv, .listener = {.descriptor = -1}};
     char *message;
+    weir_systemd_init(); /* before anything is opened, or started */
     if (!weir_up_options_parse(argc, argv, environ, &up.inputs.options, &message)) {
         return fail(EXIT_INPUT, message);
     }
     int status = prepare_and_run(&up);
     weir_observing_free(&up.observing); /* the server has told it of every request */
     weir_listener_close(&up.listener);
-    weir_application_free(&up.application);
+    weir_reload_free(up.reload);
+    weir_watch_free(up.watch);
     weir_engines_free(&up.engines);
     weir_adapt_free(up.adapt);
+    if (up.current != NULL) {
+        weir_current_free(up.current);
+    } else {
+        weir_deployment_drop(up.deployment);
+        weir_choice_free(up.choice);
+    }
     weir_trial_server_stop(up.trial_server);
-    weir_choice_free(up.choice);
     weir_inputs_free(&up.inputs);
     return status;
 }
