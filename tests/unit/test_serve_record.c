@@ -155,7 +155,7 @@ static const struct {
         WEIR_REQUEST_TIMED_OUT, 504, 0, 0},
     {"GET /quick HTTP/1.1\r\nHost: h:1\r\nContent-Length: -1\r\n\r\n", "-", "", "", "", WEIR_REQUEST_MALFORMED, 400, 0,
         0},
-    {"GET * HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n\r\n", "-", "GET", "*", "", WEIR_REQUEST_MALFORMED, 404, 0,
+    {"GET * HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n\r\n", "-", "GET", "*", "", WEIR_REQUEST_MALFORMED, 400, 0,
         0},
     {"POST /cat HTTP/1.1\r\nHost: h:1\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n", "b-cat", "POST", "/cat",
         "/cat", WEIR_REQUEST_MALFORMED, 400, 0, 0},

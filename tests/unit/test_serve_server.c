@@ -96,7 +96,7 @@ static void test_it_answers_what_needs_no_guest(void **state)
             {"HTTP/1.1 404 Not Found\r\n", "Content-Length: 0\r\n"}},
         {"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             {"HTTP/1.1 404 Not Found\r\n", "Content-Length: 0\r\n"}},
-        {"GET * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {"HTTP/1.1 404 Not Found\r\n"}},
+        {"GET * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {"HTTP/1.1 400 Bad Request\r\n"}},
         {"GET /a HTTP/1.0\r\n\r\n", {"HTTP/1.1 400 Bad Request\r\n", "Connection: close\r\n"}},
         {"GET http://b/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {"HTTP/1.1 400 Bad Request\r\n"}},
         {"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
