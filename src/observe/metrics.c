@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNUSED_KEY = 0xFFFF, STATUS_BITS = 12 };
+enum { UNUSED_KEY = 0xFFFF };
 
 struct weir_metrics {
     unsigned loop_count;
@@ -169,14 +169,15 @@ static size_t place_of(weir_component_metrics_t *metrics, uint16_t key)
         }
     }
     atomic_store_explicit(
-        &metrics->keys[WEIR_METRICS_STATUSES - 1], WEIR_METHOD_OTHER << STATUS_BITS, memory_order_relaxed);
+        &metrics->keys[WEIR_METRICS_STATUSES - 1], WEIR_METHOD_OTHER << WEIR_METRICS_STATUS_BITS, memory_order_relaxed);
     return WEIR_METRICS_STATUSES - 1;
 }
 
 void weir_metrics_note_request(
     weir_component_metrics_t *metrics, weir_method_t method, const weir_request_record_t *record, bool waited)
 {
-    uint16_t key = (uint16_t)((unsigned)method << STATUS_BITS | (record->status & ((1U << STATUS_BITS) - 1)));
+    uint16_t key = (uint16_t)((unsigned)method << WEIR_METRICS_STATUS_BITS |
+                              (record->status & ((1U << WEIR_METRICS_STATUS_BITS) - 1)));
     weir_count(&metrics->requests[place_of(metrics, key)], 1);
     weir_count(&metrics->outcomes[record->outcome], 1);
     if (record->head_at != 0) {

@@ -21,11 +21,10 @@ typedef enum weir_loop_counter {
     WEIR_LOOP_CONNECTIONS_ACCEPTED,
     WEIR_LOOP_CONNECTIONS_FAILED, /* that could not be taken: no memory */
     WEIR_LOOP_ACCEPT_PAUSES,
-    WEIR_LOOP_TLS_FAILED,            /* connections on which TLS failed, or its handshake never ended */
+    WEIR_LOOP_TLS_FAILED,            /* connections on which TLS failed before anything came through it */
     WEIR_LOOP_PROXY_HEADERS_REFUSED, /* connections without a header of the PROXY protocol that counts */
     WEIR_LOOP_RECEIVED_BYTES,
     WEIR_LOOP_SENT_BYTES,
-    WEIR_LOOP_TURNS,
     WEIR_LOOP_BUSY_NANOSECONDS,
     WEIR_LOOP_COUNTERS,
 } weir_loop_counter_t;
@@ -48,6 +47,7 @@ typedef enum weir_component_counter {
 typedef enum weir_component_gauge {
     WEIR_COMPONENT_IN_FLIGHT, /* requests of clients that have begun and are not over */
     WEIR_COMPONENT_WAITING,   /* those among them that wait for an instance */
+    WEIR_COMPONENT_INSTANCES, /* that there are, or are being made */
     WEIR_COMPONENT_GAUGES,
 } weir_component_gauge_t;
 
@@ -55,17 +55,44 @@ typedef enum weir_component_gauge {
 typedef enum weir_process_counter {
     WEIR_PROCESS_RELOADS_DONE,
     WEIR_PROCESS_RELOADS_REFUSED, /* the new application was not served; the one before goes on */
+    /* The allocator was changed while weir serves: the pool disabled, or reduced, each for one of six causes, in the
+     * order of weir_metrics_cause_t; or raised again. */
     WEIR_PROCESS_ALLOCATOR_FALLBACKS,
-    WEIR_PROCESS_ALLOCATOR_REDUCTIONS,
-    WEIR_PROCESS_ALLOCATOR_RAISES,
+    WEIR_PROCESS_ALLOCATOR_REDUCTIONS = WEIR_PROCESS_ALLOCATOR_FALLBACKS + 6,
+    WEIR_PROCESS_ALLOCATOR_RAISES = WEIR_PROCESS_ALLOCATOR_REDUCTIONS + 6,
     WEIR_PROCESS_COUNTERS,
 } weir_process_counter_t;
+
+typedef enum weir_metrics_cause {
+    WEIR_METRICS_REFUSAL = 0,
+    WEIR_METRICS_GROUP_LEFT = 1,
+    WEIR_METRICS_AVAILABLE = 2,
+    WEIR_METRICS_SWAPPING = 3,
+    WEIR_METRICS_GROUP_STALL = 4,
+    WEIR_METRICS_STALL = 5,
+} weir_metrics_cause_t;
+
+/* How a counter or gauge is told: Prometheus' name of it, the label that tells it from the others of that name, which
+ * stand beside it, if there are any, and what it is. What is counted in nanoseconds is told in seconds. */
+typedef struct weir_metric {
+    const char *name;
+    const char *label;
+    const char *value;
+    const char *help;
+    bool nanoseconds;
+} weir_metric_t;
+
+extern const weir_metric_t weir_loop_counter_metrics[WEIR_LOOP_COUNTERS];
+extern const weir_metric_t weir_component_counter_metrics[WEIR_COMPONENT_COUNTERS];
+extern const weir_metric_t weir_component_gauge_metrics[WEIR_COMPONENT_GAUGES];
+extern const weir_metric_t weir_process_counter_metrics[WEIR_PROCESS_COUNTERS];
 
 enum {
     /* Components in all of a process's life; those beyond are counted as one, called "". */
     WEIR_METRICS_COMPONENTS_MAX = 512,
     /* Pairs of method and status, for a component on a loop; those beyond are counted as one: other, 0. */
     WEIR_METRICS_STATUSES = 48,
+    WEIR_METRICS_STATUS_BITS = 12, /* of their keys; what is above is the method */
 };
 
 /* Methods that are told apart (RFC 9110, section 9; RFC 5789). */
@@ -98,7 +125,7 @@ typedef struct weir_component_metrics {
     _Alignas(128) _Atomic(uint64_t) counters[WEIR_COMPONENT_COUNTERS];
     _Atomic(uint64_t) gauges[WEIR_COMPONENT_GAUGES];
     _Atomic(uint64_t) outcomes[WEIR_REQUEST_OUTCOMES];
-    _Atomic(uint16_t) keys[WEIR_METRICS_STATUSES]; /* method * 4096 + status; 0xFFFF: not used yet */
+    _Atomic(uint16_t) keys[WEIR_METRICS_STATUSES]; /* 0xFFFF: not used yet */
     _Atomic(uint64_t) requests[WEIR_METRICS_STATUSES];
     weir_histogram_t to_head; /* from the request's head to that of the response */
     weir_histogram_t whole;   /* to the end of the response */
@@ -150,6 +177,12 @@ static inline void weir_gauge_move(_Atomic(uint64_t) *gauge, bool up)
 {
     uint64_t now = atomic_load_explicit(gauge, memory_order_relaxed);
     atomic_store_explicit(gauge, up ? now + 1 : now - 1, memory_order_relaxed);
+}
+
+/* Set a gauge that this thread alone writes. */
+static inline void weir_gauge_set(_Atomic(uint64_t) *gauge, uint64_t value)
+{
+    atomic_store_explicit(gauge, value, memory_order_relaxed);
 }
 
 static inline uint64_t weir_counter_read(const _Atomic(uint64_t) *counter)

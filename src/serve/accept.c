@@ -133,6 +133,7 @@ static void pause_accepting(weir_loop_t *loop)
             files ? "; raise the limit on open files (ulimit -n)" : "");
         loop->accept_refused = true;
     }
+    weir_count(&loop->metrics->counters[WEIR_LOOP_ACCEPT_PAUSES], 1);
     loop->accept_after = loop->now + WEIR_ACCEPT_PAUSE_MILLISECONDS;
 }
 

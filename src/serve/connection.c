@@ -34,6 +34,7 @@ bool weir_connection_open(
     bool made = connection != NULL && (!secure || transport.tls != NULL);
     if (!made || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, take_descriptor, &event) != 0) {
         int error = made ? errno : ENOMEM;
+        weir_count(&loop->metrics->counters[WEIR_LOOP_CONNECTIONS_FAILED], 1);
         weir_transport_close(&transport);
         free(connection);
         forget_connection(loop);
@@ -45,6 +46,7 @@ bool weir_connection_open(
     connection->transport = transport;
     connection->active_at = loop->now;
     weir_client_begin(connection, address, address_size);
+    weir_count(&loop->metrics->counters[WEIR_LOOP_CONNECTIONS_ACCEPTED], 1);
     weir_list_append(&loop->connections, &connection->link);
     weir_deadline_set(&loop->requests, &connection->request_deadline, loop->now);
     weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
@@ -177,6 +179,8 @@ weir_received_t weir_connection_receive(weir_connection_t *connection)
     if (more > 0) {
         connection->input_size = size + (size_t)more;
         connection->received = true;
+        connection->heard = true;
+        weir_count(&loop->metrics->counters[WEIR_LOOP_RECEIVED_BYTES], (uint64_t)more);
         connection->active_at = loop->now;
         return WEIR_RECEIVED_SOME;
     }
@@ -184,6 +188,9 @@ weir_received_t weir_connection_receive(weir_connection_t *connection)
         return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
     }
     if (more == WEIR_TRANSPORT_BROKEN) {
+        if (connection->transport.tls != NULL && !connection->heard) {
+            weir_count(&loop->metrics->counters[WEIR_LOOP_TLS_FAILED], 1);
+        }
         weir_connection_close(connection);
         return WEIR_RECEIVED_END;
     }
@@ -243,6 +250,14 @@ static bool keep_unsent(weir_connection_t *connection, const struct iovec *piece
     return true;
 }
 
+static void note_sent(weir_connection_t *connection, ssize_t sent)
+{
+    if (sent > 0) {
+        connection->sent = true;
+        weir_count(&connection->loop->metrics->counters[WEIR_LOOP_SENT_BYTES], (uint64_t)sent);
+    }
+}
+
 bool weir_connection_send(weir_connection_t *connection, const struct iovec *pieces, size_t count)
 {
     size_t size = 0;
@@ -253,7 +268,7 @@ bool weir_connection_send(weir_connection_t *connection, const struct iovec *pie
         return true;
     }
     ssize_t sent = weir_transport_send(&connection->transport, pieces, count);
-    connection->sent = connection->sent || sent > 0;
+    note_sent(connection, sent);
     if (sent == (ssize_t)size) {
         return true;
     }
@@ -298,7 +313,7 @@ bool weir_connection_flush(weir_connection_t *connection)
             return false;
         }
         connection->unsent_at += (size_t)sent;
-        connection->sent = true;
+        note_sent(connection, sent);
     }
     free(connection->unsent);
     connection->unsent = NULL;

@@ -58,6 +58,7 @@ typedef struct weir_connection {
     bool peer_closed; /* the client sends nothing after what was received */
     bool received;    /* in this turn, something */
     bool sent;
+    bool heard;         /* something came, ever */
     uint64_t active_at; /* when something came, or a response ended */
     weir_client_t client;
 

@@ -120,6 +120,17 @@ void weir_keeper_tick(weir_keeper_t *keeper)
     pthread_mutex_unlock(&keeper->lock);
 }
 
+void weir_keeper_visit(
+    weir_keeper_t *keeper, void (*visit)(void *context, const weir_generation_t *generation), void *context)
+{
+    pthread_mutex_lock(&keeper->lock);
+    for (weir_link_t *link = weir_list_first(&keeper->generations); link != NULL;
+        link = weir_list_next(&keeper->generations, link)) {
+        visit(context, WEIR_CONTAINER(link, weir_generation_t, link));
+    }
+    pthread_mutex_unlock(&keeper->lock);
+}
+
 unsigned weir_keeper_count(weir_keeper_t *keeper)
 {
     unsigned count = 0;

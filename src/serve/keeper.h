@@ -44,6 +44,10 @@ void weir_keeper_leave(weir_keeper_t *keeper, weir_generation_t *generation);
 /* Let the time slices of all guests of all generations end. Any thread. */
 void weir_keeper_tick(weir_keeper_t *keeper);
 
+/* Have something done with each generation that is not over, the oldest first, under the lock: briefly. Any thread. */
+void weir_keeper_visit(
+    weir_keeper_t *keeper, void (*visit)(void *context, const weir_generation_t *generation), void *context);
+
 /* How many generations are not freed yet. Any thread. */
 unsigned weir_keeper_count(weir_keeper_t *keeper);
 

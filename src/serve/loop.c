@@ -12,6 +12,7 @@
 #include "serve/connection.h"
 #include "serve/limits.h"
 #include "serve/notice.h"
+#include "serve/record.h"
 #include "serve/shared.h"
 #include "serve/task.h"
 
@@ -89,6 +90,8 @@ bool weir_loop_init(weir_loop_t *loop)
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->turns, 0);
     atomic_init(&loop->ended, false);
+    loop->metrics = weir_metrics_of_loop(loop->server->metrics, loop->index);
+    loop->woken_at = weir_record_clock();
     loop->now = weir_clock();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll >= 0 && allocate(loop) && watch_inbox(loop)) {
@@ -316,6 +319,21 @@ static void give_up(weir_loop_t *loop)
 
 /* ---- The thread -------------------------------------------------------------------------------------------------- */
 
+/* Where the time went: what a turn took counts when it is over. */
+static void note_sleep(weir_loop_t *loop)
+{
+    weir_count(&loop->metrics->counters[WEIR_LOOP_BUSY_NANOSECONDS], weir_record_clock() - loop->woken_at);
+    weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_WAITING], loop->waiting_count);
+    weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_TURN_AT], 0);
+}
+
+static void note_turn(weir_loop_t *loop)
+{
+    loop->woken_at = weir_record_clock();
+    loop->now = loop->woken_at / 1000000;
+    weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_TURN_AT], loop->woken_at);
+}
+
 /* Wait for events. Returns their number. */
 static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
 {
@@ -323,7 +341,9 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
     if (wait != 0 && !weir_inbox_may_sleep(loop->inbox)) {
         wait = 0;
     }
+    note_sleep(loop);
     int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);
+    note_turn(loop);
     weir_inbox_awake(loop->inbox);
     return count < 0 ? 0 : count;
 }
@@ -345,7 +365,6 @@ static void turn(weir_loop_t *loop)
     struct epoll_event events[EVENTS_A_TURN];
     int count = wait_for_events(loop, events);
     bool accepts = false;
-    loop->now = weir_clock();
     atomic_store_explicit(
         &loop->turns, atomic_load_explicit(&loop->turns, memory_order_relaxed) + 1, memory_order_relaxed);
     loop->turn_ticks = weir_ticker_count(loop->server->ticker);

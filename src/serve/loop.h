@@ -7,6 +7,7 @@
 
 #include "guest/guest.h"
 #include "http/response_head.h"
+#include "observe/metrics.h"
 #include "serve/deadline.h"
 #include "serve/inbox.h"
 #include "serve/list.h"
@@ -30,6 +31,7 @@ typedef enum weir_source {
 typedef struct weir_loop {
     /* Constant once the thread runs. */
     struct weir_server *server;
+    weir_loop_metrics_t *metrics; /* where its thread counts */
     unsigned index;
     uint32_t max_waiting;
     uint32_t max_connections;
@@ -47,6 +49,7 @@ typedef struct weir_loop {
     pthread_t thread;
     int epoll;
     uint64_t now;        /* weir_clock's time at the start of the turn */
+    uint64_t woken_at;   /* the same, in nanoseconds */
     uint32_t turn_ticks; /* the ticker's count then */
 
     weir_list_t connections;

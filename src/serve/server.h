@@ -96,6 +96,37 @@ bool weir_server_swap(weir_server_t *server, weir_generation_t *own_generation);
  */
 unsigned weir_server_generations(weir_server_t *server);
 
+/* The metrics that it counts in: the settings', or its own. Any thread. */
+weir_metrics_t *weir_server_metrics(const weir_server_t *server);
+
+/* An engine of a generation, at this moment. */
+typedef struct weir_pool_reading {
+    uint64_t generation; /* they count from 1 */
+    bool current;
+    size_t engine;      /* its index in the generation */
+    uint32_t max_calls; /* that it may hold at once */
+    uint64_t waiting;   /* requests of clients for it that wait; only of the current generation */
+    uint64_t live;      /* instances; without a pool of components' of all generations */
+    bool has_pool;
+    weir_pool_metrics_t pool; /* zero without one */
+} weir_pool_reading_t;
+
+/* Read the pools of all generations, those of the oldest first, into room for `most`. Returns how many. Any thread. */
+size_t weir_server_read_pools(weir_server_t *server, weir_pool_reading_t *ret_readings, size_t most);
+
+/* What a loop has at this moment. */
+typedef struct weir_loop_reading {
+    unsigned connections;
+    unsigned requests;
+} weir_loop_reading_t;
+
+/* How many loops there are, and what one has. Any thread. */
+unsigned weir_server_loops(const weir_server_t *server);
+weir_loop_reading_t weir_server_read_loop(const weir_server_t *server, unsigned loop);
+
+/* Whether it has begun to stop. Any thread. */
+bool weir_server_is_draining(const weir_server_t *server);
+
 /* How many requests of clients have begun and are not over. Any thread. */
 unsigned weir_server_requests(const weir_server_t *server);
 

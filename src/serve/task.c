@@ -93,6 +93,7 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
         return NULL;
     }
     task->exchange = exchange;
+    weir_gauge_move(&task->metrics->gauges[WEIR_COMPONENT_INSTANCES], true);
     weir_list_append(&loop->tasks, &task->link);
     if (weir_loop_is_late(loop)) {
         enqueue(task);
@@ -182,6 +183,7 @@ void weir_task_end(weir_task_t *own_task)
     weir_link_remove(&own_task->run_link);
     weir_link_remove(&own_task->link);
     weir_deadline_lift(&own_task->overtime);
+    weir_gauge_move(&own_task->metrics->gauges[WEIR_COMPONENT_INSTANCES], false);
     if (weir_exchange_trapped(exchange)) {
         weir_count(&own_task->metrics->counters[WEIR_COMPONENT_TRAPS], 1);
     }

@@ -190,6 +190,38 @@ static void test_outcomes_have_names_of_their_own(void **state)
     }
 }
 
+static void check_table(const weir_metric_t *table, size_t count, const char *end)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].name == NULL || table[i].help == NULL)
+            fail_msg("counter %zu of the table that ends in %s has no name", i, end);
+        size_t size = strlen(table[i].name);
+        assert_int_equal(strncmp(table[i].name, "weir_", 5), 0);
+        assert_int_equal(strspn(table[i].name, "abcdefghijklmnopqrstuvwxyz_"), size);
+        assert_true(size > strlen(end) && strcmp(table[i].name + size - strlen(end), end) == 0);
+        assert_int_equal(table[i].nanoseconds, strstr(table[i].name, "seconds") != NULL);
+        assert_int_equal(table[i].label == NULL, table[i].value == NULL);
+        /* Those of one name stand beside each other, and each has a value of its own. */
+        for (size_t j = 0; j < i; j++) {
+            bool same = strcmp(table[i].name, table[j].name) == 0;
+            if (same) {
+                assert_string_equal(table[i].help, table[j].help);
+                assert_string_equal(table[i].name, table[i - 1].name);
+                assert_string_not_equal(table[i].value, table[j].value);
+            }
+        }
+    }
+}
+
+static void test_every_counter_has_a_name_as_prometheus_wants_it(void **state)
+{
+    (void)state;
+    check_table(weir_loop_counter_metrics, WEIR_LOOP_COUNTERS, "_total");
+    check_table(weir_component_counter_metrics, WEIR_COMPONENT_COUNTERS, "_total");
+    check_table(weir_component_gauge_metrics, WEIR_COMPONENT_GAUGES, "");
+    check_table(weir_process_counter_metrics, WEIR_PROCESS_COUNTERS, "_total");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_methods_are_told_apart_by_their_names_in_capitals),
         cmocka_unit_test(test_nothing_is_lost_while_others_read),
         cmocka_unit_test(test_outcomes_have_names_of_their_own),
+        cmocka_unit_test(test_every_counter_has_a_name_as_prometheus_wants_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
