@@ -1,0 +1,12 @@
+# The status page of the admin listener, compiled into the program: it goes where that goes.
+
+set(weir_page ${CMAKE_SOURCE_DIR}/src/admin/page.html)
+add_custom_command(
+    OUTPUT ${CMAKE_BINARY_DIR}/admin/page.c
+    COMMAND ${CMAKE_COMMAND} -DPAGE=${weir_page} -DTARGET=${CMAKE_BINARY_DIR}/admin/page.c
+        -P ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
+    DEPENDS ${weir_page} ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
+    COMMENT "Embedding the status page"
+    VERBATIM
+)
+target_sources(weir_admin PRIVATE ${CMAKE_BINARY_DIR}/admin/page.c)

@@ -1,0 +1,102 @@
+/*
+ * board.h: what is told of the application, the allocator and the limits: put there by whoever decides it, and read by
+ * the admin thread. Everything is copied. Any thread.
+ */
+#ifndef WEIR_ADMIN_BOARD_H
+#define WEIR_ADMIN_BOARD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WEIR_BOARD_HISTORY = 32, /* changes of the allocator that are remembered: the last ones */
+    WEIR_BOARD_LIMITS = 32,
+};
+
+typedef struct weir_board_route {
+    const char *route;
+    const char *component; /* or NULL: the server answers */
+    const char *kind;      /* "http", "wagi" or "static" */
+} weir_board_route_t;
+
+/* NULL: there is none. */
+typedef struct weir_board_application {
+    const char *name;
+    const char *version;
+    const char *description;
+    const char *manifest; /* its path */
+    const weir_board_route_t *routes;
+    size_t route_count;
+} weir_board_application_t;
+
+/* A rung; its words are constant. */
+typedef struct weir_board_rung {
+    const char *tier;
+    uint32_t slots;
+    uint64_t slot_bytes;
+    uint64_t guard_bytes;
+    uint64_t keep_resident_bytes; /* of a memory */
+    uint64_t table_keep_resident_bytes;
+    uint64_t stack_keep_resident_bytes;
+    uint64_t stack_bytes;
+    uint32_t warm_slots;
+    uint32_t decommit_batch;
+    bool huge_pages_off;
+    bool pulley;
+    uint64_t reserved_bytes; /* of address space, in full */
+} weir_board_rung_t;
+
+typedef struct weir_board_allocator {
+    weir_board_rung_t rung;
+    bool has_apart; /* some components have an engine of their own: */
+    weir_board_rung_t apart;
+    const char *strategy; /* that was asked for; constant */
+    const char *summary;
+    const char *notice; /* "": nothing has to be said */
+    const char *reason;
+    const char *advice; /* or "" */
+    bool reduced;       /* less than would have been wanted */
+} weir_board_allocator_t;
+
+/* A limit that is in force; a name is constant, in lower case with underscores, and ends in its unit. */
+typedef struct weir_board_limit {
+    const char *name;
+    double value; /* below 0: there is none */
+} weir_board_limit_t;
+
+/* What was kept: own copies. */
+typedef struct weir_board_change {
+    int64_t at; /* seconds since 1970 */
+    char *from;
+    char *to;
+    char *cause;
+} weir_board_change_t;
+
+typedef struct weir_board {
+    pthread_mutex_t lock;                  /* guards what follows */
+    weir_board_application_t *application; /* own, with all that it points to; NULL: nothing was told yet */
+    weir_board_allocator_t *allocator;
+    weir_board_change_t history[WEIR_BOARD_HISTORY]; /* the newest last */
+    size_t history_count;
+    weir_board_limit_t limits[WEIR_BOARD_LIMITS];
+    size_t limit_count;
+} weir_board_t;
+
+/* Prepare a board, and free what it has. */
+void weir_board_init(weir_board_t *board);
+void weir_board_destroy(weir_board_t *board);
+
+/* Tell of the application, or of the allocator, in place of what was told. Where memory ran out that stays as it was,
+ * and false is returned. */
+bool weir_board_tell_application(weir_board_t *board, const weir_board_application_t *application);
+bool weir_board_tell_allocator(weir_board_t *board, const weir_board_allocator_t *allocator);
+
+/* The allocator was changed while weir serves: from what to what, and why. False: memory ran out. */
+bool weir_board_note_change(weir_board_t *board, const char *from, const char *to, const char *cause);
+
+/* Tell of a limit, in place of what was told of the one with this name. */
+void weir_board_tell_limit(weir_board_t *board, const char *name, double value);
+
+#endif
