@@ -5,6 +5,7 @@
 
 #include "allocator/translate.h"
 #include "cli/memory_reading.h"
+#include "cli/overseeing.h"
 #include "cli/pressure_policy.h"
 #include "cli/serving.h"
 #include "observe/log.h"
@@ -28,6 +29,7 @@ enum {
 struct weir_adapt {
     weir_current_t *current;
     weir_server_t *server;
+    weir_admin_t *admin; /* or NULL */
     weir_memory_reader_t *reader;
     pthread_t thread;
     bool started;
@@ -187,6 +189,20 @@ static bool has_pool(const weir_choice_t *choice)
     return weir_choice_rung(choice)->tier != WEIR_TIER_ONDEMAND;
 }
 
+_Static_assert(
+    (int)WEIR_CAUSE_REFUSAL - 1 == (int)WEIR_METRICS_REFUSAL && (int)WEIR_CAUSE_STALL - 1 == (int)WEIR_METRICS_STALL,
+    "causes are counted as they are numbered");
+
+/* Have it counted, and shown. */
+static void tell_lower(
+    weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict, bool fallback, const char *before, const char *cause)
+{
+    unsigned kind = fallback ? WEIR_PROCESS_ALLOCATOR_FALLBACKS : WEIR_PROCESS_ALLOCATOR_REDUCTIONS;
+    weir_process_counter_t counter = (weir_process_counter_t)(kind + (unsigned)verdict->cause - 1);
+    weir_metrics_count(weir_server_metrics(adapt->server), counter, 1);
+    weir_oversee_change(adapt->admin, before, choice_in_words(weir_current_choice(adapt->current)).text, cause);
+}
+
 static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
 {
     weir_current_t *current = adapt->current;
@@ -204,8 +220,10 @@ static bool lower(weir_adapt_t *adapt, const weir_pressure_verdict_t *verdict)
         return false;
     }
     adapt->trim = true;
+    bool fallback = had_pool && !has_pool(weir_current_choice(current));
+    tell_lower(adapt, verdict, fallback, before.text, cause.text);
     weir_log(WEIR_LOG_WARNING,
-        had_pool && !has_pool(weir_current_choice(current))
+        fallback
             ? weir_translate("memory is short: %s; the pooling allocator was disabled automatically, and requests go "
                              "on: %s, instead of %s")
             : weir_translate("memory is short: %s; the allocator was reduced automatically, and requests go on: %s, "
@@ -223,6 +241,9 @@ static bool raise_again(weir_adapt_t *adapt, const weir_pressure_verdict_t *verd
     }
     adapt->trim = true;
     adapt->told = false;
+    weir_metrics_count(weir_server_metrics(adapt->server), WEIR_PROCESS_ALLOCATOR_RAISES, 1);
+    weir_oversee_change(adapt->admin, before.text, choice_in_words(weir_current_choice(current)).text,
+        weir_translate("memory is no longer short"));
     weir_log(WEIR_LOG_INFO,
         weir_translate("memory has not been short for %u s; the allocator was raised again%s: %s, instead of %s"),
         (unsigned)verdict->seconds, weir_current_level(current) == 0 ? weir_translate(", to what it was at first") : "",
@@ -295,8 +316,9 @@ static void *adapt_main(void *argument)
     return NULL;
 }
 
-bool weir_adapt_start(weir_adapt_t *adapt, weir_server_t *server)
+bool weir_adapt_start(weir_adapt_t *adapt, weir_server_t *server, weir_admin_t *admin)
 {
+    adapt->admin = admin;
     adapt->server = server;
     int error = weir_thread_start(&adapt->thread, STACK_BYTES, adapt_main, adapt);
     adapt->started = error == 0;

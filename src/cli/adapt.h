@@ -5,6 +5,7 @@
 #ifndef WEIR_CLI_ADAPT_H
 #define WEIR_CLI_ADAPT_H
 
+#include "admin/admin.h"
 #include "cli/current.h"
 #include "serve/server.h"
 #include "weir/allocator.h"
@@ -20,8 +21,9 @@ weir_adapt_t *weir_adapt_new(weir_current_t *current);
 /* A server's `refused`; `adapt` is a weir_adapt_t. Any thread; it does not block. */
 void weir_adapt_refused(void *adapt, const char *component, const char *what);
 
-/* Start the thread. Returns false, with errno set, when it cannot be had. */
-bool weir_adapt_start(weir_adapt_t *adapt, weir_server_t *server);
+/* Start the thread; `admin`, which may be NULL, is told of changes. Returns false, with errno set, when it cannot be
+ * had. */
+bool weir_adapt_start(weir_adapt_t *adapt, weir_server_t *server, weir_admin_t *admin);
 
 /* End and join the thread, if it was started, before the server is stopped. It waits for a trial that is under way. */
 void weir_adapt_stop(weir_adapt_t *adapt);

@@ -159,6 +159,14 @@ static void add_access_log(places_t *places, const char *path)
     }
 }
 
+/* From where it is removed. */
+static void add_admin_socket(places_t *places, const char *address)
+{
+    if (address != NULL && strncmp(address, "unix:", 5) == 0) {
+        add_access_log(places, address + 5);
+    }
+}
+
 static const char *temporary_directory(const weir_up_options_t *options)
 {
     const char *directory = first(options->temp, getenv("TMPDIR"));
@@ -193,6 +201,7 @@ static void list_places(const weir_inputs_t *inputs, const weir_application_t *a
     add_copy(places, inputs->cache_directory);
     add_copy(places, temporary_directory(&inputs->options));
     add_access_log(places, inputs->options.access_log);
+    add_admin_socket(places, inputs->options.admin);
     add_mounts(places, inputs, application);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "cli/current.h"
 
+#include "cli/overseeing.h"
 #include "observe/log.h"
 
 #include <pthread.h>
@@ -18,6 +19,7 @@ struct weir_current {
     pthread_mutex_t lock; /* guards what follows */
     bool closed;
     weir_server_t *server;
+    weir_admin_t *admin;              /* or NULL */
     weir_deployment_t *deployment;    /* own: a reference */
     weir_choice_t *choice;            /* own: the highest */
     weir_choice_t *lower[LEVELS_MAX]; /* own; lower[i] is level i + 1 */
@@ -41,10 +43,11 @@ weir_current_t *weir_current_new(weir_deployment_t *own_deployment, weir_choice_
     return current;
 }
 
-void weir_current_attach(weir_current_t *current, weir_server_t *server)
+void weir_current_attach(weir_current_t *current, weir_server_t *server, weir_admin_t *admin)
 {
     pthread_mutex_lock(&current->lock);
     current->server = server;
+    current->admin = admin;
     pthread_mutex_unlock(&current->lock);
 }
 
@@ -207,6 +210,7 @@ bool weir_current_lower(weir_current_t *current)
     }
     settle(current, candidate);
     current->cramped = false; /* memory is short */
+    weir_oversee_choice(current->admin, candidate);
     return true;
 }
 
@@ -223,6 +227,7 @@ bool weir_current_raise(weir_current_t *current)
     current->level--;
     free_lower(current, current->level);
     current->cramped = current->cramped && current->level > current->aspired;
+    weir_oversee_choice(current->admin, higher);
     return true;
 }
 
@@ -357,5 +362,9 @@ bool weir_current_replace(
     weir_deployment_t *unwanted = replaced ? current->deployment : take_deployment;
     current->deployment = replaced ? take_deployment : current->deployment;
     weir_deployment_drop(unwanted);
+    if (replaced) {
+        weir_oversee_application(current->admin, weir_current_application(current));
+        weir_oversee_choice(current->admin, weir_current_choice(current));
+    }
     return replaced;
 }

@@ -5,6 +5,7 @@
 #ifndef WEIR_CLI_CURRENT_H
 #define WEIR_CLI_CURRENT_H
 
+#include "admin/admin.h"
 #include "cli/deployment.h"
 #include "serve/server.h"
 #include "weir/allocator.h"
@@ -21,8 +22,8 @@ typedef struct weir_current weir_current_t;
 weir_current_t *weir_current_new(weir_deployment_t *own_deployment, weir_choice_t *own_choice,
     weir_trial_server_t *trial_server, uint32_t max_concurrency);
 
-/* Tell which server it is, once it has started. */
-void weir_current_attach(weir_current_t *current, weir_server_t *server);
+/* Tell which server it is, once it has started, and who is told of changes; NULL: nobody. */
+void weir_current_attach(weir_current_t *current, weir_server_t *server, weir_admin_t *admin);
 
 /* Free it, when the server has stopped. NULL is allowed. */
 void weir_current_free(weir_current_t *own_current);

@@ -42,6 +42,9 @@ typedef struct weir_up_options {
     /* Hardening */
     const char *user; /* or NULL */
     bool no_sandbox;
+    /* Seeing in */
+    const char *admin;        /* the address of the admin listener; NULL: there is none */
+    weir_texts_t admin_hosts; /* names that it may be called by */
     /* What guests write */
     bool quiet;            /* it is not shown */
     weir_texts_t follow;   /* ids: that of others is not shown; when there are none, that of all is */

@@ -313,6 +313,8 @@ static void reload_once(weir_reload_t *reload, const char *cause)
         weir_log(WEIR_LOG_WARNING, "not reloaded: the server is ending");
     } else {
         atomic_fetch_add(reloaded ? &reload->done : &reload->refused, 1);
+        weir_metrics_count(weir_server_metrics(reload->settings.server),
+            reloaded ? WEIR_PROCESS_RELOADS_DONE : WEIR_PROCESS_RELOADS_REFUSED, 1);
         tell(reload, reloaded, weir_clock_milliseconds() - began, compiled,
             message == NULL ? weir_translate("out of memory") : message);
     }

@@ -19,6 +19,7 @@
 #include "cli/listing.h"
 #include "cli/observing.h"
 #include "cli/orphans.h"
+#include "cli/overseeing.h"
 #include "cli/precompile.h"
 #include "cli/reload.h"
 #include "cli/serving.h"
@@ -70,6 +71,8 @@ typedef struct up {
     weir_observing_t observing;
     weir_current_t *current;
     weir_reload_t *reload;
+    weir_admin_t *admin; /* or NULL */
+    const char *url;     /* the listener's, for the admin */
     weir_server_t *server;
 } up_t;
 
@@ -278,8 +281,13 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     if (!weir_server_start(&settings, generation, &up->listener, &up->server, &message)) {
         return fail(EXIT_FAILED, message);
     }
-    weir_current_attach(up->current, up->server);
-    if (up->adapt == NULL || !weir_adapt_start(up->adapt, up->server)) {
+    weir_current_attach(up->current, up->server, up->admin);
+    up->url = up->listener.url;
+    weir_oversee_limits(up->admin, &up->inputs.options, &settings);
+    weir_oversee_application(up->admin, up->application);
+    weir_oversee_choice(up->admin, up->choice);
+    weir_oversee_start(up->admin, &up->inputs.options, up->server, &up->url);
+    if (up->adapt == NULL || !weir_adapt_start(up->adapt, up->server, up->admin)) {
         weir_log(WEIR_LOG_WARNING,
             weir_translate("the allocator stays as it is when memory gets short: no %s could be had for that"),
             up->trial_server == NULL ? weir_translate("process") : weir_translate("thread"));
@@ -345,7 +353,7 @@ static bool take_port(up_t *up, char **ret_message)
     if (taken && up->inputs.tls != NULL) {
         weir_listener_name_https(&up->listener);
     }
-    return taken;
+    return taken && weir_oversee_open(options, &up->admin, ret_message);
 }
 
 /* Serve until it is to end, and end: whatever is in flight is answered first. */
@@ -374,6 +382,8 @@ static void end(up_t *up)
     weir_server_drain(up->server);
     announce_end(up);
     weir_server_wait(up->server);
+    weir_admin_free(up->admin); /* until now it has shown how the server ends */
+    up->admin = NULL;
     weir_systemd_watchdog_stop();
     unsigned cut = weir_server_stop(up->server);
     if (cut > 0) {
@@ -418,8 +428,8 @@ static int run(up_t *up)
     weir_bounds_t bounds;
     char refusal[WEIR_BOUNDS_TEXT];
     const weir_bounds_wish_t wish = {.tls = up->inputs.tls != NULL,
-        .writers =
-            (weir_component_logs_are_kept(up->application->logs) ? 1 : 0) + weir_observing_threads(&up->inputs.options),
+        .writers = (weir_component_logs_are_kept(up->application->logs) ? 1 : 0) +
+                   weir_observing_threads(&up->inputs.options) + weir_oversee_threads(&up->inputs.options),
         .trial_server = up->trial_server != NULL};
     weir_bounds_take(&wish, &bounds);
     if (!weir_bounds_suffice(&bounds)) {
@@ -481,6 +491,7 @@ int weir_up_main(int argc, char **argv)
     }
     int status = prepare_and_run(&up);
     weir_observing_free(&up.observing); /* the server has told it of every request */
+    weir_admin_free(up.admin);
     weir_listener_close(&up.listener);
     weir_reload_free(up.reload);
     weir_watch_free(up.watch);

@@ -1,0 +1,170 @@
+/*
+ * overseeing.c: from the program's own structures to what the admin listener shows.
+ */
+#include "cli/overseeing.h"
+
+#include "allocator/report.h"
+#include "allocator/translate.h"
+#include "observe/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned weir_oversee_threads(const weir_up_options_t *options)
+{
+    return options->admin == NULL ? 0 : 1;
+}
+
+bool weir_oversee_open(const weir_up_options_t *options, weir_admin_t **ret_admin, char **ret_message)
+{
+    weir_admin_t *admin = NULL;
+    if (options->admin != NULL && !weir_admin_open(options->admin, &admin, ret_message)) {
+        return false;
+    }
+    *ret_admin = admin;
+    return true;
+}
+
+/* ---- Limits ------------------------------------------------------------------------------------------------------ */
+
+static double seconds_of(uint64_t milliseconds)
+{
+    return (double)milliseconds / 1000;
+}
+
+/* A bound of which 0 says that there is none. */
+static double bound_of(uint64_t value)
+{
+    return value == 0 ? -1 : (double)value;
+}
+
+void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, const weir_server_settings_t *settings)
+{
+    if (admin == NULL) {
+        return;
+    }
+    weir_board_t *board = weir_admin_board(admin);
+    weir_board_tell_limit(board, "connections", settings->max_connections);
+    weir_board_tell_limit(board, "waiting_requests", settings->max_waiting);
+    weir_board_tell_limit(board, "concurrent_requests", bound_of(options->max_concurrency));
+    weir_board_tell_limit(board, "request_timeout_seconds", seconds_of(settings->request_timeout_milliseconds));
+    weir_board_tell_limit(board, "drain_timeout_seconds", seconds_of(settings->drain_timeout_milliseconds));
+    weir_board_tell_limit(board, "instance_memory_bytes", bound_of(options->max_instance_memory_bytes));
+}
+
+/* ---- The application --------------------------------------------------------------------------------------------- */
+
+static const char *kind_of(const weir_application_t *application, const weir_http_trigger_t *trigger)
+{
+    if (trigger->component == WEIR_NO_COMPONENT) {
+        return "static";
+    }
+    return weir_guest_file_executor(&application->files[trigger->component]) == WEIR_EXECUTOR_WAGI ? "wagi" : "http";
+}
+
+void weir_oversee_application(weir_admin_t *admin, const weir_application_t *application)
+{
+    size_t count = admin == NULL ? 0 : weir_routes_count(application->routes);
+    weir_board_route_t *routes = admin == NULL ? NULL : calloc(count + 1, sizeof(*routes));
+    if (routes == NULL) {
+        return;
+    }
+    const weir_manifest_t *manifest = &application->manifest;
+    for (size_t i = 0; i < count; i++) {
+        const weir_route_t *route = weir_routes_at(application->routes, i);
+        size_t component = route->trigger->component;
+        routes[i] = (weir_board_route_t){.route = route->raw,
+            .component = component == WEIR_NO_COMPONENT ? NULL : manifest->components[component].id,
+            .kind = kind_of(application, route->trigger)};
+    }
+    const weir_board_application_t told = {.name = manifest->name,
+        .version = manifest->version,
+        .description = manifest->description,
+        .manifest = manifest->path,
+        .routes = routes,
+        .route_count = count};
+    (void)weir_board_tell_application(weir_admin_board(admin), &told);
+    free(routes);
+}
+
+/* ---- The allocator ----------------------------------------------------------------------------------------------- */
+
+static weir_board_rung_t rung_of(const weir_choice_t *choice, const weir_rung_t *rung)
+{
+    return (weir_board_rung_t){
+        .tier = weir_tier_name(rung->tier),
+        .slots = rung->slots,
+        .slot_bytes = rung->slot_bytes,
+        .guard_bytes = rung->guard_bytes,
+        .keep_resident_bytes = rung->memory_keep_resident_bytes,
+        .table_keep_resident_bytes = rung->table_keep_resident_bytes,
+        .stack_keep_resident_bytes = rung->stack_keep_resident_bytes,
+        .stack_bytes = rung->stack_bytes,
+        .warm_slots = rung->warm_slots,
+        .decommit_batch = rung->decommit_batch,
+        .huge_pages_off = rung->huge_pages_off,
+        .pulley = rung->pulley,
+        .reserved_bytes = weir_rung_address_bytes(rung, weir_choice_needs(choice)),
+    };
+}
+
+void weir_oversee_choice(weir_admin_t *admin, const weir_choice_t *choice)
+{
+    if (admin == NULL) {
+        return;
+    }
+    const weir_rung_t *apart = weir_choice_rung_apart(choice);
+    const weir_fact_t limit = weir_choice_facts(choice)->cgroup_limit;
+    weir_board_allocator_t told = {
+        .rung = rung_of(choice, weir_choice_rung(choice)),
+        .has_apart = apart != NULL,
+        .strategy = weir_report_wish(choice),
+        .summary = weir_choice_summary(choice),
+        .notice = weir_choice_notice(choice),
+        .reason = weir_choice_reason(choice),
+        .advice = weir_choice_advice(choice),
+        .reduced = weir_choice_is_reduced(choice),
+    };
+    if (apart != NULL) {
+        told.apart = rung_of(choice, apart);
+    }
+    weir_board_t *board = weir_admin_board(admin);
+    (void)weir_board_tell_allocator(board, &told);
+    weir_board_tell_limit(board, "memory_bytes", limit.knowledge == WEIR_KNOWN ? (double)limit.value : -1);
+}
+
+void weir_oversee_change(weir_admin_t *admin, const char *from, const char *to, const char *cause)
+{
+    if (admin != NULL) {
+        (void)weir_board_note_change(weir_admin_board(admin), from, to, cause);
+    }
+}
+
+/* ---- Starting ---------------------------------------------------------------------------------------------------- */
+
+void weir_oversee_start(
+    weir_admin_t *admin, const weir_up_options_t *options, weir_server_t *server, const char *const *url)
+{
+    if (admin == NULL) {
+        return;
+    }
+    const weir_admin_settings_t settings = {.server = server,
+        .urls = url,
+        .url_count = 1,
+        .names = options->admin_hosts.items,
+        .name_count = options->admin_hosts.count};
+    if (!weir_admin_start(admin, &settings)) {
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("nothing answers on the admin address, for no thread can be had for that: %s"),
+            strerror(errno));
+        return;
+    }
+    weir_log(WEIR_LOG_INFO, weir_translate("status, metrics and health on %s"), weir_admin_url(admin));
+    if (weir_admin_is_exposed(admin)) {
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("the admin address %s can be reached from other machines, and asks nobody who they are; use "
+                           "127.0.0.1, or a Unix socket, unless the network keeps others out"),
+            weir_admin_url(admin));
+    }
+}
