@@ -7,6 +7,7 @@
 #include "observe/log.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
+#include "serve/notice.h"
 #include "serve/shared.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ static void pause_accepting(weir_loop_t *loop)
 {
     if (!loop->accept_refused) {
         bool files = errno == EMFILE || errno == ENFILE;
-        weir_log(WEIR_LOG_WARNING, "new connections have to wait: accept: %s%s", strerror(errno),
+        weir_notice(loop, WEIR_NOTICE_ACCEPT, "new connections have to wait: accept: %s%s", strerror(errno),
             files ? "; raise the limit on open files (ulimit -n)" : "");
         loop->accept_refused = true;
     }

@@ -59,6 +59,9 @@ enum {
      * it was accepted: a request may be on its way. */
     WEIR_DRAIN_IDLE_MILLISECONDS = 500,
 
+    /* A loop that is held up for so long beyond what it waits for was stopped, or frozen: it loses that time. */
+    WEIR_HELD_UP_MILLISECONDS = 1000,
+
     /* How long accepting pauses when the system has no descriptor or memory left. */
     WEIR_ACCEPT_PAUSE_MILLISECONDS = 100,
 

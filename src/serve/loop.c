@@ -148,6 +148,12 @@ void weir_loop_destroy(weir_loop_t *loop)
 
 /* ---- One turn ---------------------------------------------------------------------------------------------------- */
 
+/* A time of weir_clock on the loop's own clock. */
+static uint64_t on_own_clock(const weir_loop_t *loop, uint64_t at)
+{
+    return at > loop->lost ? at - loop->lost : 0;
+}
+
 /* How long the next wait may last, in milliseconds; -1: for ever. */
 static int time_to_wait(weir_loop_t *loop)
 {
@@ -160,7 +166,8 @@ static int time_to_wait(weir_loop_t *loop)
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     uint64_t retry = weir_admission_next(loop);
     next = retry < next ? retry : next;
-    next = loop->notice_at != 0 && loop->notice_at < next ? loop->notice_at : next;
+    uint64_t notice = loop->notice_at == 0 ? UINT64_MAX : on_own_clock(loop, loop->notice_at);
+    next = notice < next ? notice : next;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         uint64_t at = weir_deadlines_next(all[i]);
         next = at < next ? at : next;
@@ -168,7 +175,8 @@ static int time_to_wait(weir_loop_t *loop)
     if (loop->draining) {
         uint64_t step = loop->now + DRAIN_STEP_MILLISECONDS;
         next = step < next ? step : next;
-        next = loop->server->drain_until < next ? loop->server->drain_until : next;
+        uint64_t end = on_own_clock(loop, loop->server->drain_until);
+        next = end < next ? end : next;
     }
     if (next == UINT64_MAX) {
         return -1;
@@ -330,11 +338,28 @@ static void note_sleep(weir_loop_t *loop)
 static void note_turn(weir_loop_t *loop)
 {
     loop->woken_at = weir_record_clock();
-    loop->now = loop->woken_at / 1000000;
     weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_TURN_AT], loop->woken_at);
 }
 
-/* Wait for events. Returns their number. */
+/*
+ * What time it is, after a wait of so many milliseconds (-1: for ever). Where this thread was held up for long (the
+ * process was stopped, frozen or starved) time has stood still for it: what came meanwhile is there to be handled, and
+ * it would be unjust to let limits run out first. Not twice in a row, so that a machine which is always too slow keeps
+ * limits, too, if late.
+ */
+static uint64_t read_clock(weir_loop_t *loop, int wait)
+{
+    uint64_t now = loop->woken_at / 1000000 - loop->lost;
+    uint64_t due = wait < 0 ? now : loop->now + (uint64_t)wait;
+    if (now < due + WEIR_HELD_UP_MILLISECONDS || loop->now < loop->lost_until) {
+        return now;
+    }
+    loop->lost += now - loop->now;
+    loop->lost_until = loop->now + WEIR_HELD_UP_MILLISECONDS;
+    return loop->now;
+}
+
+/* Wait for events, and see what time it is then. Returns their number. */
 static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
 {
     int wait = time_to_wait(loop);
@@ -345,6 +370,7 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
     int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);
     note_turn(loop);
     weir_inbox_awake(loop->inbox);
+    loop->now = read_clock(loop, wait);
     return count < 0 ? 0 : count;
 }
 
@@ -426,7 +452,7 @@ void *weir_loop_main(void *argument)
         if (!atomic_load(&server->stopping)) {
             continue;
         }
-        if (loop->now >= server->drain_until) {
+        if (loop->now >= on_own_clock(loop, server->drain_until)) {
             give_up(loop);
             break;
         }

@@ -29,18 +29,20 @@ static const struct {
     [WEIR_NOTICE_FORWARDED] = {WEIR_LOG_WARNING,
         "request was answered with 400 because its Forwarded headers contradict",
         "requests were answered with 400 because their Forwarded headers contradict"},
+    [WEIR_NOTICE_ACCEPT] = {WEIR_LOG_WARNING, "time new connections had to wait", "times new connections had to wait"},
 };
 
 /* Whether a line may be written now; `*ret_left_out` were left out before it. */
 static bool may_write(weir_loop_t *loop, weir_notice_t kind, bool counts, unsigned *ret_left_out)
 {
     weir_notices_t *notices = &loop->server->notices;
+    uint64_t now = loop->now + loop->lost; /* of the one clock that all loops share */
     pthread_mutex_lock(&notices->lock);
-    bool may = loop->now >= notices->kinds[kind].after;
+    bool may = now >= notices->kinds[kind].after;
     *ret_left_out = may ? notices->kinds[kind].left_out : 0;
     if (may && (counts || *ret_left_out > 0)) {
         notices->kinds[kind].left_out = 0;
-        notices->kinds[kind].after = loop->now + WEIR_NOTICE_MILLISECONDS;
+        notices->kinds[kind].after = now + WEIR_NOTICE_MILLISECONDS;
     } else if (!may && counts) {
         notices->kinds[kind].left_out++;
     }
@@ -76,7 +78,7 @@ void weir_notice(weir_loop_t *loop, weir_notice_t kind, const char *format, ...)
 
 void weir_notice_flush(weir_loop_t *loop)
 {
-    if (loop->notice_at == 0 || loop->now < loop->notice_at) {
+    if (loop->notice_at == 0 || loop->now + loop->lost < loop->notice_at) {
         return;
     }
     loop->notice_at = 0;

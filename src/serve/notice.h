@@ -18,7 +18,8 @@ typedef enum weir_notice {
     WEIR_NOTICE_HTTP2 = 3,     /* 505: a client began with HTTP/2 */
     WEIR_NOTICE_PROXY = 4,     /* closed: without a header of the PROXY protocol that counts */
     WEIR_NOTICE_FORWARDED = 5, /* 400: headers of proxies contradict each other */
-    WEIR_NOTICE_COUNT = 6,
+    WEIR_NOTICE_ACCEPT = 6,    /* the system has nothing left for new connections, which wait */
+    WEIR_NOTICE_COUNT = 7,
 } weir_notice_t;
 
 /* Of a server; its lock guards all of it. */
