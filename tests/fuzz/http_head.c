@@ -48,6 +48,12 @@ static void check_head(const weir_head_t *head, const weir_pair_t *fields, const
     must_hold(lengths + codings <= 1 && hosts <= 1 && (hosts == 1 || head->minor == 0));
     must_hold((codings == 1) == (head->content_length == -1) && (codings == 0 || head->minor == 1));
     must_hold(lengths == 1 || head->content_length <= 0);
+    for (size_t i = 0; i < head->field_count; i++) {
+        must_hold(!weir_text_is(fields[i].name, "transfer-encoding") || weir_text_is(fields[i].value, "chunked"));
+        bool expects = head->minor == 1 && weir_text_is(fields[i].name, "expect") && fields[i].value.size > 0;
+        must_hold(!expects || memchr(fields[i].value.data, ',', fields[i].value.size) != NULL ||
+                  weir_text_is(fields[i].value, "100-continue"));
+    }
     /* What comes after it changes nothing, and what is missing at its end makes it partial. */
     weir_head_t shorter;
     static weir_pair_t same[WEIR_HEAD_FIELDS_MAX];
@@ -55,6 +61,24 @@ static void check_head(const weir_head_t *head, const weir_pair_t *fields, const
     must_hold(weir_head_parse((weir_bytes_t){text, head->size}, &shorter, same, &status) == WEIR_HEAD_WHOLE);
     must_hold(shorter.size == head->size && shorter.content_length == head->content_length);
     must_hold(weir_head_parse((weir_bytes_t){text, head->size - 1}, &shorter, same, &status) == WEIR_HEAD_PARTIAL);
+}
+
+/* Nothing that comes later makes it good. */
+static void check_refused(const char *text, size_t size)
+{
+    static const char more[] = "\r\n\r\n";
+    static weir_pair_t fields[WEIR_HEAD_FIELDS_MAX];
+    weir_head_t head;
+    unsigned status;
+    char *longer = malloc(size + sizeof(more));
+    must_hold(longer != NULL);
+    memcpy(longer, text, size);
+    memcpy(longer + size, more, sizeof(more));
+    must_hold(
+        weir_head_parse((weir_bytes_t){longer, size + sizeof(more) - 1}, &head, fields, &status) == WEIR_HEAD_REFUSED);
+    free(longer);
+    status = weir_head_status_of_too_long((weir_bytes_t){text, size});
+    must_hold(status == 414 || status == 431 || status == 501);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -71,7 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case WEIR_HEAD_PARTIAL:
         break;
     case WEIR_HEAD_REFUSED:
-        must_hold(status == 400 || status == 431 || status == 501 || status == 505);
+        must_hold(status == 400 || status == 413 || status == 417 || status == 431 || status == 501 || status == 505);
+        check_refused(text, size);
         break;
     }
     if (weir_trailers_parse((weir_bytes_t){text, size}, fields, &count)) {
