@@ -44,6 +44,7 @@ static bool read_application(weir_reader_t *reader, const weir_toml_t *root)
     manifest->name = weir_text_copy(name->string); /* may be empty, for Spin too */
     return manifest->name != NULL && weir_reader_copy(application, "version", &manifest->version) &&
            weir_reader_copy(application, "description", &manifest->description) &&
+           weir_reader_limits(reader, application, WHERE, false, &manifest->limits) &&
            weir_reader_trigger_settings(reader, application);
 }
 

@@ -4,6 +4,8 @@
 #ifndef WEIR_APP_MANIFEST_H
 #define WEIR_APP_MANIFEST_H
 
+#include "app/limits.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,6 +83,7 @@ typedef struct weir_component {
     size_t allowed_outbound_hosts_count;
     weir_place_t allowed_outbound_hosts_place; /* of the key; {0, 0}: it is not there */
     weir_build_t build;                        /* without commands: there is nothing to build */
+    weir_limits_t limits;                      /* [component.ID.tool.weir] */
 } weir_component_t;
 
 /* A response that is served without a guest. */
@@ -109,8 +112,9 @@ typedef struct weir_manifest {
     char *directory; /* that relative paths start from */
     bool is_wasm;    /* made from a wasm file alone: there is no manifest */
     char *name;
-    char *version;     /* or NULL */
-    char *description; /* or NULL */
+    char *version;        /* or NULL */
+    char *description;    /* or NULL */
+    weir_limits_t limits; /* [application.tool.weir] */
     weir_application_variable_t *variables;
     size_t variable_count;
     weir_component_t *components;

@@ -91,7 +91,8 @@ bool weir_reader_add_component(weir_reader_t *reader, const weir_toml_t *table, 
            weir_reader_source(reader, table, where, component) && read_environment(reader, table, where, component) &&
            weir_reader_component_variables(reader, table, where, component) &&
            weir_reader_files(reader, table, where, component) && weir_reader_hosts(reader, table, where, component) &&
-           weir_reader_build(reader, table, where, component);
+           weir_reader_build(reader, table, where, component) &&
+           weir_reader_limits(reader, table, where, true, &component->limits);
 }
 
 bool weir_reader_components(weir_reader_t *reader, const weir_toml_t *root, size_t more)

@@ -149,6 +149,13 @@ bool weir_reader_source(
 /* Read "build" of a component, and check what else is for tools. */
 bool weir_reader_build(weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component);
 
+/*
+ * Read the limits in "tool.weir" of a component, or of the application, into `*ret_limits`, which is zeroed; other
+ * tools' tables are left alone.
+ */
+bool weir_reader_limits(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, bool of_component, weir_limits_t *ret_limits);
+
 /* Check an array of target environments. */
 bool weir_reader_check_targets(weir_reader_t *reader, const weir_toml_t *table, const char *where);
 

@@ -119,16 +119,39 @@ bool weir_application_from_manifest(
     return true;
 }
 
+weir_limits_t weir_application_limits(const weir_application_t *application, size_t component)
+{
+    const weir_manifest_t *manifest = &application->manifest;
+    return weir_limits_resolve(&application->option_limits, &manifest->limits,
+        component == WEIR_NO_COMPONENT ? NULL : &manifest->components[component].limits);
+}
+
+uint64_t weir_application_max_memory(const weir_application_t *application)
+{
+    uint64_t most = application->manifest.component_count == 0
+                        ? application->option_limits.values[WEIR_SERVING_INSTANCE_MEMORY]
+                        : 0;
+    for (size_t i = 0; i < application->manifest.component_count; i++) {
+        uint64_t own = weir_application_limits(application, i).values[WEIR_SERVING_INSTANCE_MEMORY];
+        if (own == 0) {
+            return 0;
+        }
+        most = own > most ? own : most;
+    }
+    return most;
+}
+
 bool weir_application_fits(const weir_application_t *application, char **ret_message)
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         uint64_t minimum = application->files[i].facts.minimum_memory_bytes;
-        if (application->max_memory_bytes != 0 && minimum > application->max_memory_bytes) {
+        uint64_t most = weir_application_limits(application, i).values[WEIR_SERVING_INSTANCE_MEMORY];
+        if (most != 0 && minimum > most) {
             if (asprintf(ret_message,
                     weir_translate("component %s begins with %llu bytes of memory, and --max-instance-memory allows "
                                    "%llu; raise it to that at the least"),
                     application->manifest.components[i].id, (unsigned long long)minimum,
-                    (unsigned long long)application->max_memory_bytes) < 0) {
+                    (unsigned long long)most) < 0) {
                 *ret_message = NULL;
             }
             return false;
@@ -231,7 +254,7 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
     const weir_manifest_t *manifest = &application->manifest;
     const weir_provisions_t *provisions = &application->provisions;
     weir_guest_settings_t settings = {.output = output,
-        .max_memory_bytes = application->max_memory_bytes,
+        .max_memory_bytes = weir_application_limits(application, index).values[WEIR_SERVING_INSTANCE_MEMORY],
         .trap_unknown_imports = application->trap_unknown_imports,
         .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index),
         .executor = executor_of(manifest, index),

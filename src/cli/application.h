@@ -26,7 +26,7 @@ typedef struct weir_application {
     weir_store_t *cache;          /* own, or NULL */
     bool *apart;                  /* it is placed in an engine of its own */
     bool *linked;                 /* a guest of it was made whose output is logged */
-    uint64_t max_memory_bytes;    /* that a linear memory may grow to; 0: as far as the allocator lets it */
+    weir_limits_t option_limits;  /* as given on the command line */
     weir_provisions_t provisions; /* what its guests are given, once that was prepared */
     bool needs_concurrency;       /* a component has something async; supporting that costs every call something */
     bool trap_unknown_imports;    /* what nothing provides traps when it is called, in place of being refused */
@@ -48,9 +48,15 @@ bool weir_application_load(const char *path, weir_application_t *ret_application
 bool weir_application_from_manifest(
     weir_manifest_t *take_manifest, weir_store_t *take_cache, weir_application_t *ret_application, char **ret_message);
 
+/* The limits that count for a component, or, with WEIR_NO_COMPONENT, for the server. */
+weir_limits_t weir_application_limits(const weir_application_t *application, size_t component);
+
+/* How far the memories of an instance of any component may grow, in bytes; 0: as far as the allocator lets them. */
+uint64_t weir_application_max_memory(const weir_application_t *application);
+
 /*
- * Whether every guest can begin within max_memory_bytes. If not, stores a message that names the first that cannot, to
- * be freed with free(3).
+ * Whether every guest can begin within its limit on memory. If not, stores a message that names the first that cannot,
+ * to be freed with free(3).
  */
 bool weir_application_fits(const weir_application_t *application, char **ret_message);
 

@@ -180,7 +180,9 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
         return false;
     }
     diagnosis->has_application = true;
-    diagnosis->application.max_memory_bytes = options->max_instance_memory_bytes;
+    diagnosis->application.option_limits.values[WEIR_SERVING_INSTANCE_MEMORY] = options->max_instance_memory_bytes;
+    diagnosis->application.option_limits.are_set[WEIR_SERVING_INSTANCE_MEMORY] =
+        options->max_instance_memory_bytes != 0;
     if (!weir_application_fits(&diagnosis->application, &message)) { /* weir up ends with it, too */
         weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : weir_translate("out of memory"));
         free(message);
@@ -208,7 +210,9 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
     weir_choose_options_init(&choose_options);
     choose_options.strategy = diagnosis->strategy;
     choose_options.needs.concurrency = options->max_concurrency;
-    choose_options.needs.maximum_memory_bytes = options->max_instance_memory_bytes;
+    choose_options.needs.maximum_memory_bytes = diagnosis->has_application
+                                                    ? weir_application_max_memory(&diagnosis->application)
+                                                    : options->max_instance_memory_bytes;
     choose_options.guests = diagnosis->guest_count > 0 ? diagnosis->guests : NULL;
     choose_options.guest_count = diagnosis->guest_count;
     choose_options.cache_directory = ""; /* what is true now, not what was true once */

@@ -41,6 +41,8 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
     }
     if (options->max_instance_memory_bytes == 0) {
         options->max_instance_memory_bytes = inputs->config.max_instance_memory;
+        options->limits.values[WEIR_SERVING_INSTANCE_MEMORY] = inputs->config.max_instance_memory;
+        options->limits.are_set[WEIR_SERVING_INSTANCE_MEMORY] = inputs->config.max_instance_memory != 0;
     }
     if (options->tls_certificate != NULL) {
         return weir_tls_files_load(options->tls_certificate, options->tls_key, &inputs->tls, ret_message);
@@ -105,7 +107,7 @@ bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_appli
     }
     ret_application->logs = logs;
     ret_application->trap_unknown_imports = options->trap_unknown_imports;
-    ret_application->max_memory_bytes = options->max_instance_memory_bytes;
+    ret_application->option_limits = options->limits;
     return weir_provisions_prepare(&ret_application->manifest, &inputs->config, options, inputs->cache_directory,
                environ, &ret_application->provisions, ret_message) &&
            weir_application_fits(ret_application, ret_message);

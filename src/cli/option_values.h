@@ -4,25 +4,18 @@
 #ifndef WEIR_CLI_OPTION_VALUES_H
 #define WEIR_CLI_OPTION_VALUES_H
 
+#include "app/quantity.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    WEIR_MAX_TIMEOUT_MILLISECONDS = 24 * 60 * 60 * 1000,
     WEIR_MAX_TIME_SLICE_MILLISECONDS = 1000,
     WEIR_MAX_CONCURRENCY = 100000,
     WEIR_WASM_PAGE = 64 * 1024,
 };
 
 #define WEIR_MAX_INSTANCE_MEMORY (UINT64_C(4) << 30) /* what a 32-bit linear memory can have */
-
-/*
- * Parse a duration: a whole number and its unit, "500ms", "2s", "1m" or "1h", greater than 0 and at most
- * WEIR_MAX_TIMEOUT_MILLISECONDS. Without a unit it is of seconds; "us" and "ns" are rounded up to milliseconds (Spin,
- * crates/trigger-http/src/lib.rs, ParsedDuration). Returns false, and leaves `*ret_milliseconds` untouched, for
- * anything else.
- */
-bool weir_duration_parse(const char *text, uint64_t *ret_milliseconds);
 
 /*
  * Parse a limit on an instance's memory: a number of bytes, or one with its unit, "512KiB", "64MiB" or "1GiB", from one

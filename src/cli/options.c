@@ -74,9 +74,21 @@ static bool take_proxy(void *options, const char *name, const char *value, char 
                "%s is '%s'; give an IP address, a network such as 10.0.0.0/8 or fd00::/8, or loopback", name, value);
 }
 
-static bool take_timeout(void *options, const char *name, const char *value, char **ret_message)
+/* Any limit whose option is called as it is in the table. */
+static bool take_limit(void *options, const char *name, const char *value, char **ret_message)
 {
-    if (weir_duration_parse(value, &((weir_up_options_t *)options)->request_timeout_milliseconds)) {
+    char advice[160];
+    weir_serving_limit_t limit = weir_limit_named(name + strspn(name, "-"));
+    return weir_limits_parse(&((weir_up_options_t *)options)->limits, limit, value) ||
+           weir_arguments_refuse(
+               ret_message, "%s is '%s'; %s", name, value, weir_limit_advice(limit, advice, sizeof(advice)));
+}
+
+static bool take_timeout(void *place, const char *name, const char *value, char **ret_message)
+{
+    weir_up_options_t *options = place;
+    if (weir_limits_parse(&options->limits, WEIR_SERVING_REQUEST_TIMEOUT, value)) {
+        options->request_timeout_milliseconds = options->limits.values[WEIR_SERVING_REQUEST_TIMEOUT];
         return true;
     }
     if (strstr(value, "..") != NULL) {
@@ -112,12 +124,16 @@ static bool take_drain_timeout(void *options, const char *name, const char *valu
                ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
 }
 
-static bool take_memory(void *options, const char *name, const char *value, char **ret_message)
+static bool take_memory(void *place, const char *name, const char *value, char **ret_message)
 {
-    return weir_instance_memory_parse(value, &((weir_up_options_t *)options)->max_instance_memory_bytes) ||
-           weir_arguments_refuse(ret_message,
-               weir_translate("%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB"),
-               name, value);
+    weir_up_options_t *options = place;
+    if (weir_limits_parse(&options->limits, WEIR_SERVING_INSTANCE_MEMORY, value)) {
+        options->max_instance_memory_bytes = options->limits.values[WEIR_SERVING_INSTANCE_MEMORY];
+        return true;
+    }
+    return weir_arguments_refuse(ret_message,
+        weir_translate("%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB"), name,
+        value);
 }
 
 static bool take_concurrency(void *options, const char *name, const char *value, char **ret_message)
@@ -212,12 +228,6 @@ static const weir_option_t up_options[] = {
         .kind = WEIR_OPTION_TAKEN,
         .take = take_format,
         .help = "how to tell the routes when it serves: plain (default) or json"},
-    {.name = "request-timeout",
-        .value = "T",
-        .kind = WEIR_OPTION_TAKEN,
-        .take = take_timeout,
-        .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
-                "(default 30s); then the client gets 504, or 503 when no instance was free"},
     {.name = "drain-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
@@ -229,12 +239,6 @@ static const weir_option_t up_options[] = {
         .offset = AT(watch),
         .help = "load the application anew when its manifest, its wasm or other files of it\n"
                 "change; SIGHUP does that at any time"},
-    {.name = "max-concurrency",
-        .value = "N",
-        .kind = WEIR_OPTION_TAKEN,
-        .take = take_concurrency,
-        .help = "how many requests guests handle at once (default: what the allocator has\n"
-                "room for); more wait their turn"},
     {.name = "time-slice",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
@@ -265,6 +269,100 @@ static const weir_option_t up_options[] = {
         .kind = WEIR_OPTION_TEXTS,
         .offset = AT(admin_hosts),
         .help = "a name with dots by which it may be called there; may be repeated"},
+    {.group = "Limits (docs/limits.md; also in [application.tool.weir] and [component.ID.tool.weir])",
+        .name = "max-concurrency",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_concurrency,
+        .help = "how many requests guests handle at once (default: what the allocator has\n"
+                "room for); more wait their turn"},
+    {.name = "max-waiting",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "how many requests wait for an instance at most (default 1024); beyond it: 503"},
+    {.name = "request-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_timeout,
+        .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
+                "(default 30s); then the client gets 504, or 503 when no instance was free"},
+    {.name = "waiting-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "how long one may wait for an instance (default: with what follows, as long\n"
+                "as --request-timeout); then 503"},
+    {.name = "cpu-time",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "how long a guest may compute for a request, before its response and after\n"
+                "(default: as --request-timeout), or none"},
+    {.name = "max-instance-memory",
+        .value = "SIZE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_memory,
+        .variable = "SPIN_MAX_INSTANCE_MEMORY",
+        .help = "how far an instance's memories may grow together: bytes, or with KiB,\n"
+                "MiB or GiB"},
+    {.name = "max-request-body",
+        .value = "SIZE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "a request with more in its body gets 413 (default none)"},
+    {.name = "max-response-body",
+        .value = "SIZE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "a response with more is 502, or cut once it has begun (default none)"},
+    {.name = "max-request-head",
+        .value = "SIZE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "a request with a longer head gets 431, or 414 (default 32KiB, the most)"},
+    {.name = "max-request-headers",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "one with more headers gets 431 (default 256, the most)"},
+    {.name = "header-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "how long the head of a request may take (default 2m); then 408"},
+    {.name = "body-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "in each such time 1 KiB of a body that is waited for has to come (default\n"
+                "1m), or none; else 408"},
+    {.name = "idle-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "how long a client may neither send nor take anything (default 1m)"},
+    {.name = "max-connections",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "clients that are connected at once (default: as many as open files and\n"
+                "memory allow, at most 4096); more wait"},
+    {.name = "max-connections-per-address",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "of one client address, or IPv6 /64 (default none); more are closed"},
+    {.name = "max-requests-per-connection",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_limit,
+        .help = "after which a connection is closed (default none)"},
+    {.name = "allow-half-close",
+        .kind = WEIR_OPTION_FLAG,
+        .offset = AT(allow_half_close),
+        .help = "answer clients that have closed their side; without it they have left, and\n"
+                "what runs for them is ended"},
     {.group = "What guests write",
         .name = "quiet",
         .letter = 'q',
@@ -327,13 +425,7 @@ static const weir_option_t up_options[] = {
         .help = "where copies of files are made"},
     {.name = "tmp", .value = "DIRECTORY", .kind = WEIR_OPTION_TEXT, .offset = AT(temp)},
     {.group = "Engine",
-        .name = "max-instance-memory",
-        .value = "SIZE",
-        .kind = WEIR_OPTION_TAKEN,
-        .take = take_memory,
-        .variable = "SPIN_MAX_INSTANCE_MEMORY",
-        .help = "how far a guest's memory may grow: bytes, or with KiB, MiB or GiB"},
-    {.name = "disable-pooling",
+        .name = "disable-pooling",
         .kind = WEIR_OPTION_FLAG,
         .offset = AT(disable_pooling),
         .help = "allocate instances on demand, as SPIN_ALLOCATOR=ondemand"},

@@ -4,6 +4,7 @@
 #ifndef WEIR_CLI_OPTIONS_H
 #define WEIR_CLI_OPTIONS_H
 
+#include "app/limits.h"
 #include "cli/arguments.h"
 #include "cli/option_values.h"
 #include "cli/trusted_proxies.h"
@@ -35,6 +36,8 @@ typedef struct weir_up_options {
     bool proxy_protocol;
     bool json; /* the routes are told as JSON */
     uint64_t request_timeout_milliseconds;
+    weir_limits_t limits; /* those that were given; that of the line above, too */
+    bool allow_half_close;
     uint64_t drain_timeout_milliseconds; /* UINT64_MAX: not given */
     bool watch;                          /* what the application is made from, and load it anew */
     uint32_t time_slice_milliseconds;    /* as of weir_server_settings_t */

@@ -137,7 +137,8 @@ static weir_generation_t *put_together(
             engines->apart, count_calls(weir_choice_rung_apart(choice), serving->max_concurrency)};
     }
     for (size_t i = 0; i < count; i++) {
-        placed[i] = (weir_generation_guest_t){guests[i], application->apart[i] ? APART : POOL};
+        placed[i] = (weir_generation_guest_t){
+            guests[i], application->apart[i] ? APART : POOL, weir_application_limits(application, i)};
     }
     weir_generation_parts_t parts = {.routes = application->routes,
         .manifest = &application->manifest,

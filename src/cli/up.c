@@ -16,6 +16,7 @@
 #include "cli/current.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
+#include "cli/limits.h"
 #include "cli/listing.h"
 #include "cli/observing.h"
 #include "cli/orphans.h"
@@ -46,7 +47,6 @@ enum {
     EXIT_FAILED = 1,
     EXIT_INPUT = 2,
     PORTS_TO_TRY = 10,                    /* with --find-free-port, as Spin */
-    MAX_WAITING = 1024,                   /* requests that wait for an instance */
     MAX_IDLE = 64,                        /* connections of guests that are kept for further requests */
     END_UNSAID_STEPS = 20,                /* of 5 ms: an end that takes no longer needs no word */
     CHOOSE_MILLISECONDS = 10 * 60 * 1000, /* what a service manager is told that these take at most */
@@ -102,7 +102,7 @@ static int choose(up_t *up)
     weir_choose_options_init(&options);
     options.strategy = up->inputs.strategy;
     options.needs.concurrency = up->inputs.options.max_concurrency;
-    options.needs.maximum_memory_bytes = up->inputs.options.max_instance_memory_bytes;
+    options.needs.maximum_memory_bytes = weir_application_max_memory(up->application);
     options.decide_anew = up->inputs.options.decide_anew ? 1 : 0;
     weir_needs_t *guests = weir_application_guest_needs(up->application, &options.guest_count);
     options.guests = options.guest_count > 0 ? guests : NULL;
@@ -195,8 +195,9 @@ static int prepare_engine(up_t *up)
 
 static uint64_t drain_milliseconds(const up_t *up)
 {
+    const weir_limits_t limits = weir_application_limits(up->application, WEIR_NO_COMPONENT);
     uint64_t wished = up->inputs.options.drain_timeout_milliseconds;
-    return wished != UINT64_MAX ? wished : up->inputs.options.request_timeout_milliseconds + DRAIN_MILLISECONDS;
+    return wished != UINT64_MAX ? wished : limits.values[WEIR_SERVING_REQUEST_TIMEOUT] + DRAIN_MILLISECONDS;
 }
 
 /* What the guests may have open: what the runtime configuration says, or a part of what the process may. */
@@ -247,9 +248,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     up->adapt = up->trial_server == NULL ? NULL : weir_adapt_new(up->current);
     weir_server_settings_t settings = {
         .loops = bounds->loops,
-        .max_waiting = MAX_WAITING,
-        .max_connections = bounds->connections,
-        .request_timeout_milliseconds = up->inputs.options.request_timeout_milliseconds,
+        .allow_half_close = up->inputs.options.allow_half_close,
         .time_slice_milliseconds = up->inputs.options.time_slice_milliseconds,
         .drain_timeout_milliseconds = drain_milliseconds(up),
         .tls = up->inputs.tls,
@@ -260,6 +259,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
         .context = up->adapt,
     };
     weir_observing_give(&up->observing, &settings);
+    weir_limits_apply(up->application, bounds, &settings);
     char *message;
     weir_generation_t *generation = weir_deployment_serve(
         up->deployment, up->choice, up->inputs.options.max_concurrency, false, &up->engines, &message);

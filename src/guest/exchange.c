@@ -465,6 +465,12 @@ weir_pair_t weir_exchange_trailer(const weir_exchange_t *exchange, size_t index)
     return valid ? trailer : (weir_pair_t){{NULL, 0}, {NULL, 0}};
 }
 
+void weir_exchange_stop(weir_exchange_t *exchange, uint16_t status)
+{
+    weir_exchange_fail(exchange, status);
+    exchange->failure_status = status;
+}
+
 void weir_exchange_free(weir_exchange_t *own_exchange)
 {
     if (own_exchange == NULL)

@@ -299,6 +299,12 @@ void weir_exchange_feed_trailers(weir_exchange_t *exchange, const weir_pair_t *t
 size_t weir_exchange_trailer_count(const weir_exchange_t *exchange);
 weir_pair_t weir_exchange_trailer(const weir_exchange_t *exchange, size_t index);
 
+/*
+ * Have an exchange fail that has not ended, with this status where nothing of its response was sent: the server's
+ * patience is over, which it has logged. Its guest is polled no more.
+ */
+void weir_exchange_stop(weir_exchange_t *exchange, uint16_t status);
+
 /* End an exchange wherever it stands. NULL is allowed. */
 void weir_exchange_free(weir_exchange_t *own_exchange);
 

@@ -21,6 +21,7 @@ typedef enum weir_loop_counter {
     WEIR_LOOP_CONNECTIONS_ACCEPTED,
     WEIR_LOOP_CONNECTIONS_FAILED, /* that could not be taken: no memory */
     WEIR_LOOP_ACCEPT_PAUSES,
+    WEIR_LOOP_CONNECTIONS_REFUSED,   /* closed at once: too many of their address */
     WEIR_LOOP_TLS_FAILED,            /* connections on which TLS failed before anything came through it */
     WEIR_LOOP_PROXY_HEADERS_REFUSED, /* connections without a header of the PROXY protocol that counts */
     WEIR_LOOP_RECEIVED_BYTES,
@@ -41,6 +42,8 @@ typedef enum weir_component_counter {
     WEIR_COMPONENT_INSTANCES_REFUSED, /* no instance could be had; its request waits, or fails */
     WEIR_COMPONENT_CHAINED,           /* requests of other guests, within the application */
     WEIR_COMPONENT_CPU_NANOSECONDS,
+    WEIR_COMPONENT_CPU_OVER,  /* guests that were ended because they computed for too long, also after their response */
+    WEIR_COMPONENT_OVERTIMES, /* and because they went on for too long after it */
     WEIR_COMPONENT_COUNTERS,
 } weir_component_counter_t;
 

@@ -10,6 +10,8 @@ const weir_metric_t weir_loop_counter_metrics[WEIR_LOOP_COUNTERS] = {
         .help = "Connections that were accepted and closed at once, for want of memory."},
     [WEIR_LOOP_ACCEPT_PAUSES] = {.name = "weir_accept_pauses_total",
         .help = "Pauses in accepting because the system had no descriptor or memory left."},
+    [WEIR_LOOP_CONNECTIONS_REFUSED] = {.name = "weir_connections_refused_total",
+        .help = "Connections that were closed at once because their address had too many."},
     [WEIR_LOOP_TLS_FAILED] = {.name = "weir_tls_handshakes_failed_total",
         .help = "Connections on which TLS failed before anything came through it."},
     [WEIR_LOOP_PROXY_HEADERS_REFUSED] = {.name = "weir_proxy_headers_refused_total",
@@ -33,6 +35,10 @@ const weir_metric_t weir_component_counter_metrics[WEIR_COMPONENT_COUNTERS] = {
     [WEIR_COMPONENT_CPU_NANOSECONDS] = {.name = "weir_guest_cpu_seconds_total",
         .help = "Time that event loops have spent in guests.",
         .nanoseconds = true},
+    [WEIR_COMPONENT_CPU_OVER] = {.name = "weir_guest_cpu_limits_total",
+        .help = "Guests that were ended because they computed for too long, before or after their response."},
+    [WEIR_COMPONENT_OVERTIMES] = {.name = "weir_guest_overtimes_total",
+        .help = "Guests that were ended because they went on for too long after their response."},
 };
 
 const weir_metric_t weir_component_gauge_metrics[WEIR_COMPONENT_GAUGES] = {

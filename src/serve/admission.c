@@ -40,6 +40,22 @@ const weir_guest_t *weir_admission_guest(const weir_connection_t *connection)
     return connection->loop->stake->generation->parts.guests[component_of(connection)].guest;
 }
 
+const weir_limits_t *weir_admission_limits(const weir_stake_t *stake, size_t component)
+{
+    return &stake->generation->parts.guests[component].limits;
+}
+
+uint64_t weir_admission_time(const weir_loop_t *loop, const weir_stake_t *stake, size_t component)
+{
+    uint64_t own = weir_admission_limits(stake, component)->values[WEIR_SERVING_REQUEST_TIMEOUT];
+    return own == 0 ? loop->server->settings.request_timeout_milliseconds : own;
+}
+
+const weir_limits_t *weir_admission_limits_of(const weir_connection_t *connection)
+{
+    return weir_admission_limits(connection->loop->stake, component_of(connection));
+}
+
 /* ---- Generations ------------------------------------------------------------------------------------------------- */
 
 static void enter(weir_loop_t *loop)

@@ -82,6 +82,13 @@ void weir_admission_release(struct weir_connection *connection);
 /* When the next pause is over; UINT64_MAX when none is under way. */
 uint64_t weir_admission_next(const weir_loop_t *loop);
 
+/* The limits of a component, and the milliseconds that one of its requests may take until its response's head. */
+const weir_limits_t *weir_admission_limits(const weir_stake_t *stake, size_t component);
+uint64_t weir_admission_time(const weir_loop_t *loop, const weir_stake_t *stake, size_t component);
+
+/* The same limits, of the component that a request's match leads to in the loop's generation. */
+const weir_limits_t *weir_admission_limits_of(const struct weir_connection *connection);
+
 /* The guest that a request's match leads to, in the loop's generation. */
 const weir_guest_t *weir_admission_guest(const struct weir_connection *connection);
 

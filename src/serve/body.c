@@ -4,6 +4,22 @@
  */
 #include "serve/body.h"
 
+#include "serve/admission.h"
+
+bool weir_body_may_come(const weir_connection_t *connection)
+{
+    uint64_t most = weir_admission_limits_of(connection)->values[WEIR_SERVING_REQUEST_BODY];
+    return most == 0 || connection->head.content_length <= 0 || (uint64_t)connection->head.content_length <= most;
+}
+
+/* Whether a guest still takes from a body in chunks of which so much more is there than it may have. */
+static bool is_too_long(const weir_connection_t *connection, size_t more)
+{
+    const weir_task_t *task = connection->task;
+    uint64_t most = task == NULL ? 0 : task->limits->values[WEIR_SERVING_REQUEST_BODY];
+    return most != 0 && connection->record.received_bytes + more > most;
+}
+
 /* Give the guest as much as it takes; what nobody wants is dropped. Returns how much was used. */
 static size_t deliver(weir_connection_t *connection, const char *data, size_t size)
 {
@@ -112,6 +128,11 @@ static bool use_chunked(weir_connection_t *connection)
     case WEIR_CHUNKED_MORE:
         return true;
     case WEIR_CHUNKED_DATA: {
+        if (is_too_long(connection, data)) {
+            weir_record_note(connection, WEIR_REQUEST_MALFORMED);
+            break_off(connection, 413);
+            return true;
+        }
         size_t used = deliver(connection, connection->input, data);
         connection->record.received_bytes += used;
         weir_chunked_take(&connection->chunked, used);

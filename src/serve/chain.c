@@ -264,7 +264,8 @@ static void begin(weir_chain_t *chain)
     }
     weir_component_metrics_t *metrics = &chain->stake->generation->counted[chain->component]->loops[loop->index];
     weir_count(&metrics->counters[WEIR_COMPONENT_CHAINED], 1);
-    weir_deadline_set(&loop->chain_heads, &chain->deadline, loop->now);
+    weir_deadline_lists_set(
+        &loop->chain_heads, &chain->deadline, weir_admission_time(loop, chain->stake, chain->component), loop->now);
     weir_permit_t permit;
     if (weir_admission_chain_take(chain, &permit)) {
         weir_chain_admitted(chain, &permit);

@@ -17,14 +17,16 @@
 
 /* ---- Beginning and end ------------------------------------------------------------------------------------------- */
 
-static void forget_connection(weir_loop_t *loop)
+static void forget_connection(weir_loop_t *loop, uint64_t address_key)
 {
+    weir_addresses_leave(loop->server->addresses, address_key);
     atomic_fetch_sub_explicit(&loop->connection_count, 1, memory_order_relaxed);
 }
 
 bool weir_connection_open(
     weir_loop_t *loop, int take_descriptor, const struct sockaddr *address, socklen_t address_size)
 {
+    uint64_t address_key = weir_addresses_key(address);
     weir_connection_t *connection = calloc(1, sizeof(*connection));
     bool secure = loop->server->settings.tls != NULL;
     weir_transport_t transport = {
@@ -37,11 +39,12 @@ bool weir_connection_open(
         weir_count(&loop->metrics->counters[WEIR_LOOP_CONNECTIONS_FAILED], 1);
         weir_transport_close(&transport);
         free(connection);
-        forget_connection(loop);
+        forget_connection(loop, address_key);
         errno = error;
         return false;
     }
     connection->source = WEIR_SOURCE_CONNECTION;
+    connection->address_key = address_key;
     connection->loop = loop;
     connection->transport = transport;
     connection->active_at = loop->now;
@@ -86,6 +89,7 @@ static void clear_request(weir_connection_t *connection)
     weir_deadline_lift(&connection->linger_deadline);
     connection->linger_since = 0;
     weir_deadline_lift(&connection->watch_deadline);
+    weir_deadline_lift(&connection->body_deadline);
     weir_admission_release(connection);
     free(connection->own_head);
     connection->own_head = NULL;
@@ -143,7 +147,7 @@ void weir_connection_close(weir_connection_t *connection)
     connection->unsent_size = 0;
     connection->input_size = 0;
     connection->stage = WEIR_STAGE_CLOSED;
-    forget_connection(loop);
+    forget_connection(loop, connection->address_key);
     /* An event of this turn may name it yet. */
     weir_link_remove(&connection->link);
     weir_list_append(&loop->closed, &connection->link);
@@ -379,6 +383,20 @@ static bool has_taken(const weir_connection_t *connection)
     return weir_connection_is_blocked(connection) && weir_transport_taken(&connection->transport) > connection->taken;
 }
 
+static void set_body_limit(weir_connection_t *connection)
+{
+    weir_loop_t *loop = connection->loop;
+    connection->body_mark = connection->record.received_bytes;
+    weir_deadline_set(&loop->bodies, &connection->body_deadline, loop->now);
+}
+
+/* Whether its guest can only go on when more of the body comes, as far as the server knows. */
+static bool waits_for_body(const weir_connection_t *connection)
+{
+    return connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->input_size == 0 &&
+           connection->task != NULL && connection->task->polls > 0;
+}
+
 static void set_limits(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
@@ -389,7 +407,12 @@ static void set_limits(weir_connection_t *connection)
     } else if (moved || !weir_deadline_is_set(&connection->idle_deadline)) {
         set_idle_limit(connection);
     }
-    if (connection->peer_closed && connection->stage == WEIR_STAGE_BEGUN &&
+    if (!waits_for_body(connection)) {
+        weir_deadline_lift(&connection->body_deadline);
+    } else if (loop->bodies.delay != 0 && !weir_deadline_is_set(&connection->body_deadline)) {
+        set_body_limit(connection);
+    }
+    if (connection->peer_closed && connection->stage == WEIR_STAGE_BEGUN && !loop->server->settings.allow_half_close &&
         (connection->sent || connection->received || !weir_deadline_is_set(&connection->watch_deadline))) {
         weir_deadline_set(&loop->watches, &connection->watch_deadline, loop->now);
     }
@@ -431,12 +454,9 @@ void weir_connection_request_overdue(weir_connection_t *connection)
     }
 }
 
-void weir_connection_idle_over(weir_connection_t *connection)
+/* The client does not go on: tell it, where that makes sense. */
+static void give_up_on(weir_connection_t *connection)
 {
-    if (has_taken(connection)) {
-        set_idle_limit(connection);
-        return;
-    }
     bool owes_body = connection->stage == WEIR_STAGE_BEGUN && connection->body_coming &&
                      !weir_connection_is_blocked(connection) && connection->response == WEIR_RESPONSE_AWAITED &&
                      connection->answer.status == 0;
@@ -451,9 +471,28 @@ void weir_connection_idle_over(weir_connection_t *connection)
     }
 }
 
+void weir_connection_idle_over(weir_connection_t *connection)
+{
+    if (has_taken(connection)) {
+        set_idle_limit(connection);
+    } else {
+        give_up_on(connection);
+    }
+}
+
+void weir_connection_body_slow(weir_connection_t *connection)
+{
+    if (connection->record.received_bytes - connection->body_mark >= WEIR_BODY_PROGRESS_BYTES) {
+        set_body_limit(connection);
+    } else {
+        give_up_on(connection);
+    }
+}
+
 /*
- * As hyper does for Spin, a client that has closed its side is taken to have left: its guest is ended. But not at once:
- * some say all they have to say, close their side and read on. One that reads slowly has not left.
+ * As hyper does for Spin, and nginx, a client that has closed its side is taken to have left: its guest is ended. But
+ * not at once: simple ones say all they have to say, close their side and read on, and what is answered fast is
+ * answered. One that reads slowly has not left.
  */
 void weir_connection_watch_due(weir_connection_t *connection)
 {

@@ -58,8 +58,10 @@ typedef struct weir_connection {
     bool peer_closed; /* the client sends nothing after what was received */
     bool received;    /* in this turn, something */
     bool sent;
-    bool heard;         /* something came, ever */
-    uint64_t active_at; /* when something came, or a response ended */
+    bool heard;           /* something came, ever */
+    uint64_t active_at;   /* when something came, or a response ended */
+    uint64_t requests;    /* that have begun on it */
+    uint64_t address_key; /* what its peer is counted as */
     weir_client_t client;
 
     /* What was received and not used yet: in the loop's buffer during a turn, in `kept` between turns. */
@@ -102,6 +104,8 @@ typedef struct weir_connection {
     weir_deadline_t head_deadline;         /* in `heads` */
     weir_deadline_t request_deadline;      /* in `requests` */
     weir_deadline_t idle_deadline;         /* in `idles` */
+    weir_deadline_t body_deadline;         /* in `bodies` */
+    uint64_t body_mark;                    /* bytes of the body that had come when that was set */
     weir_deadline_t linger_deadline;       /* in `lingers` */
     uint64_t linger_since;                 /* when that was first set; 0: it was not */
     weir_deadline_t watch_deadline;        /* in `watches` */
@@ -142,6 +146,7 @@ void weir_connection_crowded_out(weir_connection_t *connection);
 void weir_connection_head_overdue(weir_connection_t *connection);
 void weir_connection_request_overdue(weir_connection_t *connection);
 void weir_connection_idle_over(weir_connection_t *connection);
+void weir_connection_body_slow(weir_connection_t *connection);
 void weir_connection_linger_over(weir_connection_t *connection);
 void weir_connection_watch_due(weir_connection_t *connection);
 

@@ -5,6 +5,7 @@
 #ifndef WEIR_SERVE_GENERATION_H
 #define WEIR_SERVE_GENERATION_H
 
+#include "app/limits.h"
 #include "app/routes.h"
 #include "guest/guest.h"
 
@@ -19,8 +20,9 @@ typedef struct weir_generation_engine {
 
 /* A guest, and which engine it was made for. */
 typedef struct weir_generation_guest {
-    weir_guest_t *guest; /* own; NULL where no trigger uses the component */
-    size_t engine;       /* its index among the engines */
+    weir_guest_t *guest;  /* own; NULL where no trigger uses the component */
+    size_t engine;        /* its index among the engines */
+    weir_limits_t limits; /* of its requests; those that are not set are the server's */
 } weir_generation_guest_t;
 
 /* What a generation is made of. The arrays are copied. */

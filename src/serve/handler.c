@@ -86,15 +86,30 @@ static void turn_away(weir_connection_t *connection)
         weir_guest_id(weir_admission_guest(connection)), (unsigned)connection->loop->server->settings.max_waiting);
 }
 
+/* How many milliseconds it has until the head of its response, or, apart from that, for waiting (0: not apart). */
+static uint64_t time_to_answer(const weir_connection_t *connection)
+{
+    size_t component = connection->match.route->trigger->component;
+    return weir_admission_time(connection->loop, connection->loop->stake, component);
+}
+
+static uint64_t time_to_wait(const weir_connection_t *connection)
+{
+    return weir_admission_limits_of(connection)->values[WEIR_SERVING_WAITING_TIMEOUT];
+}
+
 /* Start the guest, or have the request wait for an instance, or turn it away. */
 static void admit(weir_connection_t *connection)
 {
     weir_loop_t *loop = connection->loop;
-    weir_deadline_set(&loop->heads, &connection->head_deadline, loop->now);
     weir_permit_t permit;
     if (weir_admission_take(connection, &permit)) {
+        weir_deadline_lists_set(&loop->heads, &connection->head_deadline, time_to_answer(connection), loop->now);
         start_task(connection, &permit);
     } else if (weir_admission_wait(connection)) {
+        uint64_t time = time_to_wait(connection);
+        weir_deadline_lists_set(
+            &loop->heads, &connection->head_deadline, time == 0 ? time_to_answer(connection) : time, loop->now);
         weir_record_wait(connection);
     } else {
         turn_away(connection);
@@ -149,10 +164,15 @@ static void begin(weir_connection_t *connection)
     connection->input_seen = 0;
     connection->body_left = connection->head.content_length;
     connection->body_coming = connection->head.content_length != 0;
+    connection->requests++;
     connection->owes_continue = connection->head.expects_continue;
     weir_deadline_lift(&connection->request_deadline);
     weir_request_examine(connection);
     weir_record_route(connection);
+    if (connection->answer.status == 0 && !weir_body_may_come(connection)) {
+        weir_record_note(connection, WEIR_REQUEST_MALFORMED);
+        connection->answer = (weir_answer_t){.status = 413};
+    }
     if (connection->answer.status == 0) {
         admit(connection);
     }
@@ -175,10 +195,23 @@ static void tell_of_http2(weir_connection_t *connection)
     }
 }
 
+static size_t most_of_head(const weir_connection_t *connection)
+{
+    size_t most = (size_t)connection->loop->server->settings.limits.values[WEIR_SERVING_REQUEST_HEAD];
+    return most == 0 || most > WEIR_REQUEST_HEAD_BYTES ? WEIR_REQUEST_HEAD_BYTES : most;
+}
+
+/* Whether it has more fields than it may have. */
+static bool has_many_fields(const weir_connection_t *connection)
+{
+    uint64_t most = connection->loop->server->settings.limits.values[WEIR_SERVING_REQUEST_HEADERS];
+    return most != 0 && connection->head.field_count > most;
+}
+
 /* At least so much as the bound is there. */
 static void refuse_too_long(weir_connection_t *connection)
 {
-    weir_bytes_t text = {connection->input, WEIR_REQUEST_HEAD_BYTES};
+    weir_bytes_t text = {connection->input, most_of_head(connection)};
     weir_connection_refuse(connection, weir_head_status_of_too_long(text));
 }
 
@@ -203,8 +236,10 @@ static bool find_head(weir_connection_t *connection)
     weir_bytes_t text = {connection->input, connection->input_size};
     switch (weir_head_parse(text, &connection->head, loop->fields, &status)) {
     case WEIR_HEAD_WHOLE:
-        if (connection->head.size > WEIR_REQUEST_HEAD_BYTES) {
+        if (connection->head.size > most_of_head(connection)) {
             refuse_too_long(connection);
+        } else if (has_many_fields(connection)) {
+            weir_connection_refuse(connection, 431);
         } else {
             begin(connection);
         }
@@ -226,7 +261,7 @@ static bool take_head(weir_connection_t *connection)
         if (find_head(connection)) {
             return true;
         }
-        if (connection->input_size >= WEIR_REQUEST_HEAD_BYTES) {
+        if (connection->input_size >= most_of_head(connection)) {
             refuse_too_long(connection);
             return true;
         }
@@ -412,6 +447,10 @@ bool weir_connection_step(weir_connection_t *connection)
 
 void weir_connection_admitted(weir_connection_t *connection, const weir_permit_t *take_permit)
 {
+    weir_loop_t *loop = connection->loop;
+    if (time_to_wait(connection) != 0) {
+        weir_deadline_lists_set(&loop->heads, &connection->head_deadline, time_to_answer(connection), loop->now);
+    }
     start_task(connection, take_permit);
     weir_connection_make_ready(connection);
 }
@@ -436,17 +475,19 @@ void weir_connection_head_overdue(weir_connection_t *connection)
         .status = waited ? 503 : 504, .retry_after = waited ? weir_admission_retry_after(connection) : 0};
     weir_record_note(connection, waited ? WEIR_REQUEST_WAITED : WEIR_REQUEST_TIMED_OUT);
     if (waited) {
+        uint64_t time = time_to_wait(connection);
         weir_notice(connection->loop, WEIR_NOTICE_WAITED,
             "component %s: a request was answered with 503: no instance could be had within %g s, the time limit that "
-            "--request-timeout sets",
+            "%s sets",
             weir_guest_id(weir_admission_guest(connection)),
-            (double)connection->loop->server->settings.request_timeout_milliseconds / 1000);
+            (double)(time == 0 ? time_to_answer(connection) : time) / 1000,
+            time == 0 ? "--request-timeout" : "--waiting-timeout");
         weir_admission_withdraw(connection);
     }
     if (connection->task != NULL) {
         weir_exchange_log(connection->task->exchange, WEIR_LOG_WARNING,
             "no response within %g s, the time limit that --request-timeout sets; answered with 504",
-            (double)connection->loop->server->settings.request_timeout_milliseconds / 1000);
+            (double)weir_task_time(connection->task) / 1000);
         weir_connection_end_task(connection);
     }
     weir_connection_make_ready(connection);

@@ -52,8 +52,12 @@ enum {
     WEIR_LINGER_MAX_MILLISECONDS = 30 * 1000,
     WEIR_LINGER_BYTES = 64 * 1024 * 1024,
 
-    /* A client that has closed its side, and gets nothing of its response for so long, is taken to have left. */
-    WEIR_WATCH_MILLISECONDS = 1000,
+    /* Of a request's body that is waited for, so much has to come within each time that --body-timeout sets. */
+    WEIR_BODY_PROGRESS_BYTES = 1024,
+
+    /* A client that has closed its side, and gets nothing of its response for so long, is taken to have left; unless
+     * --allow-half-close. */
+    WEIR_WATCH_MILLISECONDS = 250,
 
     /* While the server drains, a connection is kept so long after its last response, or after something came on it, or
      * it was accepted: a request may be on its way. */

@@ -70,8 +70,9 @@ static bool allocate(weir_loop_t *loop)
 
 bool weir_loop_init(weir_loop_t *loop)
 {
-    uint64_t timeout = loop->server->settings.request_timeout_milliseconds;
-    uint64_t idle = loop->server->settings.idle_timeout_milliseconds;
+    const weir_server_settings_t *settings = &loop->server->settings;
+    uint64_t idle = settings->idle_timeout_milliseconds;
+    uint64_t head = settings->limits.values[WEIR_SERVING_HEADER_TIMEOUT];
     weir_list_init(&loop->connections);
     weir_list_init(&loop->run_queue);
     weir_list_init(&loop->spin_queue);
@@ -79,14 +80,15 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_list_init(&loop->ready);
     weir_list_init(&loop->closed);
     weir_list_init(&loop->ready_chains);
-    weir_deadlines_init(&loop->heads, timeout);
-    weir_deadlines_init(&loop->chain_heads, timeout);
-    weir_deadlines_init(&loop->requests, WEIR_REQUEST_HEAD_MILLISECONDS);
+    weir_deadline_lists_init(&loop->heads);
+    weir_deadline_lists_init(&loop->chain_heads);
+    weir_deadlines_init(&loop->bodies, settings->limits.values[WEIR_SERVING_BODY_TIMEOUT]);
+    weir_deadlines_init(&loop->requests, head == 0 ? WEIR_REQUEST_HEAD_MILLISECONDS : head);
     weir_deadlines_init(&loop->idles, idle == 0 ? WEIR_IDLE_MILLISECONDS : idle);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
     weir_deadlines_init(&loop->proxy_headers, WEIR_PROXY_HEADER_MILLISECONDS);
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
-    weir_deadlines_init(&loop->overtimes, timeout);
+    weir_deadlines_init(&loop->overtimes, settings->request_timeout_milliseconds);
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->turns, 0);
     atomic_init(&loop->ended, false);
@@ -161,13 +163,17 @@ static int time_to_wait(weir_loop_t *loop)
         !weir_list_is_empty(&loop->ready_chains) || !weir_list_is_empty(&loop->ready)) {
         return 0;
     }
-    const weir_deadlines_t *all[] = {&loop->heads, &loop->chain_heads, &loop->requests, &loop->idles, &loop->lingers,
-        &loop->proxy_headers, &loop->watches, &loop->overtimes};
+    const weir_deadlines_t *all[] = {&loop->bodies, &loop->requests, &loop->idles, &loop->lingers, &loop->proxy_headers,
+        &loop->watches, &loop->overtimes};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     uint64_t retry = weir_admission_next(loop);
     next = retry < next ? retry : next;
     uint64_t notice = loop->notice_at == 0 ? UINT64_MAX : on_own_clock(loop, loop->notice_at);
     next = notice < next ? notice : next;
+    uint64_t head = weir_deadline_lists_next(&loop->heads);
+    uint64_t chain_head = weir_deadline_lists_next(&loop->chain_heads);
+    next = head < next ? head : next;
+    next = chain_head < next ? chain_head : next;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         uint64_t at = weir_deadlines_next(all[i]);
         next = at < next ? at : next;
@@ -212,7 +218,7 @@ static void handle_deadlines(weir_loop_t *loop)
         size_t offset;
         void (*handle)(weir_connection_t *connection);
     } all[] = {
-        {&loop->heads, offsetof(weir_connection_t, head_deadline), weir_connection_head_overdue},
+        {&loop->bodies, offsetof(weir_connection_t, body_deadline), weir_connection_body_slow},
         {&loop->requests, offsetof(weir_connection_t, request_deadline), weir_connection_request_overdue},
         {&loop->idles, offsetof(weir_connection_t, idle_deadline), weir_connection_idle_over},
         {&loop->lingers, offsetof(weir_connection_t, linger_deadline), weir_connection_linger_over},
@@ -226,13 +232,17 @@ static void handle_deadlines(weir_loop_t *loop)
         }
     }
     weir_deadline_t *deadline;
-    while ((deadline = weir_deadlines_expire(&loop->chain_heads, loop->now)) != NULL) {
+    while ((deadline = weir_deadline_lists_expire(&loop->heads, loop->now)) != NULL) {
+        weir_connection_head_overdue(WEIR_CONTAINER(deadline, weir_connection_t, head_deadline));
+    }
+    while ((deadline = weir_deadline_lists_expire(&loop->chain_heads, loop->now)) != NULL) {
         weir_chain_overdue(WEIR_CONTAINER(deadline, weir_chain_t, deadline));
     }
     while ((deadline = weir_deadlines_expire(&loop->overtimes, loop->now)) != NULL) {
         weir_task_t *task = WEIR_CONTAINER(deadline, weir_task_t, overtime);
         weir_log(
             WEIR_LOG_WARNING, "component %s: still running long after its response; ended", weir_guest_id(task->guest));
+        weir_count(&task->metrics->counters[WEIR_COMPONENT_OVERTIMES], 1);
         weir_task_end(task);
     }
 }

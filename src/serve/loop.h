@@ -68,14 +68,15 @@ typedef struct weir_loop {
     uint64_t next_turn;       /* numbers requests as they come */
     uint64_t notice_at;       /* when to tell what was left out of the log, on weir_clock; 0: nothing was */
 
-    weir_deadlines_t heads;         /* requests without their response's head */
-    weir_deadlines_t chain_heads;   /* and those of them that a guest made */
-    weir_deadlines_t requests;      /* connections without a whole request head */
-    weir_deadlines_t idles;         /* connections whose clients are waited for */
-    weir_deadlines_t lingers;       /* connections whose rest is dropped */
-    weir_deadlines_t watches;       /* requests whose clients have closed their side */
-    weir_deadlines_t overtimes;     /* guests that go on after their response */
-    weir_deadlines_t proxy_headers; /* connections without their header of the PROXY protocol */
+    weir_deadline_lists_t heads;       /* requests without their response's head, or an instance */
+    weir_deadline_lists_t chain_heads; /* and those of them that a guest made */
+    weir_deadlines_t bodies;           /* requests of whose bodies more is waited for */
+    weir_deadlines_t requests;         /* connections without a whole request head */
+    weir_deadlines_t idles;            /* connections whose clients are waited for */
+    weir_deadlines_t lingers;          /* connections whose rest is dropped */
+    weir_deadlines_t watches;          /* requests whose clients have closed their side */
+    weir_deadlines_t overtimes;        /* guests that go on after their response */
+    weir_deadlines_t proxy_headers;    /* connections without their header of the PROXY protocol */
 
     bool listening;        /* the listening socket is in the epoll */
     bool accept_refused;   /* accept failed for want of something, and that was logged */

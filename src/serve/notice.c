@@ -30,6 +30,8 @@ static const struct {
         "request was answered with 400 because its Forwarded headers contradict",
         "requests were answered with 400 because their Forwarded headers contradict"},
     [WEIR_NOTICE_ACCEPT] = {WEIR_LOG_WARNING, "time new connections had to wait", "times new connections had to wait"},
+    [WEIR_NOTICE_CROWD] = {WEIR_LOG_WARNING, "connection was closed because its address had too many",
+        "connections were closed because their addresses had too many"},
 };
 
 /* Whether a line may be written now; `*ret_left_out` were left out before it. */

@@ -19,7 +19,8 @@ typedef enum weir_notice {
     WEIR_NOTICE_PROXY = 4,     /* closed: without a header of the PROXY protocol that counts */
     WEIR_NOTICE_FORWARDED = 5, /* 400: headers of proxies contradict each other */
     WEIR_NOTICE_ACCEPT = 6,    /* the system has nothing left for new connections, which wait */
-    WEIR_NOTICE_COUNT = 7,
+    WEIR_NOTICE_CROWD = 7,     /* a connection was closed: its address has too many */
+    WEIR_NOTICE_COUNT = 8,
 } weir_notice_t;
 
 /* Of a server; its lock guards all of it. */

@@ -75,7 +75,9 @@ static bool rest_is_short(const weir_connection_t *connection)
 static bool may_keep(const weir_connection_t *connection, bool goes_on)
 {
     bool unwanted = connection->body_coming && !goes_on && (connection->owes_continue || !rest_is_short(connection));
-    return connection->head.keeps && !connection->loop->draining && !connection->answer.closes && !unwanted;
+    uint64_t most = connection->loop->server->settings.limits.values[WEIR_SERVING_REQUESTS_PER_CONNECTION];
+    bool is_last = most != 0 && connection->requests >= most;
+    return connection->head.keeps && !connection->loop->draining && !connection->answer.closes && !unwanted && !is_last;
 }
 
 /* The loop's text, with the head in it. `goes_on`: of a guest that is not at the end of its response. */
@@ -271,6 +273,21 @@ static void answer_failure(weir_connection_t *connection, unsigned status)
 
 /* ---- Responses of guests ----------------------------------------------------------------------------------------- */
 
+/* Whether its body is longer than the component's may be, with so many bytes more. Then that is logged, and noted. */
+static bool is_too_long(weir_connection_t *connection, uint64_t more, const char *what)
+{
+    const weir_task_t *task = connection->task;
+    uint64_t most = task->limits->values[WEIR_SERVING_RESPONSE_BODY];
+    if (most == 0 || connection->record.sent_bytes + more <= most) {
+        return false;
+    }
+    weir_exchange_log(task->exchange, WEIR_LOG_WARNING,
+        "its response's body is longer than %llu bytes, the limit that --max-response-body sets; %s",
+        (unsigned long long)most, what);
+    weir_record_note(connection, WEIR_REQUEST_FAILED);
+    return true;
+}
+
 void weir_response_begin(weir_connection_t *connection)
 {
     weir_task_t *task = connection->task;
@@ -291,11 +308,17 @@ void weir_response_begin(weir_connection_t *connection)
     weir_body_state_t state = gather(connection, &size);
     if (state == WEIR_BODY_BROKEN) {
         weir_record_failure(connection, task->exchange);
-        answer_failure(connection, 500);
+        unsigned status = weir_exchange_failure_status(task->exchange);
+        answer_failure(connection, status == 0 ? 500 : status);
         return;
     }
     bool ends = state == WEIR_BODY_ENDED;
     bool bodiless = form.head_only || weir_status_is_bodiless(form.status);
+    uint64_t known = form.length > (int64_t)size ? (uint64_t)form.length : size;
+    if (!bodiless && is_too_long(connection, known, "answered with 502")) {
+        answer_failure(connection, 502);
+        return;
+    }
     bool has_trailers = ends && form.minor == 1 && !bodiless && compose_end(connection);
     if (has_trailers) {
         form.length = -1; /* they need chunks */
@@ -319,6 +342,10 @@ bool weir_response_continue(weir_connection_t *connection)
     bool ends = state == WEIR_BODY_ENDED;
     if (size == 0 && !ends) {
         return false;
+    }
+    if (connection->framing != WEIR_FRAMING_NONE && is_too_long(connection, size, "it was cut")) {
+        weir_connection_close(connection);
+        return true;
     }
     struct iovec end = {NULL, 0};
     if (ends) {

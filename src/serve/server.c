@@ -44,6 +44,7 @@ static unsigned free_server(weir_server_t *server)
     }
     unsigned cut = atomic_load(&server->cut);
     weir_ticker_free(server->ticker);
+    weir_addresses_free(server->addresses);
     weir_keeper_destroy(&server->keeper);
     pthread_mutex_destroy(&server->notices.lock);
     pthread_mutex_destroy(&server->tls_lock);
@@ -58,6 +59,19 @@ static unsigned free_server(weir_server_t *server)
 static uint32_t time_slice(const weir_server_settings_t *settings)
 {
     return settings->time_slice_milliseconds == 0 ? WEIR_TICK_MILLISECONDS : settings->time_slice_milliseconds;
+}
+
+static bool count_addresses(weir_server_t *server)
+{
+    const weir_server_settings_t *settings = &server->settings;
+    uint64_t most = settings->limits.values[WEIR_SERVING_CONNECTIONS_PER_ADDRESS];
+    if (most != 0) {
+        /* Each loop takes one at least. */
+        uint32_t connections = settings->max_connections + settings->loops;
+        server->addresses = weir_addresses_new(connections, most > connections ? connections : (uint32_t)most);
+        errno = server->addresses == NULL ? ENOMEM : errno;
+    }
+    return most == 0 || server->addresses != NULL;
 }
 
 /* Make the loops; `loop_count` counts those that were made. */
@@ -195,7 +209,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     atomic_init(&server->cut, 0);
     errno = 0;
     server->ticker = weir_ticker_new(count, time_slice(settings), tick, &server->keeper);
-    if (server->ticker == NULL || !make_loops(server, count)) {
+    if (server->ticker == NULL || !count_addresses(server) || !make_loops(server, count)) {
         int error = errno;
         free_server(server);
         return fail(ret_message, "cannot start the server", error);

@@ -2,7 +2,8 @@
  * shared.h: what the threads of a server share. Everything that more than one thread touches is reached from here:
  *
  * - the settings, the listening socket's number and the array of loops are constant once the threads run;
- * - the ticker, the inboxes, the keeper of the generations and the notices have their own synchronization; of a
+ * - the ticker, the inboxes, the keeper of the generations, the addresses and the notices have their own
+ *   synchronization; of a
  * generation each loop has its own stake, and the gates have a lock;
  * - the atomic members below; what may be shared of a loop is said in loop.h, of a task in task.h.
  *
@@ -11,6 +12,7 @@
 #ifndef WEIR_SERVE_SHARED_H
 #define WEIR_SERVE_SHARED_H
 
+#include "serve/addresses.h"
 #include "serve/keeper.h"
 #include "serve/loop.h"
 #include "serve/notice.h"
@@ -31,6 +33,7 @@ struct weir_server {
     weir_ticker_t *ticker;
     weir_keeper_t keeper;
     weir_notices_t notices;
+    weir_addresses_t *addresses; /* own; NULL: an address may have any number of connections */
     weir_metrics_t *metrics;     /* the settings', or: */
     weir_metrics_t *own_metrics; /* own; NULL: the settings have some */
     unsigned loop_count;

@@ -12,6 +12,12 @@
 #include "serve/shared.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+enum {
+    CPU_GIVEN_BACK = 10,               /* one part in so many of the time that a guest waits */
+    CPU_METERED_NANOSECONDS = 1000000, /* a poll that takes longer shows that it computes */
+};
 
 static void release_task(weir_task_t *task)
 {
@@ -77,6 +83,8 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     task->guest = guest;
     size_t component = chain == NULL ? match->route->trigger->component : chain->component;
     task->metrics = &take_permit->stake->generation->counted[component]->loops[loop->index];
+    task->limits = weir_admission_limits(take_permit->stake, component);
+    task->cpu_most = task->limits->values[WEIR_SERVING_CPU_TIME] * 1000000;
     task->permit = *take_permit;
     task->connection = connection;
     task->chain = chain;
@@ -103,23 +111,71 @@ weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connecti
     return task;
 }
 
-void weir_task_poll(weir_task_t *task)
+uint64_t weir_task_time(const weir_task_t *task)
 {
-    weir_loop_t *loop = task->loop;
-    weir_link_remove(&task->run_link);
-    task->polls++;
-    task->poll_ticks = weir_ticker_count(loop->server->ticker);
-    task->is_polled = true;
-    uint64_t before = weir_record_clock();
-    weir_ticker_begin(loop->server->ticker, loop->index);
-    task->state = weir_exchange_poll(task->exchange);
-    weir_ticker_end(loop->server->ticker, loop->index);
-    task->is_polled = false;
-    uint64_t spent = weir_record_clock() - before;
+    uint64_t own = task->limits->values[WEIR_SERVING_REQUEST_TIMEOUT];
+    return own == 0 ? task->loop->server->settings.request_timeout_milliseconds : own;
+}
+
+/* Nanoseconds of the clock that tells what a poll takes. A system call where it is that of the thread: so it is read
+ * only of guests that compute. */
+static uint64_t read_clock(const weir_task_t *task)
+{
+    struct timespec now;
+    if (!task->is_metered) {
+        return weir_record_clock();
+    }
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* A guest that waits most of the time may go on for ever: a tenth of the time that it waits is given back to it. */
+static void give_back(weir_task_t *task)
+{
+    uint64_t waited = task->waits_since == 0 ? 0 : (task->loop->now - task->waits_since) * (1000000 / CPU_GIVEN_BACK);
+    task->cpu_spent -= waited < task->cpu_spent ? waited : task->cpu_spent;
+}
+
+/* It has computed for this many nanoseconds more. One that has done so for too long has failed. */
+static void charge(weir_task_t *task, uint64_t spent)
+{
+    bool computes = spent > CPU_METERED_NANOSECONDS;
+    bool has_ended = weir_exchange_ended(task->exchange) || task->state == WEIR_EXCHANGE_REFUSED;
+    task->is_metered = task->is_metered || computes;
+    task->cpu_spent += spent;
+    task->waits_since = weir_link_is_linked(&task->run_link) ? 0 : task->loop->now;
     weir_count(&task->metrics->counters[WEIR_COMPONENT_CPU_NANOSECONDS], spent);
     if (task->connection != NULL) {
         task->connection->record.cpu_nanoseconds += spent;
     }
+    if (task->cpu_most == 0 || task->cpu_spent < task->cpu_most || has_ended) {
+        return;
+    }
+    weir_exchange_log(task->exchange, WEIR_LOG_WARNING,
+        "it computed for %g s, the time limit that --cpu-time sets, and was ended%s", (double)task->cpu_most / 1e9,
+        task->state == WEIR_EXCHANGE_PENDING ? "; answered with 504" : " after its response began");
+    weir_count(&task->metrics->counters[WEIR_COMPONENT_CPU_OVER], 1);
+    if (task->connection != NULL) {
+        weir_record_note(task->connection, WEIR_REQUEST_CPU_OVER);
+    }
+    weir_exchange_stop(task->exchange, 504);
+    task->state = WEIR_EXCHANGE_FAILED;
+}
+
+void weir_task_poll(weir_task_t *task)
+{
+    weir_loop_t *loop = task->loop;
+    weir_link_remove(&task->run_link);
+    give_back(task);
+    task->polls++;
+    task->poll_ticks = weir_ticker_count(loop->server->ticker);
+    task->is_polled = true;
+    uint64_t before = read_clock(task);
+    weir_ticker_begin(loop->server->ticker, loop->index);
+    task->state = weir_exchange_poll(task->exchange);
+    weir_ticker_end(loop->server->ticker, loop->index);
+    task->is_polled = false;
+    charge(task, read_clock(task) - before);
     if (task->polls == 1 && task->state != WEIR_EXCHANGE_REFUSED) {
         weir_admission_succeeded(&task->permit);
     }

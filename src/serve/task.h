@@ -47,6 +47,11 @@ typedef struct weir_task {
     bool is_polled;              /* at this moment */
     bool used_up;                /* its time slice, before it was put into a run queue */
     uint32_t poll_ticks;         /* the ticker's count when the poll began */
+    const weir_limits_t *limits; /* its component's */
+    uint64_t cpu_most;           /* nanoseconds that its guest may compute for; 0: as long as it likes */
+    uint64_t cpu_spent;          /* of these; some are given back while it waits */
+    uint64_t waits_since;        /* it is not in a run queue since then; 0: it was not polled yet */
+    bool is_metered;             /* its guest computes: its thread's processor time is read */
     weir_deadline_t overtime;
 } weir_task_t;
 
@@ -58,6 +63,9 @@ typedef struct weir_task {
 weir_task_t *weir_task_start(weir_loop_t *loop, struct weir_connection *connection, struct weir_chain *chain,
     const weir_permit_t *take_permit, const weir_guest_t *guest, const weir_request_t *request,
     const weir_route_match_t *match);
+
+/* The milliseconds that its component's requests may take until the response's head. */
+uint64_t weir_task_time(const weir_task_t *task);
 
 /* Run the guest for a slice. */
 void weir_task_poll(weir_task_t *task);

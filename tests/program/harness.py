@@ -10,6 +10,7 @@ import re
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -315,6 +316,15 @@ class Wire:
 
     def close(self):
         self.socket.close()
+
+    def reset(self):
+        """Close it with a RST in place of a FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def end(self):
+        """Say that nothing more comes, with a FIN, and go on listening."""
+        self.socket.shutdown(socket.SHUT_WR)
 
     def send(self, raw):
         self.socket.sendall(raw)

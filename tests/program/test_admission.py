@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from harness import Component, all_in_background, write_application
+from harness import Component, all_in_background, in_background, write_application
 
 LOOPS = len(os.sched_getaffinity(0))
 
@@ -49,3 +49,38 @@ def test_instances_that_are_held_for_ever_do_not_shut_out_another_component(two)
             assert server.get("/other/1").status == 200
         # Those that were let in go on all the while, one for each call but those that are kept for the silent.
         assert sum(wire.receive() for wire in wires[:1]) == 1
+
+
+def test_a_full_queue_has_room_for_a_component_that_has_less_than_its_share(two):
+    server = two("--max-concurrency", "1", "--max-waiting", str(8 * LOOPS))
+    burst = 40 * LOOPS
+    with all_in_background(server.get, ["/slow/60"] * burst) as answers:
+        server.stderr.wait_for("requests wait already")
+        assert server.get("/other/1").status == 200
+        statuses = [answer().status for answer in answers]
+    assert set(statuses) == {200, 503}, statuses
+
+
+def test_a_request_that_is_turned_away_is_told_when_to_come_again(two):
+    server = two("--max-concurrency", "1", "--max-waiting", str(LOOPS))
+    with all_in_background(server.get, ["/slow/200"] * (8 * LOOPS)) as answers:
+        responses = [answer() for answer in answers]
+    refused = [response for response in responses if response.status == 503]
+    assert refused and len(refused) < len(responses)
+    for response in refused:
+        assert 1 <= int(response.get("retry-after")) <= 60, response
+
+
+def test_a_client_that_resets_while_its_request_waits_leaves_the_queue(two):
+    """Its place is free at once: another's request has it."""
+    server = two("--max-concurrency", "1", "--max-waiting", str(LOOPS))
+    with in_background(lambda: server.get("/slow/3000")) as held:
+        server.stderr.wait_for("waiting")
+        for _ in range(20 * LOOPS):
+            wire = server.wire()
+            wire.send(b"GET /slow/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+            wire.reset()
+        # A place is free as soon as the loops have looked, and long before the instance is.
+        while server.get("/slow/1").status != 200:
+            assert not held.done()
+        assert held().status == 200

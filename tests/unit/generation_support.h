@@ -91,7 +91,7 @@ static inline void count_refusal(void *context, const char *component, const cha
 static inline weir_generation_t *generation_with(world_t *world, const rung_t *rungs, size_t count, bool other_routes)
 {
     weir_generation_engine_t engines[RUNGS];
-    weir_generation_guest_t guests[COMPONENTS];
+    weir_generation_guest_t guests[COMPONENTS] = {{.guest = NULL}};
     for (size_t i = 0; i < count; i++)
         engines[i] = (weir_generation_engine_t){engine_of(rungs[i]), rungs[i].max_calls};
     for (size_t i = 0; i < COMPONENTS; i++) {

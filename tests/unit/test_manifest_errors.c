@@ -445,6 +445,36 @@ static void a_path_in_a_message_is_escaped(void **state)
     free(message);
 }
 
+static void limits_of_weir_are_checked_and_other_tools_left_alone(void **state)
+{
+    (void)state;
+#define LIMITS "spin_manifest_version = 2\n[application]\nname = \"x\"\n[application.tool.weir]\n"
+#define OWN_LIMITS                                                                                                     \
+    "spin_manifest_version = 2\n[application]\nname = \"x\"\n[component.a]\nsource = \"a.wasm\"\n"                     \
+    "[component.a.tool.other]\nanything = true\n[component.a.tool.weir]\n"
+    static const wrong_t CASES[] = {
+        {LIMITS "request_timeouts = \"1s\"\n",
+            "spin.toml:5:1: unknown key \"request_timeouts\" in \"tool.weir\" of [application]; did you mean "
+            "\"request_timeout\"?"},
+        {LIMITS "request_timeout = \"soon\"\n",
+            "spin.toml:5:19: \"request_timeout\" in \"tool.weir\" of [application] is \"soon\"; give a time such as "
+            "500ms, 2s or 1m, at most 24h"},
+        {LIMITS "max_waiting = -1\n",
+            "spin.toml:5:15: \"max_waiting\" in \"tool.weir\" of [application] is \"-1\"; give a number from 0 to "
+            "1000000"},
+        {LIMITS "max_request_body = true\n",
+            "spin.toml:5:20: \"max_request_body\" in \"tool.weir\" of [application] is a boolean; give a number of "
+            "bytes, or one with KiB, MiB or GiB, from 1 to 1048576GiB, or none"},
+        {OWN_LIMITS "cpu_time = 0\n",
+            "spin.toml:9:12: \"cpu_time\" in \"tool.weir\" of [component.a] is \"0\"; give a time such as 500ms, 2s or "
+            "1m, at most 24h, or none"},
+        {OWN_LIMITS "idle_timeout = \"1s\"\n", "spin.toml:9:1: \"idle_timeout\" in \"tool.weir\" of [component.a] is "
+                                               "not for a component but for the whole "
+                                               "server; write it in [application.tool.weir]"},
+    };
+    check_wrong(CASES, sizeof CASES / sizeof CASES[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +484,7 @@ int main(void)
         cmocka_unit_test(a_value_of_the_wrong_type_is_named_with_both_types),
         cmocka_unit_test(what_would_change_the_guest_silently_is_refused),
         cmocka_unit_test(a_component_that_is_not_there_is_named_with_those_that_are),
+        cmocka_unit_test(limits_of_weir_are_checked_and_other_tools_left_alone),
         cmocka_unit_test(a_component_id_that_is_not_kebab_case_is_refused),
         cmocka_unit_test(other_values_that_make_no_sense_are_refused),
         cmocka_unit_test(text_that_is_not_toml_is_refused_with_its_place),

@@ -122,12 +122,42 @@ static void test_shares_are_even_and_together_the_whole(void **state)
     }
 }
 
+static void test_limits_of_many_lengths_run_out_in_order(void **state)
+{
+    (void)state;
+    enum { MANY = 4 * WEIR_DEADLINE_LENGTHS };
+    weir_deadline_lists_t lists;
+    weir_deadline_t deadlines[MANY] = {{.at = 0}};
+    weir_deadline_lists_init(&lists);
+    assert_int_equal(weir_deadline_lists_next(&lists), UINT64_MAX);
+    assert_null(weir_deadline_lists_expire(&lists, UINT64_MAX));
+    for (unsigned round = 0; round < 3; round++) { /* lists take other lengths once they are empty */
+        for (unsigned i = 0; i < MANY; i++) {
+            uint64_t delay = 100 + (i * 37 + round * 11) % MANY; /* each once, in no order */
+            weir_deadline_lists_set(&lists, &deadlines[i], delay, 1000);
+            weir_deadline_lists_set(&lists, &deadlines[i], delay, 1000);
+        }
+        for (uint64_t now = 1100; now < 1100 + MANY; now++) {
+            assert_int_equal(weir_deadline_lists_next(&lists), now);
+            assert_null(weir_deadline_lists_expire(&lists, now - 1));
+            weir_deadline_t *deadline = weir_deadline_lists_expire(&lists, now);
+            assert_non_null(deadline);
+            assert_int_equal(deadline->at, now);
+            assert_null(weir_deadline_lists_expire(&lists, now));
+        }
+        assert_int_equal(weir_deadline_lists_next(&lists), UINT64_MAX);
+    }
+    weir_deadline_lists_set(&lists, &deadlines[0], UINT64_MAX, 5);
+    assert_null(weir_deadline_lists_expire(&lists, UINT64_MAX - 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_list_keeps_its_order),
         cmocka_unit_test(test_limits_run_out_in_order),
         cmocka_unit_test(test_a_limit_beyond_the_end_of_time_never_runs_out),
+        cmocka_unit_test(test_limits_of_many_lengths_run_out_in_order),
         cmocka_unit_test(test_shares_are_even_and_together_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,158 @@
+/*
+ * limits.c: the table of limits, and which of several values counts.
+ */
+#include "app/limits.h"
+
+#include "app/quantity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KIB UINT64_C(1024)
+#define GIB (KIB * KIB * KIB)
+#define MOST_TIME WEIR_MAX_TIMEOUT_MILLISECONDS
+#define MOST_BYTES (UINT64_C(1) << 50)
+#define MOST_NUMBER UINT64_C(1000000)
+
+/* docs/limits.md tells of each; a test compares them. */
+const weir_limit_rule_t weir_limit_rules[WEIR_SERVING_COUNT] = {
+    [WEIR_SERVING_REQUEST_TIMEOUT] = {"request-timeout", "request_timeout", WEIR_UNIT_TIME, true, false, 1, MOST_TIME,
+        "30s"},
+    [WEIR_SERVING_WAITING_TIMEOUT] = {"waiting-timeout", "waiting_timeout", WEIR_UNIT_TIME, true, false, 1, MOST_TIME,
+        "within --request-timeout"},
+    [WEIR_SERVING_CPU_TIME] = {"cpu-time", "cpu_time", WEIR_UNIT_TIME, true, true, 1, MOST_TIME,
+        "that of --request-timeout"},
+    [WEIR_SERVING_INSTANCE_MEMORY] = {"max-instance-memory", "max_instance_memory", WEIR_UNIT_SIZE, true, false,
+        64 * KIB, 4 * GIB, "what the allocator has room for"},
+    [WEIR_SERVING_REQUEST_BODY] = {"max-request-body", "max_request_body", WEIR_UNIT_SIZE, true, true, 1, MOST_BYTES,
+        "none"},
+    [WEIR_SERVING_RESPONSE_BODY] = {"max-response-body", "max_response_body", WEIR_UNIT_SIZE, true, true, 1, MOST_BYTES,
+        "none"},
+    [WEIR_SERVING_WAITING] = {"max-waiting", "max_waiting", WEIR_UNIT_NUMBER, false, false, 0, MOST_NUMBER, "1024"},
+    [WEIR_SERVING_REQUEST_HEAD] = {"max-request-head", "max_request_head", WEIR_UNIT_SIZE, false, false, KIB, 32 * KIB,
+        "32KiB"},
+    [WEIR_SERVING_REQUEST_HEADERS] = {"max-request-headers", "max_request_headers", WEIR_UNIT_NUMBER, false, false, 1,
+        256, "256"},
+    [WEIR_SERVING_HEADER_TIMEOUT] = {"header-timeout", "header_timeout", WEIR_UNIT_TIME, false, false, 1, MOST_TIME,
+        "2m"},
+    [WEIR_SERVING_BODY_TIMEOUT] = {"body-timeout", "body_timeout", WEIR_UNIT_TIME, false, true, 1, MOST_TIME, "1m"},
+    [WEIR_SERVING_IDLE_TIMEOUT] = {"idle-timeout", "idle_timeout", WEIR_UNIT_TIME, false, false, 1, MOST_TIME, "1m"},
+    [WEIR_SERVING_CONNECTIONS] = {"max-connections", "max_connections", WEIR_UNIT_NUMBER, false, false, 1, MOST_NUMBER,
+        "from the limits on open files and address space, at most 4096"},
+    [WEIR_SERVING_CONNECTIONS_PER_ADDRESS] = {"max-connections-per-address", "max_connections_per_address",
+        WEIR_UNIT_NUMBER, false, true, 1, MOST_NUMBER, "none"},
+    [WEIR_SERVING_REQUESTS_PER_CONNECTION] = {"max-requests-per-connection", "max_requests_per_connection",
+        WEIR_UNIT_NUMBER, false, true, 1, MOST_NUMBER, "none"},
+};
+
+weir_serving_limit_t weir_limit_named(const char *name)
+{
+    unsigned limit = 0;
+    while (limit < WEIR_SERVING_COUNT && strcmp(weir_limit_rules[limit].name, name) != 0) {
+        limit++;
+    }
+    return (weir_serving_limit_t)limit;
+}
+
+static bool parse_value(const weir_limit_rule_t *rule, const char *text, uint64_t *ret_value)
+{
+    if (rule->can_be_none && strcmp(text, "none") == 0) {
+        *ret_value = 0;
+        return true;
+    }
+    switch (rule->unit) {
+    case WEIR_UNIT_TIME:
+        return weir_duration_parse(text, ret_value);
+    case WEIR_UNIT_SIZE:
+        return weir_size_parse(text, rule->least, rule->most, ret_value);
+    case WEIR_UNIT_NUMBER:
+        break;
+    }
+    return weir_count_parse(text, rule->least, rule->most, ret_value);
+}
+
+bool weir_limits_parse(weir_limits_t *limits, weir_serving_limit_t limit, const char *text)
+{
+    if (!parse_value(&weir_limit_rules[limit], text, &limits->values[limit])) {
+        return false;
+    }
+    limits->are_set[limit] = true;
+    return true;
+}
+
+/* A size with the largest unit that it is a whole number of. */
+static void write_size(char *buffer, size_t size, uint64_t bytes)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    while (unit < 3 && bytes >= 1024 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(buffer, size, "%llu%s", (unsigned long long)bytes, units[unit]);
+}
+
+const char *weir_limit_advice(weir_serving_limit_t limit, char *buffer, size_t size)
+{
+    const weir_limit_rule_t *rule = &weir_limit_rules[limit];
+    const char *none = rule->can_be_none ? ", or none" : "";
+    char least[24];
+    char most[24];
+    write_size(least, sizeof(least), rule->least);
+    write_size(most, sizeof(most), rule->most);
+    switch (rule->unit) {
+    case WEIR_UNIT_TIME:
+        snprintf(buffer, size, "give a time such as 500ms, 2s or 1m, at most 24h%s", none);
+        break;
+    case WEIR_UNIT_SIZE:
+        snprintf(
+            buffer, size, "give a number of bytes, or one with KiB, MiB or GiB, from %s to %s%s", least, most, none);
+        break;
+    case WEIR_UNIT_NUMBER:
+        snprintf(buffer, size, "give a number from %llu to %llu%s", (unsigned long long)rule->least,
+            (unsigned long long)rule->most, none);
+        break;
+    }
+    return buffer;
+}
+
+/* The smaller of two values, 0 being none. */
+static uint64_t stricter(uint64_t one, uint64_t other)
+{
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
+static uint64_t resolve(weir_serving_limit_t limit, const weir_limits_t *options, const weir_limits_t *application,
+    const weir_limits_t *component)
+{
+    bool has_option = options->are_set[limit];
+    uint64_t value = 0;
+    if (has_option) {
+        value = options->values[limit];
+    } else if (application->are_set[limit]) {
+        value = application->values[limit];
+    } else {
+        (void)parse_value(&weir_limit_rules[limit], weir_limit_rules[limit].fallback, &value);
+    }
+    if (component == NULL || !component->are_set[limit]) {
+        return value;
+    }
+    return has_option ? stricter(value, component->values[limit]) : component->values[limit];
+}
+
+weir_limits_t weir_limits_resolve(
+    const weir_limits_t *options, const weir_limits_t *application, const weir_limits_t *component)
+{
+    static const weir_serving_limit_t cpu_time = WEIR_SERVING_CPU_TIME;
+    weir_limits_t limits;
+    for (unsigned limit = 0; limit < WEIR_SERVING_COUNT; limit++) {
+        limits.values[limit] = resolve((weir_serving_limit_t)limit, options, application, component);
+        limits.are_set[limit] = true;
+    }
+    bool is_said = options->are_set[cpu_time] || application->are_set[cpu_time] ||
+                   (component != NULL && component->are_set[cpu_time]);
+    if (!is_said) {
+        limits.values[cpu_time] = limits.values[WEIR_SERVING_REQUEST_TIMEOUT];
+    }
+    return limits;
+}
