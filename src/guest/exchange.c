@@ -6,6 +6,7 @@
 #include "guest/header_filter.h"
 #include "observe/escape.h"
 #include "observe/log.h"
+#include "observe/trace.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ void weir_exchange_log(const weir_exchange_t *exchange, weir_log_level_t level, 
     weir_guest_log(exchange->guest, level, "%s (%s)", text, exchange->shown);
 }
 
-/* Method and path for the log, which escapes them; the query is nobody's business there. */
+/* Method, path and trace for the log, which escapes them; the query is nobody's business there. */
 static void show_request(const weir_request_t *request, char *ret_shown, size_t size)
 {
     bool method_is_cut = request->method.size > WEIR_SHOWN_METHOD_MAX;
@@ -34,6 +35,11 @@ static void show_request(const weir_request_t *request, char *ret_shown, size_t 
     snprintf(ret_shown, size, "%.*s%s %.*s%s", method_is_cut ? (int)WEIR_SHOWN_METHOD_MAX : (int)request->method.size,
         request->method.data, method_is_cut ? "..." : "",
         path_is_cut ? (int)WEIR_SHOWN_PATH_MAX : (int)request->path.size, request->path.data, path_is_cut ? "..." : "");
+    size_t length = strlen(ret_shown);
+    if (request->trace != NULL && weir_trace_is_set(request->trace) && size - length > WEIR_SHOWN_TRACE_BYTES) {
+        memcpy(ret_shown + length, ", trace ", 8);
+        weir_trace_write_id(request->trace->trace_id, sizeof request->trace->trace_id, ret_shown + length + 8);
+    }
 }
 
 void weir_exchange_log_call_failure(const weir_exchange_t *exchange, weir_log_level_t level, const char *when)

@@ -26,7 +26,9 @@ bool weir_component_start(weir_exchange_t *exchange, const weir_request_t *reque
         .headers = headers.pairs,
         .header_count = headers.count,
         .has_body = request->has_body,
-        .caller = request->caller};
+        .caller = request->caller,
+        .added_headers = request->added_headers,
+        .added_header_count = request->added_header_count};
     exchange->waker_is_passed_on = true;
     wasmtime_error_t *error = weir_call_new(exchange->guest->service, &call, exchange->waker, &exchange->call);
     weir_spin_headers_free(&headers);

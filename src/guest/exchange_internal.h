@@ -11,6 +11,7 @@
 #include "guest/cgi_response.h"
 #include "guest/guest.h"
 #include "guest/request_body.h"
+#include "observe/trace.h"
 
 #include <stdatomic.h>
 
@@ -20,6 +21,7 @@ enum {
     WEIR_HELD_MAX_BYTES = 128 * 1024,
     WEIR_HELD_INLINE_BYTES = 1024,
     WEIR_HEADERS_INLINE = 16,
+    WEIR_SHOWN_TRACE_BYTES = 8 + WEIR_TRACE_ID_TEXT,
     WEIR_SHOWN_METHOD_MAX = 24, /* bytes of what is shown in the log of a request */
     WEIR_SHOWN_PATH_MAX = 200,
 };
@@ -41,6 +43,7 @@ typedef struct weir_module_part {
     bool feeding;               /* the body was collected and is not fed completely yet */
     bool started;               /* it has its instance: the collected body is not needed again */
     bool insufficient;          /* the head is of no use: the rest of the output is dropped */
+    char traceparent[WEIR_TRACEPARENT_BYTES + 1]; /* for what it requests; "": none */
     unsigned slices_held;       /* for how many time slices the head has been held back */
     atomic_uint references;     /* to the exchange's block: the exchange's own, and the call's waker's */
     atomic_bool woken;          /* since the call was last polled */
@@ -76,7 +79,8 @@ struct weir_exchange {
     weir_module_part_t *module; /* within the same block, or NULL for a component */
     weir_pair_t inline_headers[WEIR_HEADERS_INLINE];
     char inline_held[WEIR_HELD_INLINE_BYTES];
-    char shown[WEIR_SHOWN_METHOD_MAX + WEIR_SHOWN_PATH_MAX + 8]; /* the request: "GET /path" */
+    /* The request: "GET /path", and where it is part of one ", trace 4bf92f35..." */
+    char shown[WEIR_SHOWN_METHOD_MAX + WEIR_SHOWN_PATH_MAX + 8 + WEIR_SHOWN_TRACE_BYTES];
 };
 
 /*

@@ -55,13 +55,17 @@ static void release(void *context)
 
 static bool new_call(weir_exchange_t *exchange, const weir_cgi_request_t *request, bool has_body)
 {
+    const char *parent = exchange->module->traceparent;
+    const weir_pair_t added = {weir_bytes_of("traceparent"), weir_bytes_of(parent)};
     weir_call_request_t call = {.size = sizeof call,
         .has_body = has_body,
         .arguments = request->arguments,
         .argument_count = request->argument_count,
         .environment = request->environment,
         .environment_count = request->environment_count,
-        .caller = exchange->caller};
+        .caller = exchange->caller,
+        .added_headers = &added,
+        .added_header_count = parent[0] == '\0' ? 0 : 1};
     weir_waker_t waker = {.wake = wake, .release = release, .context = exchange};
     atomic_fetch_add_explicit(&exchange->module->references, 1, memory_order_relaxed);
     exchange->waker_is_passed_on = true;
@@ -99,6 +103,8 @@ bool weir_module_start(weir_exchange_t *exchange, const weir_request_t *request,
     weir_cgi_response_init(&module->response);
     atomic_init(&module->references, 1);
     atomic_init(&module->woken, false);
+    if (request->trace != NULL && weir_trace_is_set(request->trace))
+        weir_traceparent_write(request->trace, module->traceparent);
     if (request->collected != NULL) {
         module->body = *request->collected;
         *request->collected = (weir_request_body_t){0};

@@ -11,6 +11,7 @@
 #include "guest/outbound.h"
 #include "observe/component_log.h"
 #include "observe/log.h"
+#include "observe/record.h"
 #include "weir/allocator.h"
 #include "weir_bridge.h"
 
@@ -163,6 +164,10 @@ typedef struct weir_request {
     /* The whole body, when an exchange with a module was refused after it had collected it; else NULL. It is emptied
      * when it was taken over; what is left in it is the caller's to free. */
     struct weir_request_body *collected;
+    const weir_trace_context_t *trace; /* where it stands in a trace; NULL: in none */
+    /* What carries that on, with each request of the guest's: see weir_call_request_t. */
+    const weir_pair_t *added_headers;
+    size_t added_header_count;
     void
         *caller; /* whom the guest's own requests to its application are for: weir_guest_settings_t's `begin` gets it */
 } weir_request_t;

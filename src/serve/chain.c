@@ -8,6 +8,7 @@
 #include "observe/log.h"
 #include "serve/chain_internal.h"
 #include "serve/shared.h"
+#include "serve/tracing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,10 @@ static weir_task_t *start_task(weir_chain_t *chain, const weir_permit_t *take_pe
     }
     weir_bytes_t path = weir_chain_path(head.path_and_query);
     size_t past = path.size < head.path_and_query.size ? path.size + 1 : path.size;
+    weir_trace_context_t trace;
+    weir_tracing_t tracing;
+    weir_tracing_begin(headers, head.header_count, NULL, &trace);
+    weir_tracing_carry(&trace, headers, head.header_count, &tracing);
     weir_request_t request = {
         .method = head.method,
         .target = head.path_and_query,
@@ -75,6 +80,9 @@ static weir_task_t *start_task(weir_chain_t *chain, const weir_permit_t *take_pe
         .client_ip = "0.0.0.0",
         .server_port = chain->loop->server->port,
         .collected = chain->has_collected ? &chain->collected : NULL,
+        .trace = &trace,
+        .added_headers = tracing.headers,
+        .added_header_count = tracing.count,
     };
     const weir_guest_t *guest = chain->stake->generation->parts.guests[chain->component].guest;
     weir_task_t *task = weir_task_start(chain->loop, NULL, chain, take_permit, guest, &request, &chain->match);

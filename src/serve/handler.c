@@ -12,6 +12,7 @@
 #include "serve/request.h"
 #include "serve/response.h"
 #include "serve/shared.h"
+#include "serve/tracing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,8 @@ static void begin(weir_connection_t *connection)
     loop->fields_of = connection;
     weir_connection_count(connection, true);
     weir_record_begin(connection, true);
+    weir_tracing_begin(
+        loop->fields, connection->head.field_count, loop->server->settings.sampler, &connection->record.trace);
     connection->stage = WEIR_STAGE_BEGUN;
     connection->input_seen = 0;
     connection->body_left = connection->head.content_length;

@@ -9,6 +9,7 @@
 #include "serve/admission.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
+#include "serve/tracing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,14 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         weir_admission_leave(loop, take_permit);
         return NULL;
     }
+    const weir_trace_context_t *trace = &connection->record.trace;
+    size_t header_count = connection->head.field_count;
+    weir_tracing_t tracing;
+    weir_tracing_carry(trace, loop->fields, header_count, &tracing);
+    if (weir_trace_has_span(trace)) {
+        header_count = weir_tracing_replace(&tracing, loop->fields, header_count, WEIR_HEAD_FIELDS_MAX);
+        loop->fields_of = NULL;
+    }
     weir_request_t request = {
         .method = connection->head.method,
         .target = connection->target.target,
@@ -184,7 +193,7 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         .host = connection->host,
         .version = weir_bytes_of(connection->head.minor == 0 ? "HTTP/1.0" : "HTTP/1.1"),
         .headers = loop->fields,
-        .header_count = connection->head.field_count,
+        .header_count = header_count,
         .has_body = connection->head.content_length != 0,
         .content_length = connection->head.content_length,
         .secure = weir_client_is_secure(connection),
@@ -192,6 +201,9 @@ weir_task_t *weir_request_start(weir_connection_t *connection, const weir_permit
         .client_ip = weir_client_ip(connection),
         .server_port = server->port,
         .collected = connection->has_collected ? &connection->collected : NULL,
+        .trace = trace,
+        .added_headers = tracing.headers,
+        .added_header_count = tracing.count,
     };
     return weir_task_start(
         loop, connection, NULL, take_permit, weir_admission_guest(connection), &request, &connection->match);

@@ -7,6 +7,7 @@
 #include "http/endpoint.h"
 #include "observe/metrics.h"
 #include "observe/record.h"
+#include "observe/trace.h"
 #include "serve/generation.h"
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ typedef struct weir_server_settings {
     bool proxy_protocol; /* they, and nobody else, connect, and begin with a header of the PROXY protocol */
     weir_request_sink_t sinks[WEIR_REQUEST_SINKS_MAX]; /* told of every request that is over */
     size_t sink_count;
+    const weir_sampler_t *sampler; /* of the spans that are exported, borrowed; NULL: none are */
     weir_metrics_t *metrics; /* what is counted, for so many loops, borrowed; NULL: the server's own */
 } weir_server_settings_t;
 
