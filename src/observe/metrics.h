@@ -63,6 +63,10 @@ typedef enum weir_process_counter {
     WEIR_PROCESS_ALLOCATOR_FALLBACKS,
     WEIR_PROCESS_ALLOCATOR_REDUCTIONS = WEIR_PROCESS_ALLOCATOR_FALLBACKS + 6,
     WEIR_PROCESS_ALLOCATOR_RAISES = WEIR_PROCESS_ALLOCATOR_REDUCTIONS + 6,
+    WEIR_PROCESS_ACCESS_LINES_WRITTEN,
+    WEIR_PROCESS_ACCESS_LINES_LOST, /* there was no room for them, or nobody took them */
+    WEIR_PROCESS_SPANS_EXPORTED,    /* of requests, that a collector took */
+    WEIR_PROCESS_SPANS_LOST,
     WEIR_PROCESS_COUNTERS,
 } weir_process_counter_t;
 

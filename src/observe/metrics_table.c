@@ -59,6 +59,13 @@ const weir_metric_t weir_component_gauge_metrics[WEIR_COMPONENT_GAUGES] = {
     .name = "weir_allocator_reductions_total", .label = "cause", .value = (cause_),                                    \
     .help = "How often the pooling allocator was reduced while serving."
 
+#define ACCESS_LINES(result_)                                                                                          \
+    .name = "weir_access_log_lines_total", .label = "result", .value = (result_),                                      \
+    .help = "Lines of the access log, written or lost."
+#define SPANS(result_)                                                                                                 \
+    .name = "weir_trace_spans_total", .label = "result", .value = (result_),                                           \
+    .help = "Spans of requests, taken by the collector or lost."
+
 const weir_metric_t weir_process_counter_metrics[WEIR_PROCESS_COUNTERS] = {
     [WEIR_PROCESS_RELOADS_DONE] = {RELOAD("done")},
     [WEIR_PROCESS_RELOADS_REFUSED] = {RELOAD("refused")},
@@ -76,4 +83,8 @@ const weir_metric_t weir_process_counter_metrics[WEIR_PROCESS_COUNTERS] = {
     [WEIR_PROCESS_ALLOCATOR_REDUCTIONS + WEIR_METRICS_STALL] = {REDUCTION("stall")},
     [WEIR_PROCESS_ALLOCATOR_RAISES] = {.name = "weir_allocator_raises_total",
         .help = "How often the allocator was raised again."},
+    [WEIR_PROCESS_ACCESS_LINES_WRITTEN] = {ACCESS_LINES("written")},
+    [WEIR_PROCESS_ACCESS_LINES_LOST] = {ACCESS_LINES("lost")},
+    [WEIR_PROCESS_SPANS_EXPORTED] = {SPANS("exported")},
+    [WEIR_PROCESS_SPANS_LOST] = {SPANS("lost")},
 };
