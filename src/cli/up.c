@@ -362,6 +362,7 @@ static void serve_to_the_end(up_t *up)
     weir_systemd_ready("serving");
     weir_systemd_watchdog_start(up->server);
     while (weir_signals_wait() == WEIR_SIGNAL_RELOAD) {
+        weir_observing_reopen(&up->observing);
         if (up->reload != NULL) {
             weir_reload_request(up->reload, "SIGHUP");
         }
@@ -436,7 +437,7 @@ static int run(up_t *up)
         weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(&bounds, refusal, sizeof refusal));
         return EXIT_FAILED;
     }
-    if (!weir_observing_open(&up->inputs.options, bounds.loops, &up->observing, &message)) {
+    if (!weir_observing_open(&up->inputs.options, &up->application->manifest, bounds.loops, &up->observing, &message)) {
         return fail(EXIT_INPUT, message);
     }
     int status = prepare_engine(up);

@@ -37,16 +37,16 @@ typedef enum weir_phase {
 /* Only of an exchange with a WAGI program, be it a module or a component. */
 typedef struct weir_module_part {
     weir_cgi_response_t response;
-    weir_request_body_t body;   /* while it is collected and until it is fed */
-    weir_cgi_request_t request; /* while the body is collected */
-    bool collected;             /* the body was */
-    bool feeding;               /* the body was collected and is not fed completely yet */
-    bool started;               /* it has its instance: the collected body is not needed again */
-    bool insufficient;          /* the head is of no use: the rest of the output is dropped */
+    weir_request_body_t body;                     /* while it is collected and until it is fed */
+    weir_cgi_request_t request;                   /* while the body is collected */
+    bool collected;                               /* the body was */
+    bool feeding;                                 /* the body was collected and is not fed completely yet */
+    bool started;                                 /* it has its instance: the collected body is not needed again */
+    bool insufficient;                            /* the head is of no use: the rest of the output is dropped */
     char traceparent[WEIR_TRACEPARENT_BYTES + 1]; /* for what it requests; "": none */
-    unsigned slices_held;       /* for how many time slices the head has been held back */
-    atomic_uint references;     /* to the exchange's block: the exchange's own, and the call's waker's */
-    atomic_bool woken;          /* since the call was last polled */
+    unsigned slices_held;                         /* for how many time slices the head has been held back */
+    atomic_uint references; /* to the exchange's block: the exchange's own, and the call's waker's */
+    atomic_bool woken;      /* since the call was last polled */
 } weir_module_part_t;
 
 struct weir_exchange {

@@ -45,6 +45,7 @@ struct weir_access_log {
     bool is_owned; /* it is to be closed */
     bool is_pipe;  /* or a socket or terminal: what is written at once stays together up to PIPE_BUF bytes alone */
     weir_access_style_t style;
+    weir_metrics_t *metrics; /* or NULL */
     unsigned queue_count;
 
     sem_t wake;
@@ -141,9 +142,17 @@ static void tell(weir_access_log_t *log, bool always)
     log->reason = 0;
 }
 
+static void count(
+    weir_access_log_t *log, atomic_uint_least64_t *own_count, weir_process_counter_t counter, unsigned lines)
+{
+    atomic_fetch_add_explicit(own_count, lines, memory_order_relaxed);
+    if (log->metrics != NULL)
+        weir_metrics_count(log->metrics, counter, lines);
+}
+
 static void lose(weir_access_log_t *log, unsigned lines, int reason)
 {
-    atomic_fetch_add_explicit(&log->lost, lines, memory_order_relaxed);
+    count(log, &log->lost, WEIR_PROCESS_ACCESS_LINES_LOST, lines);
     log->reason = reason;
 }
 
@@ -215,7 +224,7 @@ static void flush(weir_access_log_t *log)
         size_t written = write_all(log, log->piece + at, size);
         int error = errno;
         unsigned lines = count_lines(log->piece + at, written);
-        atomic_fetch_add_explicit(&log->written, lines, memory_order_relaxed);
+        count(log, &log->written, WEIR_PROCESS_ACCESS_LINES_WRITTEN, lines);
         log->line_is_open = written > 0 && log->piece[at + written - 1] != '\n';
         if (written < size) {
             lose(log, count_lines(log->piece + at, log->size - at) - lines, error);
@@ -317,7 +326,7 @@ static void take(void *context, const weir_request_record_t *record)
     weir_access_log_t *log = context;
     weir_record_queue_t *queue = log->queues[record->loop < log->queue_count ? record->loop : 0];
     if (!weir_record_queue_put(queue, record))
-        atomic_fetch_add_explicit(&log->lost, 1, memory_order_relaxed);
+        count(log, &log->lost, WEIR_PROCESS_ACCESS_LINES_LOST, 1);
     int rest = atomic_load(&log->rest);
     if (rest == REST_SLEEP || (rest == REST_PAUSE && weir_record_queue_is_half_full(queue)))
         wake(log);
@@ -365,7 +374,7 @@ static void free_log(weir_access_log_t *log)
 }
 
 weir_access_log_t *weir_access_log_open(
-    const char *path, const weir_access_style_t *style, unsigned loops, char **ret_message)
+    const char *path, const weir_access_style_t *style, unsigned loops, weir_metrics_t *metrics, char **ret_message)
 {
     *ret_message = NULL;
     weir_access_log_t *log = calloc(1, sizeof *log + loops * sizeof(weir_record_queue_t *));
@@ -373,6 +382,7 @@ weir_access_log_t *weir_access_log_open(
         return NULL;
     log->file = -1;
     log->style = *style;
+    log->metrics = metrics;
     sem_init(&log->wake, 0, 0);
     sem_init(&log->ended, 0, 0);
     bool made = set_target(log, path, ret_message);

@@ -7,6 +7,7 @@
 #define WEIR_OBSERVE_ACCESS_LOG_H
 
 #include "observe/access_line.h"
+#include "observe/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,11 +22,11 @@ typedef struct weir_access_log weir_access_log_t;
 /*
  * Open the log: `path` is a file's or a named pipe's, "-" for standard output or "stderr". A file is appended to; one
  * that is made belongs to this user, and its group may read it. `loops` is how many threads will serve: records name
- * one below that. On failure returns NULL and stores a one-line message, to be freed with free(3), or NULL when memory
- * ran out.
+ * one below that. Lines are counted in `metrics`, too, unless that is NULL; it is borrowed. On failure returns NULL and
+ * stores a one-line message, to be freed with free(3), or NULL when memory ran out.
  */
 weir_access_log_t *weir_access_log_open(
-    const char *path, const weir_access_style_t *style, unsigned loops, char **ret_message);
+    const char *path, const weir_access_style_t *style, unsigned loops, weir_metrics_t *metrics, char **ret_message);
 
 /* Start its thread, which takes no signals. Returns false with errno set when it cannot be had. */
 bool weir_access_log_start(weir_access_log_t *log);

@@ -35,7 +35,7 @@ typedef struct weir_server_settings {
     weir_request_sink_t sinks[WEIR_REQUEST_SINKS_MAX]; /* told of every request that is over */
     size_t sink_count;
     const weir_sampler_t *sampler; /* of the spans that are exported, borrowed; NULL: none are */
-    weir_metrics_t *metrics; /* what is counted, for so many loops, borrowed; NULL: the server's own */
+    weir_metrics_t *metrics;       /* what is counted, for so many loops, borrowed; NULL: the server's own */
 } weir_server_settings_t;
 
 typedef struct weir_server weir_server_t;

@@ -119,7 +119,7 @@ static world_t world_new(void)
 static void open_log(world_t *world, const char *path, unsigned loops)
 {
     char *message;
-    world->log = weir_access_log_open(path, &style, loops, &message);
+    world->log = weir_access_log_open(path, &style, loops, NULL, &message);
     assert_non_null(world->log);
     assert_true(weir_access_log_start(world->log));
 }
@@ -374,7 +374,7 @@ static void test_a_place_that_cannot_be_written_to_is_named(void **state)
     static const char *const paths[] = {"/", "/nowhere/at/all", "/proc/version/x"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         char *message = NULL;
-        assert_null(weir_access_log_open(paths[i], &style, 1, &message));
+        assert_null(weir_access_log_open(paths[i], &style, 1, NULL, &message));
         assert_non_null(message);
         assert_non_null(strstr(message, paths[i]));
         assert_null(strchr(message, '\n'));
