@@ -1,5 +1,5 @@
 /*
- * page.h: the status page: page.html, as it is in the source; cmake/Page.cmake makes it a part of the program.
+ * page.h: the status page: page.html with page.css and page.js in it; cmake/Page.cmake makes it a part of the program.
  *
  * It is served with a Content-Security-Policy that lets nothing in but what the page holds itself, and /status.json:
  * every script and style element has the attribute nonce="{{nonce}}", which is filled in for each answer. Attributes

@@ -78,6 +78,15 @@ need_to_test() {
         [[ -e /usr/aarch64-linux-gnu/include/stdio.h ]] || need "aarch64's stdio.h" libc6-dev-arm64-cross
     fi
     find_pytest || need pytest python3-pytest
+    need_browser
+}
+
+# For the tests of the status page, which say that they are skipped where apt has none.
+need_browser() {
+    if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
+        return
+    fi
+    ! command -v apt-get >/dev/null || need 'a browser' @browser
 }
 
 need_to_format() {
@@ -139,6 +148,13 @@ choose_fuzzer_runtime() {
     local version
     version=$(clang_version)
     printf 'libclang-rt-%sdev' "${version:+$version-}"
+}
+
+# Ubuntu's packages of Chromium only fetch it with snapd, which is no test's business.
+choose_browser() {
+    if [[ -n $(apt_candidate chromium) && -n $(apt_candidate chromium-driver) ]]; then
+        printf 'chromium chromium-driver'
+    fi
 }
 
 # have_fuzzer_runtime: the library with libFuzzer's main program, wherever this clang keeps it
@@ -231,8 +247,8 @@ setup_packages() {
     missing=()
     "$2"
     for entry in ${missing[@]+"${missing[@]}"}; do
-        # Rust has other ways too, which come next.
-        [[ $entry == *'|@rust' ]] || left+="${left:+, }${entry%%|*}"
+        # Rust has other ways too, which come next; without a browser a few tests are skipped.
+        [[ $entry == *'|@rust' || $entry == *'|@browser' ]] || left+="${left:+, }${entry%%|*}"
     done
     [[ -z $left ]] || fail "these are still missing after apt has installed what it could: $left" "$STATUS_CANNOT_INSTALL"
 }
