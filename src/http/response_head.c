@@ -10,7 +10,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEXT_FIRST_BYTES = 1024 };
+enum {
+    TEXT_FIRST_BYTES = 1024,
+    EMPTIED = 205 /* a length is stated for it, and that is 0 (RFC 9110, section 15.3.6) */
+};
 
 #define ADD(text, constant) weir_head_text_add(text, constant, sizeof(constant) - 1)
 
@@ -26,7 +29,7 @@ bool weir_status_is_bodiless(unsigned status)
 
 weir_framing_t weir_framing_of(const weir_response_form_t *form)
 {
-    if (form->head_only || weir_status_is_bodiless(form->status)) {
+    if (form->head_only || weir_status_is_bodiless(form->status) || form->status == EMPTIED) {
         return WEIR_FRAMING_NONE;
     }
     if (form->length >= 0) {
@@ -159,8 +162,10 @@ void weir_response_head_end(weir_head_text_t *text, const weir_response_form_t *
     }
     weir_framing_t framing = weir_framing_of(form);
     /* Of what is not sent a length may be stated, but not with 204 (RFC 9110, section 8.6). */
-    if (framing == WEIR_FRAMING_LENGTH ||
-        (framing == WEIR_FRAMING_NONE && form->length >= 0 && form->status != 204 && form->status >= 200)) {
+    if (form->status == EMPTIED) {
+        ADD(text, "Content-Length: 0\r\n");
+    } else if (framing == WEIR_FRAMING_LENGTH ||
+               (framing == WEIR_FRAMING_NONE && form->length >= 0 && form->status != 204 && form->status >= 200)) {
         ADD(text, "Content-Length: ");
         add_number(text, (uint64_t)form->length);
         ADD(text, "\r\n");

@@ -181,7 +181,7 @@ def read_head(data, at):
     if end < 0:
         raise Malformed(f"not a whole head: {data[at:][:200]!r}")
     lines = data[at:end].split(b"\r\n")
-    found = re.fullmatch(rb"HTTP/1\.1 ([1-5]\d\d) [\t -~\x80-\xff]*", lines[0])
+    found = re.fullmatch(rb"HTTP/1\.1 ([1-9]\d\d) [\t -~\x80-\xff]*", lines[0])
     if found is None:
         raise Malformed(f"not a status line: {lines[0][:200]!r}")
     answer = Answer(int(found[1]))

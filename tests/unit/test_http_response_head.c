@@ -42,7 +42,8 @@ static void bodies_are_framed_as_the_request_allows(void **state)
         {{.status = 204, .minor = 1, .length = 0, .keeps = true}, WEIR_FRAMING_NONE, ""},
         {{.status = 304, .minor = 1, .length = 5, .keeps = true}, WEIR_FRAMING_NONE, "Content-Length: 5\r\n"},
         {{.status = 304, .minor = 1, .length = -1, .keeps = true}, WEIR_FRAMING_NONE, ""},
-        {{.status = 205, .minor = 1, .length = 0, .keeps = true}, WEIR_FRAMING_LENGTH, "Content-Length: 0\r\n"},
+        {{.status = 205, .minor = 1, .length = 7, .keeps = true}, WEIR_FRAMING_NONE, "Content-Length: 0\r\n"},
+        {{.status = 205, .minor = 1, .length = -1, .keeps = true}, WEIR_FRAMING_NONE, "Content-Length: 0\r\n"},
     };
     weir_head_text_t text = {0};
     weir_date_t date = {0};
