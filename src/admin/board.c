@@ -180,8 +180,9 @@ void weir_board_tell_limit(weir_board_t *board, const char *name, double value)
     while (at < board->limit_count && strcmp(board->limits[at].name, name) != 0) {
         at++;
     }
-    if (at < WEIR_BOARD_LIMITS) {
-        board->limits[at] = (weir_board_limit_t){name, value};
+    if (at < WEIR_BOARD_LIMITS && strlen(name) < WEIR_BOARD_NAME_BYTES) {
+        strcpy(board->limits[at].name, name);
+        board->limits[at].value = value;
         board->limit_count += at == board->limit_count ? 1 : 0;
     }
     pthread_mutex_unlock(&board->lock);

@@ -12,7 +12,8 @@
 
 enum {
     WEIR_BOARD_HISTORY = 32, /* changes of the allocator that are remembered: the last ones */
-    WEIR_BOARD_LIMITS = 32,
+    WEIR_BOARD_LIMITS = 40,
+    WEIR_BOARD_NAME_BYTES = 48,
 };
 
 typedef struct weir_board_route {
@@ -60,9 +61,9 @@ typedef struct weir_board_allocator {
     bool reduced;       /* less than would have been wanted */
 } weir_board_allocator_t;
 
-/* A limit that is in force; a name is constant, in lower case with underscores, and ends in its unit. */
+/* A limit that is in force; its name is in lower case with underscores, and ends in its unit, if it has one. */
 typedef struct weir_board_limit {
-    const char *name;
+    char name[WEIR_BOARD_NAME_BYTES];
     double value; /* below 0: there is none */
 } weir_board_limit_t;
 
@@ -96,7 +97,8 @@ bool weir_board_tell_allocator(weir_board_t *board, const weir_board_allocator_t
 /* The allocator was changed while weir serves: from what to what, and why. False: memory ran out. */
 bool weir_board_note_change(weir_board_t *board, const char *from, const char *to, const char *cause);
 
-/* Tell of a limit, in place of what was told of the one with this name. */
+/* Tell of a limit, in place of what was told of the one with this name; a longer name, or one more than there is room
+ * for, is left out. */
 void weir_board_tell_limit(weir_board_t *board, const char *name, double value);
 
 #endif

@@ -4,6 +4,7 @@
 #include "admin/gather.h"
 #include "admin/status.h"
 #include "admin/write.h"
+#include "observe/component_log.h"
 #include "observe/escape.h"
 
 #include <inttypes.h>
@@ -224,6 +225,12 @@ static void write_process_counters(weir_head_text_t *text, const weir_metrics_t 
     }
 }
 
+static void write_logs(weir_head_text_t *text)
+{
+    write_one(text, "weir_component_log_lost_bytes_total", "counter",
+        "Bytes that components wrote and that did not get to their files.", (double)weir_component_logs_lost());
+}
+
 /* Of the pools of all generations: those of earlier ones hold instances, too, until they are over. */
 static void write_pools(weir_head_text_t *text, const weir_status_sources_t *sources)
 {
@@ -304,6 +311,7 @@ void weir_status_write_metrics(const weir_status_sources_t *sources, weir_head_t
     write_components(text, metrics);
     write_loops(text, sources);
     write_process_counters(text, metrics);
+    write_logs(text);
     write_pools(text, sources);
     pthread_mutex_lock(&sources->board->lock);
     if (sources->board->allocator != NULL) {

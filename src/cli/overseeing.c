@@ -8,6 +8,7 @@
 #include "observe/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +29,14 @@ bool weir_oversee_open(const weir_up_options_t *options, weir_admin_t **ret_admi
 
 /* ---- Limits ------------------------------------------------------------------------------------------------------ */
 
-static double seconds_of(uint64_t milliseconds)
+/* A number in the unit that the name of its limit ends with. */
+static void tell_limit(weir_board_t *board, const char *key, weir_unit_t unit, uint64_t value, bool none)
 {
-    return (double)milliseconds / 1000;
-}
-
-/* A bound of which 0 says that there is none. */
-static double bound_of(uint64_t value)
-{
-    return value == 0 ? -1 : (double)value;
+    static const char *const ends[] = {
+        [WEIR_UNIT_TIME] = "_seconds", [WEIR_UNIT_SIZE] = "_bytes", [WEIR_UNIT_NUMBER] = ""};
+    char name[WEIR_BOARD_NAME_BYTES];
+    snprintf(name, sizeof(name), "%s%s", key, ends[unit]);
+    weir_board_tell_limit(board, name, none ? -1 : unit == WEIR_UNIT_TIME ? (double)value / 1000 : (double)value);
 }
 
 void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, const weir_server_settings_t *settings)
@@ -45,12 +45,14 @@ void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, 
         return;
     }
     weir_board_t *board = weir_admin_board(admin);
-    weir_board_tell_limit(board, "connections", settings->max_connections);
-    weir_board_tell_limit(board, "waiting_requests", settings->max_waiting);
-    weir_board_tell_limit(board, "concurrent_requests", bound_of(options->max_concurrency));
-    weir_board_tell_limit(board, "request_timeout_seconds", seconds_of(settings->request_timeout_milliseconds));
-    weir_board_tell_limit(board, "drain_timeout_seconds", seconds_of(settings->drain_timeout_milliseconds));
-    weir_board_tell_limit(board, "instance_memory_bytes", bound_of(options->max_instance_memory_bytes));
+    uint64_t concurrency = options->max_concurrency;
+    for (unsigned i = 0; i < WEIR_SERVING_COUNT; i++) {
+        uint64_t value = i == WEIR_SERVING_CONNECTIONS ? settings->max_connections : settings->limits.values[i];
+        const weir_limit_rule_t *rule = &weir_limit_rules[i];
+        tell_limit(board, rule->key, rule->unit, value, value == 0 && i != WEIR_SERVING_WAITING);
+    }
+    tell_limit(board, "max_concurrency", WEIR_UNIT_NUMBER, concurrency, concurrency == 0);
+    tell_limit(board, "drain_timeout", WEIR_UNIT_TIME, settings->drain_timeout_milliseconds, false);
 }
 
 /* ---- The application --------------------------------------------------------------------------------------------- */

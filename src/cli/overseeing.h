@@ -32,8 +32,8 @@ void weir_oversee_choice(weir_admin_t *admin, const weir_choice_t *choice);
 /* A choice has taken the place of another because of the memory that there is: what both are in words, and why. */
 void weir_oversee_change(weir_admin_t *admin, const char *from, const char *to, const char *cause);
 
-/* Begin to answer, for a server that listens on this URL; the options, the URL and the server are borrowed. Where it
- * cannot, that is logged, and weir serves all the same. */
+/* Begin to answer, for a server that listens on this URL; all that is given is borrowed. Where it cannot, that is
+ * logged, and weir serves all the same. */
 void weir_oversee_start(
     weir_admin_t *admin, const weir_up_options_t *options, weir_server_t *server, const char *const *url);
 

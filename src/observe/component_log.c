@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ enum {
 };
 
 static const char *const stream_names[STREAMS] = {"stdout", "stderr"};
+
+static atomic_ullong lost_in_all; /* bytes, of this process */
 
 typedef struct buffer {
     char *bytes;
@@ -178,6 +181,17 @@ static size_t write_all(int file, const char *bytes, size_t size)
     return written;
 }
 
+uint64_t weir_component_logs_lost(void)
+{
+    return atomic_load_explicit(&lost_in_all, memory_order_relaxed);
+}
+
+static void note_lost(stream_t *stream, uint64_t bytes)
+{
+    stream->lost += bytes;
+    atomic_fetch_add_explicit(&lost_in_all, bytes, memory_order_relaxed);
+}
+
 /* Append a piece to its file; what it does not take is lost. */
 static void append(weir_component_log_t *log, int index, const char *bytes, size_t size)
 {
@@ -197,7 +211,7 @@ static void append(weir_component_log_t *log, int index, const char *bytes, size
         stream->line_is_open = bytes[written - 1] != '\n';
     }
     if (written < size) {
-        stream->lost += size - written;
+        note_lost(stream, size - written);
         stream->reason = error;
         stream->is_broken = true;
     }
@@ -217,7 +231,7 @@ static void empty(weir_component_logs_t *logs, weir_component_log_t *log, int in
     if (taken.size > 0)
         append(log, index, taken.bytes, taken.size);
     if (overflow > 0) {
-        stream->lost += overflow;
+        note_lost(stream, overflow);
         stream->reason = 0;
         stream->is_broken = true;
     }

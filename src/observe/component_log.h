@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum weir_component_stream {
     WEIR_COMPONENT_STDOUT = 0,
@@ -67,5 +68,9 @@ void weir_component_log_write(
  * allowed.
  */
 void weir_component_logs_free(weir_component_logs_t *own_logs);
+
+/* How many bytes that components wrote were lost in this process, for whatever reason: never written to their files.
+ * Any thread. */
+uint64_t weir_component_logs_lost(void);
 
 #endif

@@ -45,7 +45,8 @@ def test_status_tells_what_the_server_is_and_follows_its_schema(weir_checked, he
     assert status["weir"]["state"] == "serving" and status["weir"]["pid"] == server.process.pid
     assert status["listen"] == [server.url]
     assert status["application"]["name"] == "hello" and status["application"]["generation"] == 1
-    assert status["limits"]["concurrent_requests"] == 7
+    assert status["limits"]["max_concurrency"] == 7
+    assert status["limits"]["request_timeout_seconds"] == 30 and status["limits"]["max_waiting"] == 1024
     assert {route["component"] for route in status["routes"]} >= {"hello"}
     [component] = [one for one in status["components"] if one["id"] == "hello"]
     assert component["requests"] == 3 and component["statuses"] == {"200": 3}
