@@ -29,9 +29,9 @@ static uint32_t connection_count(const weir_loop_t *loop)
     return atomic_load_explicit(&loop->connection_count, memory_order_relaxed);
 }
 
-static uint64_t key_of(const weir_arrival_t *arrival)
+static uint64_t key_of(const weir_loop_t *loop, const weir_arrival_t *arrival)
 {
-    return weir_addresses_key((const struct sockaddr *)&arrival->address);
+    return weir_client_key(loop, (const struct sockaddr *)&arrival->address, arrival->address_size);
 }
 
 static void adopt(weir_loop_t *loop, const weir_arrival_t *arrival)
@@ -52,7 +52,7 @@ void weir_accept_arrival(weir_loop_t *loop, weir_message_t *message)
 void weir_accept_refuse(weir_loop_t *loop, weir_message_t *message)
 {
     weir_arrival_t *arrival = WEIR_CONTAINER(message, weir_arrival_t, message);
-    weir_addresses_leave(loop->server->addresses, key_of(arrival));
+    weir_addresses_leave(loop->server->addresses, key_of(loop, arrival));
     close(arrival->descriptor);
     free(arrival);
     atomic_fetch_add(&loop->server->cut, 1);
@@ -77,7 +77,7 @@ static weir_loop_t *choose_loop(weir_loop_t *loop)
 
 static void place(weir_loop_t *loop, const weir_arrival_t *arrival)
 {
-    if (!weir_addresses_enter(loop->server->addresses, key_of(arrival))) {
+    if (!weir_addresses_enter(loop->server->addresses, key_of(loop, arrival))) {
         weir_count(&loop->metrics->counters[WEIR_LOOP_CONNECTIONS_REFUSED], 1);
         weir_notice(loop, WEIR_NOTICE_CROWD,
             "a client's connection was closed: its address has %llu already, the limit that "

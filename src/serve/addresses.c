@@ -107,7 +107,7 @@ static void vacate(weir_addresses_t *addresses, size_t gap)
 
 bool weir_addresses_enter(weir_addresses_t *addresses, uint64_t key)
 {
-    if (addresses == NULL) {
+    if (addresses == NULL || key == WEIR_ADDRESSES_UNCOUNTED) {
         return true;
     }
     pthread_mutex_lock(&addresses->lock);
@@ -123,7 +123,7 @@ bool weir_addresses_enter(weir_addresses_t *addresses, uint64_t key)
 
 void weir_addresses_leave(weir_addresses_t *addresses, uint64_t key)
 {
-    if (addresses == NULL) {
+    if (addresses == NULL || key == WEIR_ADDRESSES_UNCOUNTED) {
         return;
     }
     pthread_mutex_lock(&addresses->lock);

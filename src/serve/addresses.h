@@ -11,6 +11,9 @@
 
 typedef struct weir_addresses weir_addresses_t;
 
+/* The key of who is not counted; no client has the address that it would be (RFC 4291, section 2.7). */
+#define WEIR_ADDRESSES_UNCOUNTED UINT64_MAX
+
 /* Room for so many connections at once, of which each address may have `most`. NULL: memory ran out. */
 weir_addresses_t *weir_addresses_new(uint32_t connections, uint32_t most);
 

@@ -5,11 +5,13 @@
 
 #include "http/forwarded.h"
 #include "http/proxy_protocol.h"
+#include "serve/addresses.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
 #include "serve/notice.h"
 #include "serve/shared.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 /* ---- Whom to believe --------------------------------------------------------------------------------------------- */
@@ -28,6 +30,12 @@ static bool trusts(const void *context, const weir_endpoint_t *endpoint)
 static const weir_server_settings_t *settings_of(const weir_connection_t *connection)
 {
     return &connection->loop->server->settings;
+}
+
+uint64_t weir_client_key(const weir_loop_t *loop, const struct sockaddr *address, socklen_t size)
+{
+    weir_endpoint_t endpoint = weir_endpoint_of(address, size);
+    return trusts(&loop->server->settings, &endpoint) ? WEIR_ADDRESSES_UNCOUNTED : weir_addresses_key(address);
 }
 
 static void be_the_connections(weir_connection_t *connection)
@@ -73,6 +81,22 @@ static void refuse(weir_connection_t *connection, const char *why)
 void weir_client_header_overdue(weir_connection_t *connection)
 {
     refuse(connection, "no header of the PROXY protocol came in time");
+}
+
+/* Have the connection counted as its client's. Returns whether that one may have another. */
+static bool count_anew(weir_connection_t *connection, const weir_endpoint_t *named)
+{
+    weir_loop_t *loop = connection->loop;
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    memcpy(&address.sin6_addr, named->ip, sizeof(named->ip));
+    uint64_t key = weir_client_key(loop, (const struct sockaddr *)&address, sizeof(address));
+    if (!weir_addresses_enter(loop->server->addresses, key)) {
+        weir_count(&loop->metrics->counters[WEIR_LOOP_CONNECTIONS_REFUSED], 1);
+        return false;
+    }
+    weir_addresses_leave(loop->server->addresses, connection->address_key);
+    connection->address_key = key;
+    return true;
 }
 
 /* Take off what was looked at, which is there. */
@@ -121,6 +145,14 @@ bool weir_client_take_header(weir_connection_t *connection)
     weir_deadline_lift(&connection->proxy_header_deadline);
     client->awaits_header = false;
     if (named.known) {
+        if (!count_anew(connection, &named)) {
+            weir_notice(connection->loop, WEIR_NOTICE_CROWD,
+                "a client's connection was closed: its address has %llu already, the limit that "
+                "--max-connections-per-address sets",
+                (unsigned long long)settings_of(connection)->limits.values[WEIR_SERVING_CONNECTIONS_PER_ADDRESS]);
+            weir_connection_close(connection);
+            return false;
+        }
         client->connected = named;
         client->is_proxy = trusts(settings_of(connection), &named);
         be_the_connections(connection);

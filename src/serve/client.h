@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 struct weir_connection;
+struct weir_loop;
 
 /* Private to client.c, but for what its functions tell. */
 typedef struct weir_client {
@@ -24,6 +25,12 @@ typedef struct weir_client {
     char address[WEIR_ENDPOINT_TEXT_BYTES];
     char ip[WEIR_ENDPOINT_TEXT_BYTES];
 } weir_client_t;
+
+/*
+ * What one who connects is counted as among addresses (addresses.h): trusted proxies are not, for they have many
+ * clients; whom they name by the PROXY protocol is, once that is known.
+ */
+uint64_t weir_client_key(const struct weir_loop *loop, const struct sockaddr *address, socklen_t size);
 
 /* A connection begins: this one has connected. Where the PROXY protocol is spoken, its header is waited for. */
 void weir_client_begin(struct weir_connection *connection, const struct sockaddr *address, socklen_t size);

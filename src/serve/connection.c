@@ -26,7 +26,7 @@ static void forget_connection(weir_loop_t *loop, uint64_t address_key)
 bool weir_connection_open(
     weir_loop_t *loop, int take_descriptor, const struct sockaddr *address, socklen_t address_size)
 {
-    uint64_t address_key = weir_addresses_key(address);
+    uint64_t address_key = weir_client_key(loop, address, address_size);
     weir_connection_t *connection = calloc(1, sizeof(*connection));
     bool secure = loop->server->settings.tls != NULL;
     weir_transport_t transport = {

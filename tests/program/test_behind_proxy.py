@@ -384,6 +384,19 @@ def test_a_server_that_drains_does_not_wait_for_headers(program, guest, tmp_path
         server.kill()
 
 
+def test_connections_are_counted_by_whom_the_proxy_names(start):
+    server = start("--proxy-protocol", *TRUST, "--max-connections-per-address", "2")
+    with contextlib.ExitStack() as opened:
+        for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2", "127.0.0.3", "127.0.0.3", "127.0.0.3"):
+            wire = opened.enter_context(dial(server, TRUSTED))
+            wire.send(b"PROXY TCP4 %s 198.51.100.1 47 443\r\n" % client.encode())
+            assert told(ask(wire))[0][0] == f"{client}:47"
+        third = opened.enter_context(dial(server, TRUSTED))
+        third.send(b"PROXY TCP4 192.0.2.1 198.51.100.1 47 443\r\n")
+        assert third.rest() == b""
+        server.stderr.wait_for("--max-connections-per-address")
+
+
 # ---- options ---------------------------------------------------------------------------------------------------------
 
 
