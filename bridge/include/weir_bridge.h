@@ -363,7 +363,7 @@ typedef struct weir_service_settings {
     size_t environment_count;
     weir_output_callback_t output; /* NULL: discarded */
     void *output_context;          /* must be usable from every thread that polls */
-    uint64_t max_memory_bytes;     /* per linear memory; 0: no limit beyond the allocator's */
+    uint64_t max_memory_bytes;     /* of all linear memories of an instance; 0: no limit beyond the allocator's */
     bool command;                  /* a component is called through wasi:cli/run; else through incoming-handler */
     const weir_mount_t *mounts;    /* opened anew for each instance */
     size_t mount_count;

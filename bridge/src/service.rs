@@ -15,8 +15,8 @@ use wasmparser::Parser;
 use wasmtime_c_api::wasmtime::component::{Component, Linker as ComponentLinker, ResourceTable};
 use wasmtime_c_api::wasmtime::error::Context as _;
 use wasmtime_c_api::wasmtime::{
-    self, CodeBuilder, Engine, Error, InstancePre, Linker, Module, Precompiled, Result, Store, StoreLimits,
-    StoreLimitsBuilder, WasmBacktrace, format_err,
+    self, CodeBuilder, Engine, Error, InstancePre, Linker, Module, Precompiled, ResourceLimiter, Result, Store,
+    WasmBacktrace, format_err,
 };
 use wasmtime_c_api::{wasm_byte_vec_t, wasm_engine_t, wasmtime_error_t};
 use wasmtime_wasi::filesystem::FsPerms;
@@ -32,7 +32,57 @@ pub struct ComponentState {
     pub http: WasiHttpCtx,
     pub hooks: Outbound,
     pub table: ResourceTable,
-    pub limits: StoreLimits,
+    pub limits: Limits,
+}
+
+/// What tables may hold together where memories may hold more, in bytes.
+const TABLES_MAX: usize = 64 << 20;
+
+/// Something that grows in several places, and may not grow beyond a sum.
+#[derive(Default)]
+struct Sum {
+    most: usize,
+    used: usize,
+    last: usize, // what was allowed last, and may fail yet
+}
+
+impl Sum {
+    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        let more = desired - current;
+        let allowed = more <= self.most - self.used && maximum.is_none_or(|maximum| desired <= maximum);
+        self.last = if allowed { more } else { 0 };
+        self.used += self.last;
+        Ok(allowed)
+    }
+
+    fn take_back(&mut self) -> Result<()> {
+        self.used -= std::mem::take(&mut self.last);
+        Ok(())
+    }
+}
+
+/// What an instance may hold in all its memories together, and in all its tables. Wasmtime's own bounds each by itself.
+pub struct Limits {
+    memories: Sum,
+    tables: Sum,
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        self.memories.grow(current, desired, maximum)
+    }
+
+    fn memory_grow_failed(&mut self, _: Error) -> Result<()> {
+        self.memories.take_back()
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        self.tables.grow(current, desired, maximum)
+    }
+
+    fn table_grow_failed(&mut self, _: Error) -> Result<()> {
+        self.tables.take_back()
+    }
 }
 
 impl WasiView for ComponentState {
@@ -50,7 +100,7 @@ impl WasiHttpView for ComponentState {
 /// What stands behind the store of a module's instance.
 pub struct ModuleState {
     pub wasi: WasiP1Ctx,
-    pub limits: StoreLimits,
+    pub limits: Limits,
 }
 
 /// A directory of the host as guests see it.
@@ -71,11 +121,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn limits(&self) -> StoreLimits {
-        let builder = StoreLimitsBuilder::new();
-        match usize::try_from(self.max_memory_bytes) {
-            Ok(0) | Err(_) => builder.build(),
-            Ok(most) => builder.memory_size(most).build(),
+    pub fn limits(&self) -> Limits {
+        let given = usize::try_from(self.max_memory_bytes).ok().filter(|most| *most > 0);
+        let most = given.unwrap_or(usize::MAX);
+        Limits {
+            memories: Sum { most, ..Sum::default() },
+            tables: Sum { most: most.min(TABLES_MAX) / size_of::<usize>(), ..Sum::default() },
         }
     }
 
@@ -274,9 +325,9 @@ fn link_module(module: &Module, missing: &Missing) -> Result<Linked> {
 }
 
 /// A store whose guest gives its thread back at every tick of the engine's epoch.
-pub fn store<T: 'static>(engine: &Engine, state: T, limits: fn(&mut T) -> &mut StoreLimits) -> Store<T> {
+pub fn store<T: 'static>(engine: &Engine, state: T, limits: fn(&mut T) -> &mut Limits) -> Store<T> {
     let mut store = Store::new(engine, state);
-    store.limiter(move |state| limits(state) as &mut dyn wasmtime::ResourceLimiter);
+    store.limiter(move |state| limits(state) as &mut dyn ResourceLimiter);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store

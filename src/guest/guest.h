@@ -98,7 +98,8 @@ typedef enum weir_guest_output {
 /* How a guest's instances are set up. */
 typedef struct weir_guest_settings {
     weir_guest_output_t output;
-    uint64_t max_memory_bytes; /* that a linear memory may grow to; 0: as far as the allocator lets it */
+    uint64_t
+        max_memory_bytes; /* that an instance's memories may grow to together; 0: as far as the allocator lets them */
     weir_component_log_t *log; /* takes what is logged of its streams; must outlive the guest. NULL: the console does */
     /* Which of a component's exports answers. 0: incoming-handler. A core module is WAGI anyway. */
     weir_executor_t executor;

@@ -44,15 +44,10 @@ static inline weir_link_t *weir_list_next(const weir_list_t *list, const weir_li
     return link->next == &list->head ? NULL : link->next;
 }
 
-/* The last link, or NULL; and the link before `link`, or NULL. */
+/* The last link, or NULL. */
 static inline weir_link_t *weir_list_last(const weir_list_t *list)
 {
     return weir_list_is_empty(list) ? NULL : list->head.previous;
-}
-
-static inline weir_link_t *weir_list_previous(const weir_list_t *list, const weir_link_t *link)
-{
-    return link->previous == &list->head ? NULL : link->previous;
 }
 
 static inline bool weir_link_is_linked(const weir_link_t *link)

@@ -13,17 +13,12 @@ void weir_queue_init(weir_queue_t *queue)
 void weir_queue_add(weir_list_t *turns, weir_queue_t *queue, weir_waiter_t *waiter)
 {
     /* Nearly always the last: an earlier one only when its instance was refused, or routes have changed. */
-    weir_link_t *next = NULL;
-    weir_link_t *last = weir_list_last(&queue->waiting);
-    while (last != NULL && WEIR_CONTAINER(last, weir_waiter_t, link)->number > waiter->number) {
-        next = last;
-        last = weir_list_previous(&queue->waiting, last);
+    weir_link_t *end = &queue->waiting.head;
+    weir_link_t *next = end;
+    while (next->previous != end && WEIR_CONTAINER(next->previous, weir_waiter_t, link)->number > waiter->number) {
+        next = next->previous;
     }
-    if (next == NULL) {
-        weir_list_append(&queue->waiting, &waiter->link);
-    } else {
-        weir_list_insert(next, &waiter->link);
-    }
+    weir_list_insert(next, &waiter->link);
     waiter->queue = queue;
     queue->count++;
     if (!weir_link_is_linked(&queue->link)) {

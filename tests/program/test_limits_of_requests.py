@@ -373,3 +373,77 @@ def test_a_client_that_resets_ends_its_guest_with_tls_too(weir_checked, serve, g
     server.stderr.wait_for("waiting")
     wire.reset()
     server.stop(seconds=20)
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+def leb(number):
+    """A number as WebAssembly's binary format has it, unsigned or, being below 64, signed."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes(encoded + bytes([number]))
+
+
+def module_with_two_memories(first, second):
+    """A WASI program (WebAssembly's binary format, section 5) with two memories of one page. It grows each by so many
+    pages, traps where one does not grow, and writes an answer."""
+
+    def section(number, *entries):
+        body = leb(len(entries)) + b"".join(entries)
+        return bytes([number]) + leb(len(body)) + body
+
+    def name(text):
+        return leb(len(text)) + text.encode()
+
+    answer = CGI + b"grown\n"
+    vector = (16).to_bytes(4, "little") + len(answer).to_bytes(4, "little")
+
+    def grow(memory, pages):  # (if (i32.eq (memory.grow (i32.const pages)) (i32.const -1)) (then unreachable))
+        return b"\x41" + leb(pages) + b"\x40" + leb(memory) + b"\x41\x7f\x46\x04\x40\x00\x0b"
+
+    write = b"\x41\x01\x41\x00\x41\x01\x41\x08\x10\x00\x1a"  # fd_write(1, 0, 1, 8), dropped
+    code = b"\x00" + grow(0, first) + grow(1, second) + write + b"\x0b"
+    return (
+        b"\0asm\x01\0\0\0"
+        + section(1, b"\x60\x04\x7f\x7f\x7f\x7f\x01\x7f", b"\x60\x00\x00")
+        + section(2, name("wasi_snapshot_preview1") + name("fd_write") + b"\x00\x00")
+        + section(3, b"\x01")
+        + section(5, b"\x00\x01", b"\x00\x01")
+        + section(7, name("memory") + b"\x02\x00", name("_start") + b"\x00\x01")
+        + section(10, leb(len(code)) + code)
+        + section(11, b"\x00\x41\x00\x0b" + leb(len(vector)) + vector, b"\x00\x41\x10\x0b" + leb(len(answer)) + answer)
+    )
+
+
+@pytest.mark.parametrize(("first", "second", "status"), [(14, 0, 200), (8, 6, 200), (8, 7, 500), (0, 15, 500)])
+@pytest.mark.parametrize("allocator", ["pooling", "ondemand"])
+def test_the_limit_on_memory_is_over_all_memories(weir, serve, tmp_path, allocator, first, second, status):
+    (tmp_path / "two.wasm").write_bytes(module_with_two_memories(first, second))
+    path = write_application(tmp_path / "application", [Component("two", "/...", tmp_path / "two.wasm", wagi=True)])
+    path.write_text(path.read_text() + '\n[component.two.tool.weir]\nmax_instance_memory = "1MiB"\n')
+    server = serve(weir, path, environment={"SPIN_ALLOCATOR": allocator})
+    response = server.get("/")
+    assert response.status == status, server.log
+    assert status != 200 or response.text == "grown\n"
+
+
+def test_a_component_that_begins_with_more_than_its_memory_is_refused(weir, guest, tmp_path):
+    path = write_application(tmp_path / "application", [Component("wait", "/...", guest("http_wait"))])
+    path.write_text(path.read_text() + '\n[component.wait.tool.weir]\nmax_instance_memory = "64KiB"\n')
+    finished = weir.run("up", path, "--listen", "127.0.0.1:0")
+    assert finished.status == 2 and "component wait begins with" in finished.stderr, finished
+
+
+# ---- the manifest ----------------------------------------------------------------------------------------------------
+
+
+def test_an_error_in_a_limit_names_its_place(weir, guest, tmp_path):
+    path = write_application(tmp_path / "application", [Component("wait", "/...", guest("http_wait"))])
+    lines = path.read_text().count("\n")
+    path.write_text(path.read_text() + '[component.wait.tool.weir]\ncpu_time = "soon"\n')
+    finished = weir.run("up", path)
+    assert finished.status == 2, finished
+    assert f'spin.toml:{lines + 2}:12: "cpu_time" in "tool.weir" of [component.wait] is "soon"' in finished.stderr
