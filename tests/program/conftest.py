@@ -83,6 +83,11 @@ def weir_checked(request, tmp_path):
 
 
 @pytest.fixture
+def weir_asan(tmp_path):
+    return make_program("asan", tmp_path)
+
+
+@pytest.fixture
 def weir_tsan(tmp_path):
     return make_program("tsan", tmp_path)
 
