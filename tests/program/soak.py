@@ -1,6 +1,7 @@
 """A soak: an application of all kinds of guests under clients of all kinds (soak_clients.py), for a given time, and what
 must hold of the server meanwhile and afterwards: right answers, memory that does not grow, nothing left open."""
 
+import collections
 import contextlib
 import json
 import re
@@ -56,9 +57,9 @@ def write_soak_application(directory, guest, hello):
     return path
 
 
-def options(*more):
+def options(log, *more):
     return [
-        "--request-timeout", f"{REQUEST_TIMEOUT}s", "--max-instance-memory", f"{MEMORY_MIB}MiB", "--quiet",
+        "--access-log", log, "--request-timeout", f"{REQUEST_TIMEOUT}s", "--max-instance-memory", f"{MEMORY_MIB}MiB", "--quiet",
         "--log-dir", "", "--state-dir", "", *more,
     ]  # fmt: skip
 
@@ -181,6 +182,21 @@ def judge(results, server):
     refused = sum(count for outcome, count in outcomes.items() if outcome.endswith((": 503", ": 504")))
     assert refused <= REFUSED_MAX * results["requests"] + 5, outcomes
     assert "panicked" not in server.stderr.text
+
+
+def judge_access_log(path, results):
+    """A line for each answer that a client has read, and no other ones but for clients that did not wait for theirs."""
+    logged = collections.Counter()
+    with path.open(errors="backslashreplace") as lines:
+        for line in lines:
+            status = re.search(r" status=(\d+) ", line)
+            if status and " host=127.0.0.1:" not in line:  # that is not a soak's
+                logged[status[1]] += 1
+    seen = collections.Counter(results["statuses"])
+    missing = {status: (count, logged[status]) for status, count in seen.items() if logged[status] < count}
+    assert not missing, f"answers that were read, and lines of the access log: {missing}"
+    more = sum(logged.values()) - sum(seen.values())
+    assert more <= results["left"], f"{more} more lines than answers, and {results['left']} clients that left: {logged}"
 
 
 def soak(server, seconds, users, processes=1, authority=None, rounds=None):

@@ -6,7 +6,7 @@ import os
 import time
 
 from harness import all_in_background
-from soak import MAX_GROWTH, options, rounds_of_100_ms, soak, summary, write_soak_application
+from soak import MAX_GROWTH, judge_access_log, options, rounds_of_100_ms, soak, summary, write_soak_application
 
 SECONDS = float(os.environ.get("WEIR_SOAK_SECONDS", "1800"))
 REQUESTS = 1_000_000 * SECONDS / 1800
@@ -14,20 +14,20 @@ REQUESTS = 1_000_000 * SECONDS / 1800
 
 def test_a_million_requests_in_half_an_hour(weir, guest, hello, serve, certificates, tmp_path):
     application = write_soak_application(tmp_path / "application", guest, hello)
-    plain = serve(weir, application, *options())
-    secure = serve(
-        weir,
-        application,
-        *options("--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key"),
-    )
+    logs = [tmp_path / "plain.log", tmp_path / "secure.log"]
+    tls = ["--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key"]
+    plain = serve(weir, application, *options(logs[0]))
+    secure = serve(weir, application, *options(logs[1], *tls))
     rounds = rounds_of_100_ms(plain)
     runs = [(plain, 224, 2, None), (secure, 32, 1, str(certificates / "ca.pem"))]
     began = time.monotonic()
     with all_in_background(lambda run: soak(run[0], SECONDS, run[1], run[2], run[3], rounds), runs) as results:
         done = [result(SECONDS + 300) for result in results]
     print(f"after {time.monotonic() - began:.0f} s:")
-    for result in done:
+    for (server, *_), log, result in zip(runs, logs, done):
         print(summary(result, SECONDS))
+        server.stop()
+        judge_access_log(log, result)
         _, second, last = result["resident_thirds"]
         assert last <= second * MAX_GROWTH, result["resident_thirds"]
     assert sum(result["requests"] for result in done) >= REQUESTS
