@@ -1,6 +1,6 @@
 /*
  * accept.c: accepting connections. All loops watch the same listening socket; epoll wakes one of them for a new
- * connection, but not evenly, so a loop that has more connections than another gives it the next one.
+ * connection, but not evenly, so a loop that has more to do than another gives it the next one.
  */
 #include "serve/accept.h"
 
@@ -58,17 +58,23 @@ void weir_accept_refuse(weir_loop_t *loop, weir_message_t *message)
     atomic_fetch_add(&loop->server->cut, 1);
 }
 
-/* The loop that is to have the next connection: this one, unless another has fewer. */
-static weir_loop_t *choose_loop(weir_loop_t *loop)
+/* What a loop has to do already, in connections. */
+static uint64_t load_of(const weir_loop_t *loop)
+{
+    uint64_t computing = atomic_load_explicit(&loop->computing, memory_order_relaxed);
+    return connection_count(loop) + computing * WEIR_COMPUTING_CONNECTIONS;
+}
+
+weir_loop_t *weir_accept_choose(weir_loop_t *loop)
 {
     struct weir_server *server = loop->server;
     weir_loop_t *chosen = loop;
-    uint32_t least = connection_count(loop);
+    uint64_t least = load_of(loop);
     for (unsigned i = 0; !loop->draining && i < server->loop_count; i++) {
         weir_loop_t *other = &server->loops[i];
-        uint32_t count = connection_count(other);
-        if (count < least && count < other->max_connections) {
-            least = count;
+        uint64_t load = load_of(other);
+        if (load < least && connection_count(other) < other->max_connections) {
+            least = load;
             chosen = other;
         }
     }
@@ -86,7 +92,7 @@ static void place(weir_loop_t *loop, const weir_arrival_t *arrival)
         close(arrival->descriptor);
         return;
     }
-    weir_loop_t *chosen = choose_loop(loop);
+    weir_loop_t *chosen = weir_accept_choose(loop);
     weir_arrival_t *sent = chosen == loop ? NULL : malloc(sizeof(*sent));
     if (sent == NULL) {
         atomic_fetch_add_explicit(&loop->connection_count, 1, memory_order_relaxed);

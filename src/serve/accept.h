@@ -6,11 +6,17 @@
 
 #include "serve/loop.h"
 
-/* A connection on its way from the loop that accepted it to the one that has the fewest. */
+/* A connection on its way from the loop that accepted it to the one that has the least to do. */
 typedef struct weir_arrival weir_arrival_t;
 
 /* Accept some connections; the listening socket is ready, or may be. */
 void weir_accept(weir_loop_t *loop);
+
+/*
+ * The loop that is to have the next connection: this one, unless another has less to do and has room. It has more to do
+ * with each connection, and with each guest that computes as with WEIR_COMPUTING_CONNECTIONS of them.
+ */
+weir_loop_t *weir_accept_choose(weir_loop_t *loop);
 
 /* Take over a connection that another loop accepted; `message` is within an arrival, which is freed. */
 void weir_accept_arrival(weir_loop_t *loop, weir_message_t *message);

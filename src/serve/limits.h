@@ -76,6 +76,9 @@ enum {
      * has come in meanwhile goes first. */
     WEIR_TURN_MILLISECONDS = 10,
 
+    /* A guest that computes on a loop counts as so many connections when a loop for a new one is chosen. */
+    WEIR_COMPUTING_CONNECTIONS = 32,
+
     /* How many connections a loop accepts before it turns to its other work. */
     WEIR_ACCEPTS_A_TURN = 16,
 

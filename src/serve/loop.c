@@ -90,6 +90,7 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
     weir_deadlines_init(&loop->overtimes, settings->request_timeout_milliseconds);
     atomic_init(&loop->connection_count, 0);
+    atomic_init(&loop->computing, 0);
     atomic_init(&loop->turns, 0);
     atomic_init(&loop->ended, false);
     loop->metrics = weir_metrics_of_loop(loop->server->metrics, loop->index);
@@ -434,6 +435,7 @@ static void turn(weir_loop_t *loop)
     weir_connection_free_closed(loop);
     weir_notice_flush(loop);
     weir_accept_update(loop);
+    atomic_store_explicit(&loop->computing, loop->spin_count, memory_order_relaxed);
 }
 
 /* Have what guests need of this thread, and say whether it could be had. */

@@ -42,9 +42,10 @@ typedef struct weir_loop {
     weir_inbox_t *inbox;
     atomic_uint connection_count;
     atomic_uint request_count;
-    atomic_uint turns;   /* how often it has come round: written by its thread alone */
-    unsigned turns_seen; /* for weir_server_nudge */
-    atomic_bool ended;   /* it drained, and turns no more */
+    atomic_uint computing; /* guests in the spin queue, at the end of its last turn: written by its thread alone */
+    atomic_uint turns;     /* how often it has come round: written by its thread alone */
+    unsigned turns_seen;   /* for weir_server_nudge */
+    atomic_bool ended;     /* it drained, and turns no more */
 
     pthread_t thread;
     int epoll;
@@ -57,6 +58,7 @@ typedef struct weir_loop {
     weir_list_t connections;
     weir_list_t run_queue;    /* tasks to be polled */
     weir_list_t spin_queue;   /* and those among them that have used up a time slice: one each turn */
+    uint32_t spin_count;      /* how many these are */
     uint32_t spins;           /* how often one has, modulo 2^32 */
     weir_list_t tasks;        /* every task */
     weir_list_t stakes;       /* what the loop has of the generations in which it has calls, and of the current one */

@@ -36,7 +36,16 @@ static void enqueue(weir_task_t *task)
     }
     task->used_up = task->is_polled && weir_ticker_count(loop->server->ticker) != task->poll_ticks;
     loop->spins += task->used_up ? 1 : 0;
+    loop->spin_count += task->used_up ? 1 : 0;
     weir_list_append(task->used_up ? &loop->spin_queue : &loop->run_queue, &task->run_link);
+}
+
+static void dequeue(weir_task_t *task)
+{
+    if (weir_link_is_linked(&task->run_link)) {
+        task->loop->spin_count -= task->used_up ? 1 : 0;
+        weir_link_remove(&task->run_link);
+    }
 }
 
 static void wake(void *context)
@@ -165,7 +174,7 @@ static void charge(weir_task_t *task, uint64_t spent)
 void weir_task_poll(weir_task_t *task)
 {
     weir_loop_t *loop = task->loop;
-    weir_link_remove(&task->run_link);
+    dequeue(task);
     give_back(task);
     task->polls++;
     task->poll_ticks = weir_ticker_count(loop->server->ticker);
@@ -236,7 +245,7 @@ void weir_task_end(weir_task_t *own_task)
     own_task->connection = NULL;
     own_task->chain = NULL;
     weir_chain_end_all(own_task);
-    weir_link_remove(&own_task->run_link);
+    dequeue(own_task);
     weir_link_remove(&own_task->link);
     weir_deadline_lift(&own_task->overtime);
     weir_gauge_move(&own_task->metrics->gauges[WEIR_COMPONENT_INSTANCES], false);
