@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -121,21 +122,22 @@ bool weir_confine_user(const weir_inputs_t *inputs, char **ret_message)
 /* ---- The places -------------------------------------------------------------------------------------------------- */
 
 typedef struct places {
-    char **paths;
+    weir_landlock_place_t *items; /* own, and each path as well */
     size_t count;
     bool failed;
 } places_t;
 
-static void add(places_t *places, char *own_path)
+static void add(places_t *places, char *own_path, weir_place_use_t use)
 {
-    char **longer = own_path == NULL ? NULL : realloc(places->paths, (places->count + 1) * sizeof(char *));
+    weir_landlock_place_t *longer =
+        own_path == NULL ? NULL : realloc(places->items, (places->count + 1) * sizeof(*places->items));
     if (own_path != NULL && longer == NULL) {
         places->failed = true;
         free(own_path);
     }
     if (longer != NULL) {
-        places->paths = longer;
-        places->paths[places->count++] = own_path;
+        places->items = longer;
+        places->items[places->count++] = (weir_landlock_place_t){own_path, use};
     }
 }
 
@@ -144,18 +146,23 @@ static void add_copy(places_t *places, const char *path)
     if (path != NULL && path[0] != '\0') {
         char *copy = strdup(path);
         places->failed = places->failed || copy == NULL;
-        add(places, copy);
+        add(places, copy, WEIR_PLACE_WRITE);
     }
+}
+
+static void add_directory_of(places_t *places, const char *path, weir_place_use_t use)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    places->failed = places->failed || directory == NULL;
+    add(places, directory, use);
 }
 
 /* Where the access log is opened anew. */
 static void add_access_log(places_t *places, const char *path)
 {
     if (path != NULL && strcmp(path, "-") != 0 && strcmp(path, "stderr") != 0) {
-        const char *slash = strrchr(path, '/');
-        char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-        places->failed = places->failed || directory == NULL;
-        add(places, directory);
+        add_directory_of(places, path, WEIR_PLACE_FILES);
     }
 }
 
@@ -163,7 +170,7 @@ static void add_access_log(places_t *places, const char *path)
 static void add_admin_socket(places_t *places, const char *address)
 {
     if (address != NULL && strncmp(address, "unix:", 5) == 0) {
-        add_access_log(places, address + 5);
+        add_directory_of(places, address + 5, WEIR_PLACE_REMOVE);
     }
 }
 
@@ -195,9 +202,10 @@ static void list_places(const weir_inputs_t *inputs, const weir_application_t *a
     if (!weir_component_logs_make_directory(application->logs)) {
         weir_log(WEIR_LOG_DEBUG, "the directory of the logs cannot be written to: %s", strerror(errno));
     }
-    add(places, weir_logs_directory(&inputs->options, &inputs->config, &application->manifest, &failed));
+    add(places, weir_logs_directory(&inputs->options, &inputs->config, &application->manifest, &failed),
+        WEIR_PLACE_WRITE);
     add_copy(places, first(inputs->options.state_dir, inputs->config.state_dir));
-    add(places, weir_store_directory("."));
+    add(places, weir_store_directory("."), WEIR_PLACE_WRITE);
     add_copy(places, inputs->cache_directory);
     add_copy(places, temporary_directory(&inputs->options));
     add_access_log(places, inputs->options.access_log);
@@ -208,9 +216,9 @@ static void list_places(const weir_inputs_t *inputs, const weir_application_t *a
 static void free_places(places_t *places)
 {
     for (size_t i = 0; i < places->count; i++) {
-        free(places->paths[i]);
+        free((char *)(uintptr_t)places->items[i].path);
     }
-    free(places->paths);
+    free(places->items);
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
@@ -274,8 +282,8 @@ void weir_confine_server(
     const weir_sandbox_settings_t settings = {.filter = {.kind = WEIR_FILTER_SERVER,
                                                   .may_signal = weir_trial_server_process(trial_server),
                                                   .tell = is_told()},
-        .writable = (const char *const *)places.paths,
-        .writable_count = places.count};
+        .places = places.items,
+        .place_count = places.count};
     weir_sandbox_enter(&settings, &state);
     free_places(&places);
     tell();

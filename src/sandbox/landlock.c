@@ -23,6 +23,8 @@ static const uint32_t ask_version = 1;
 /* Rights, by the version that brought them. */
 static const uint64_t executing = UINT64_C(1) << 0;
 static const uint64_t writing_file = UINT64_C(1) << 1;
+static const uint64_t removing_file = UINT64_C(1) << 5;
+static const uint64_t making_file = UINT64_C(1) << 8;
 static const uint64_t changing_directories = UINT64_C(0x1ff) << 4; /* remove and make, each kind */
 static const uint64_t referring = UINT64_C(1) << 13;               /* 2: rename and link between directories */
 static const uint64_t truncating = UINT64_C(1) << 14;              /* 3 */
@@ -111,7 +113,20 @@ static int restrict_self(int ruleset)
     return syscall(RESTRICT_SELF, ruleset, 0) == 0 ? 0 : errno;
 }
 
-int weir_landlock_enter(const char *const *writable, size_t count)
+static uint64_t rights_of(weir_place_use_t use)
+{
+    switch (use) {
+    case WEIR_PLACE_FILES:
+        return writing_file | making_file | truncating;
+    case WEIR_PLACE_REMOVE:
+        return removing_file;
+    case WEIR_PLACE_WRITE:
+        break;
+    }
+    return ~(executing | device_ioctl);
+}
+
+int weir_landlock_enter(const weir_landlock_place_t *places, size_t count)
 {
     unsigned version = weir_landlock_version();
     if (version == 0) {
@@ -125,7 +140,7 @@ int weir_landlock_enter(const char *const *writable, size_t count)
     int error = allow_path(ruleset, "/dev/null", handled.files & writing_file);
     allow_streams(ruleset, handled.files);
     for (size_t i = 0; error == 0 && i < count; i++) {
-        error = allow_path(ruleset, writable[i], handled.files & ~(executing | device_ioctl));
+        error = allow_path(ruleset, places[i].path, handled.files & rights_of(places[i].use));
     }
     if (error == 0) {
         error = restrict_self(ruleset);

@@ -5,14 +5,15 @@
 #define WEIR_SANDBOX_SANDBOX_H
 
 #include "sandbox/filter.h"
+#include "sandbox/landlock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 typedef struct weir_sandbox_settings {
     weir_filter_settings_t filter;
-    const char *const *writable; /* directories and files; borrowed */
-    size_t writable_count;
+    const weir_landlock_place_t *places; /* where it may write; borrowed */
+    size_t place_count;
 } weir_sandbox_settings_t;
 
 /* What is in force. */

@@ -47,6 +47,8 @@ enum { NEWEST_CALL = 511, SKIPPED = 77 };
 static char directory[] = "/tmp/weir-test-sandbox-XXXXXX";
 static char kept[64]; /* what a confined process may write to, below that */
 static char other[64];
+static char logs[64]; /* where files may be made */
+static char run[64];  /* and removed */
 
 static int make_directories(void **state)
 {
@@ -56,7 +58,9 @@ static int make_directories(void **state)
     }
     snprintf(kept, sizeof kept, "%s/kept", directory);
     snprintf(other, sizeof other, "%s/other", directory);
-    return mkdir(kept, 0700) == 0 && mkdir(other, 0700) == 0 ? 0 : 1;
+    snprintf(logs, sizeof logs, "%s/logs", directory);
+    snprintf(run, sizeof run, "%s/run", directory);
+    return mkdir(kept, 0700) == 0 && mkdir(other, 0700) == 0 && mkdir(logs, 0700) == 0 && mkdir(run, 0700) == 0 ? 0 : 1;
 }
 
 static int remove_directories(void **state)
@@ -319,8 +323,9 @@ static void a_call_that_was_refused_is_told_when_that_is_asked_for(void **state)
 
 static bool landlocked(void)
 {
-    const char *writable[] = {kept, "/nowhere/at/all"};
-    return weir_landlock_enter(writable, 2) == 0;
+    const weir_landlock_place_t places[] = {{kept, WEIR_PLACE_WRITE}, {"/nowhere/at/all", WEIR_PLACE_WRITE},
+        {logs, WEIR_PLACE_FILES}, {run, WEIR_PLACE_REMOVE}};
+    return weir_landlock_enter(places, sizeof places / sizeof places[0]) == 0;
 }
 
 static int error_of(bool done)
@@ -373,6 +378,32 @@ static void a_confined_process_writes_to_its_directories_alone(void **state)
         skip();
     }
     assert_int_equal(in_child(write_here_and_there, NULL), 0);
+}
+
+static int make_here_and_remove_there(const void *context)
+{
+    (void)context;
+    if (!can_write(path_in(run, "there"), O_CREAT) || !landlocked()) {
+        return SKIPPED;
+    }
+    return !can_write(path_in(logs, "new"), O_CREAT)                          ? 1
+           : !can_write(path_in(logs, "new"), O_TRUNC)                        ? 2
+           : error_of(unlink(path_in(logs, "new")) == 0) != EACCES            ? 3
+           : error_of(mkdir(path_in(logs, "directory"), 0700) == 0) != EACCES ? 4
+           : error_of(can_write(path_in(run, "new"), O_CREAT)) != EACCES      ? 5
+           : error_of(can_write(path_in(run, "there"), 0)) != EACCES          ? 6
+           : unlink(path_in(run, "there")) != 0                               ? 7
+                                                                              : 0;
+}
+
+static void a_place_can_be_for_making_files_or_for_removing_them_alone(void **state)
+{
+    (void)state;
+    if (weir_landlock_version() == 0) {
+        print_message("this kernel has no Landlock: %s\n", strerror(errno));
+        skip();
+    }
+    assert_int_equal(in_child(make_here_and_remove_there, NULL), 0);
 }
 
 static int bind_a_port(const void *context)
@@ -547,6 +578,7 @@ int main(void)
         cmocka_unit_test(a_server_starts_threads_makes_code_and_resolves_names),
         cmocka_unit_test(a_call_that_was_refused_is_told_when_that_is_asked_for),
         cmocka_unit_test(a_confined_process_writes_to_its_directories_alone),
+        cmocka_unit_test(a_place_can_be_for_making_files_or_for_removing_them_alone),
         cmocka_unit_test(a_confined_process_binds_no_new_port_of_tcp),
         cmocka_unit_test(what_is_refused_is_told_and_takes_nothing_else_with_it),
         cmocka_unit_test(a_user_is_found_by_name_or_number),
