@@ -187,3 +187,10 @@ void weir_board_tell_limit(weir_board_t *board, const char *name, double value)
     }
     pthread_mutex_unlock(&board->lock);
 }
+
+void weir_board_tell_sandbox(weir_board_t *board, const weir_board_sandbox_t *sandbox)
+{
+    pthread_mutex_lock(&board->lock);
+    board->sandbox = *sandbox;
+    pthread_mutex_unlock(&board->lock);
+}

@@ -67,6 +67,14 @@ typedef struct weir_board_limit {
     double value; /* below 0: there is none */
 } weir_board_limit_t;
 
+/* What the process has given up: docs/security.md. */
+typedef struct weir_board_sandbox {
+    bool enabled; /* it was asked for */
+    bool no_new_privs;
+    bool seccomp;
+    unsigned landlock; /* the version of it that is in force; 0: none */
+} weir_board_sandbox_t;
+
 /* What was kept: own copies. */
 typedef struct weir_board_change {
     int64_t at; /* seconds since 1970 */
@@ -83,6 +91,7 @@ typedef struct weir_board {
     size_t history_count;
     weir_board_limit_t limits[WEIR_BOARD_LIMITS];
     size_t limit_count;
+    weir_board_sandbox_t sandbox;
 } weir_board_t;
 
 /* Prepare a board, and free what it has. */
@@ -100,5 +109,8 @@ bool weir_board_note_change(weir_board_t *board, const char *from, const char *t
 /* Tell of a limit, in place of what was told of the one with this name; a longer name, or one more than there is room
  * for, is left out. */
 void weir_board_tell_limit(weir_board_t *board, const char *name, double value);
+
+/* Tell of the sandbox, in place of what was told. */
+void weir_board_tell_sandbox(weir_board_t *board, const weir_board_sandbox_t *sandbox);
 
 #endif

@@ -368,6 +368,16 @@ static void write_limits(weir_json_t *json, const weir_board_t *board)
     weir_json_close(json, '}');
 }
 
+static void write_sandbox(weir_json_t *json, const weir_board_sandbox_t *sandbox)
+{
+    weir_json_open(json, "sandbox", '{');
+    weir_json_bool(json, "enabled", sandbox->enabled);
+    weir_json_bool(json, "no_new_privs", sandbox->no_new_privs);
+    weir_json_bool(json, "seccomp", sandbox->seccomp);
+    weir_json_count(json, "landlock_version", sandbox->landlock);
+    weir_json_close(json, '}');
+}
+
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *text)
@@ -394,6 +404,7 @@ void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *t
     write_memory(&json, sources->board, &process);
     write_routes(&json, sources->board->application);
     write_limits(&json, sources->board);
+    write_sandbox(&json, &sources->board->sandbox);
     pthread_mutex_unlock(&sources->board->lock);
     write_loops(&json, sources);
     write_components(&json, sources);

@@ -55,6 +55,17 @@ void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, 
     tell_limit(board, "drain_timeout", WEIR_UNIT_TIME, settings->drain_timeout_milliseconds, false);
 }
 
+void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox)
+{
+    const weir_board_sandbox_t told = {.enabled = sandbox->is_entered,
+        .no_new_privs = sandbox->no_new_privs,
+        .seccomp = sandbox->is_entered && sandbox->filter_error == 0,
+        .landlock = sandbox->landlock_error == 0 ? sandbox->landlock_version : 0};
+    if (admin != NULL) {
+        weir_board_tell_sandbox(weir_admin_board(admin), &told);
+    }
+}
+
 /* ---- The application --------------------------------------------------------------------------------------------- */
 
 static const char *kind_of(const weir_application_t *application, const weir_http_trigger_t *trigger)

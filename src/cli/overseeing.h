@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "cli/application.h"
 #include "cli/options.h"
+#include "sandbox/sandbox.h"
 #include "weir/allocator.h"
 
 #include <stdbool.h>
@@ -28,6 +29,9 @@ void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, 
 /* Tell of an application, or of a choice, that is served, or served with, from now on. Any thread. */
 void weir_oversee_application(weir_admin_t *admin, const weir_application_t *application);
 void weir_oversee_choice(weir_admin_t *admin, const weir_choice_t *choice);
+
+/* Tell of what the process has given up. */
+void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox);
 
 /* A choice has taken the place of another because of the memory that there is: what both are in words, and why. */
 void weir_oversee_change(weir_admin_t *admin, const char *from, const char *to, const char *cause);

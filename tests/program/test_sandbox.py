@@ -1,6 +1,7 @@
 """What weir gives up while it serves: new privileges, system calls, places to write, root's rights."""
 
 import errno
+import json
 import os
 import platform
 import pwd
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from environments_here import compile_helper
-from harness import hello_body
+from harness import START_DEADLINE, hello_body
 
 REFUSED = "the sandbox refused system call"
 UNCONFINED = "this system refuses what would confine weir"
@@ -84,6 +85,34 @@ def test_no_call_is_refused_while_it_serves_everything(weir, application, serve,
     server.stop()
     assert REFUSED not in server.stderr.text, server.log
     assert list((tmp_path / "logs").iterdir())
+
+
+def test_what_else_it_does_is_not_refused_either(weir, hello, serve, tmp_path):
+    """An admin socket, an access log that is opened anew, loading the application anew with code to compile, a watch on
+    its files, and being asked what it gave up."""
+    copy = tmp_path / "application"
+    shutil.copytree(hello, copy, ignore=shutil.ignore_patterns(".spin"))
+    socket_path = tmp_path / "admin.socket"
+    access = tmp_path / "access.log"
+    arguments = ["--admin", f"unix:{socket_path}", "--access-log", access, "--watch"]
+    server = serve(weir, copy, *arguments, environment={"WEIR_SANDBOX": "tell", "XDG_CACHE_HOME": tmp_path / "cache"})
+    assert_serves(server)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(socket_path))
+        client.sendall(b"GET /status.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        document = b"".join(iter(lambda: client.recv(65536), b"")).partition(b"\r\n\r\n")[2]
+    sandbox = json.loads(document)["sandbox"]
+    assert sandbox["enabled"] and sandbox["no_new_privs"] and sandbox["seccomp"], sandbox
+    access.rename(tmp_path / "access.1")
+    with open(copy / "hello.wasm", "ab") as module:
+        module.write(b"\x00\x05\x04anew")  # a custom section: other code, as far as the cache knows
+    server.stderr.wait_for(r"^weir: reloaded in .*, 1 compiled: ", START_DEADLINE)
+    after = len(server.stderr.lines)
+    server.send_signal(signal.SIGHUP)
+    server.stderr.wait_for(r"^weir: reloaded in .*, 0 compiled: ", START_DEADLINE, after=after)
+    assert_serves(server)
+    server.stop()
+    assert access.exists() and access.read_text() and not socket_path.exists()
 
 
 # ---- It is refused ---------------------------------------------------------------------------------------------------
