@@ -171,6 +171,7 @@ class Answer:
     headers: list = field(default_factory=list)  # of (name in lower case, value)
     body: bytes = b""
     whole: bool = True
+    interim: int = 0  # responses 100 before it
 
     def all(self, name):
         return [value for key, value in self.headers if key == name]
@@ -220,15 +221,18 @@ def read_chunks(data, at):
 
 def read_answers(data, methods):
     """The responses in what came back, by RFC 9112, section 6.3; `methods` are those of the requests. The last may not be
-    whole; interim ones are left out."""
+    whole; interim ones are counted with the one behind them."""
     answers = []
     at = 0
+    interim = 0
     while at < len(data):
         answer, at = read_head(data, at)
         if answer.status < 200:
             if answer.status != 100 or answer.headers:
                 raise Malformed(f"an interim response that nobody has asked for: {answer}")
+            interim += 1
             continue
+        answer.interim, interim = interim, 0
         method = methods[len(answers)] if len(answers) < len(methods) else "GET"
         codings = answer.all("transfer-encoding")
         lengths = answer.all("content-length")
@@ -252,6 +256,8 @@ def read_answers(data, methods):
         if len(answer.all("date")) != 1:
             raise Malformed(f"not one Date: {answer}")
         answers.append(answer)
+    if interim:
+        raise Malformed("an interim response and nothing behind it")
     return answers
 
 

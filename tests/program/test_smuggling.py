@@ -85,11 +85,35 @@ def test_each_case_of_the_corpus_is_answered_as_it_says(edge, name):
             assert len(answers) == len(case.expected), [answer.status for answer in answers]
             for answer, expected in zip(answers, case.expected):
                 check_answer(answer, expected, "https" if layer == "tls" else "http")
+                asked = b"HTTP/1.1\r\n" in case.request and b"Expect: 100-" in case.request and answer.status == 200
+                assert answer.interim <= (1 if asked else 0), "100 that nobody has asked for"
             if answers and case.sentinel:
                 assert answers[-1].all("connection") == ["close"], "the last answer does not say that it is"
                 assert all("close" not in answer.all("connection") for answer in answers[:-1])
         except AssertionError as error:
             raise AssertionError(f"{how}\n{error}") from None
+
+
+OF_CHUNKS = [
+    name
+    for name, case in CASES.items()
+    if name.split(":")[0] in ("sizes of chunks", "lines of chunks", "extensions of chunks", "trailers")
+    and case.answers == [400]
+]
+
+
+@pytest.mark.parametrize("name", OF_CHUNKS)
+@pytest.mark.parametrize("route", [b"now", b"wagi"])
+def test_a_bad_chunk_is_never_a_whole_answer_of_a_guest_that_reads_as_it_writes(edge, name, route):
+    """Its head may be on its way already; then the connection breaks off, and nothing follows."""
+    case = CASES[name]
+    for piece in (None, 1):
+        way = edge.way("clear")
+        with way.socket:
+            received = converse(way, case.sent.replace(b"POST /late", b"POST /" + route), piece)
+        answers = read_answers(received, ["POST"])
+        assert len(answers) <= 1, (case.sent[:600], received[:2000])
+        assert not answers or answers[0].status == 400 or not answers[0].whole, (case.sent[:600], received[:2000])
 
 
 # ---- against a strict reader -----------------------------------------------------------------------------------------
