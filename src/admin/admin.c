@@ -18,12 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    CLIENTS = 64,
+    CLIENTS = 64,       /* that there is room for, */
+    CLIENTS_FEWEST = 4, /* or fewer, so that they take no more than */
+    CLIENTS_PART = 16,  /* this part of the descriptors that the process may open */
     ACCEPTS_A_TURN = 8,
     SECOND = 1000,
     ACCEPT_PAUSE_MILLISECONDS = 100, /* when the system has no descriptor left */
@@ -45,6 +48,7 @@ struct weir_admin {
     /* The thread's own. */
     weir_history_t history;
     weir_admin_context_t context;
+    size_t client_count;
     weir_admin_client_t clients[CLIENTS];
     uint64_t next_second;
     uint64_t accept_after;
@@ -89,7 +93,7 @@ weir_board_t *weir_admin_board(weir_admin_t *admin)
 static weir_admin_client_t *find_place(weir_admin_t *admin)
 {
     weir_admin_client_t *idlest = NULL;
-    for (size_t i = 0; i < CLIENTS; i++) {
+    for (size_t i = 0; i < admin->client_count; i++) {
         weir_admin_client_t *client = &admin->clients[i];
         if (client->stage == WEIR_ADMIN_FREE) {
             return client;
@@ -109,10 +113,10 @@ static weir_admin_client_t *find_place(weir_admin_t *admin)
 static weir_admin_client_t *take_place(weir_admin_t *admin)
 {
     weir_admin_client_t *place = find_place(admin);
-    for (size_t i = 0; place == NULL && i < CLIENTS; i++) {
-        place = &admin->clients[i];
-        for (size_t j = 0; j < CLIENTS; j++) {
-            place = admin->clients[j].deadline < place->deadline ? &admin->clients[j] : place;
+    if (place == NULL) {
+        place = &admin->clients[0];
+        for (size_t i = 1; i < admin->client_count; i++) {
+            place = admin->clients[i].deadline < place->deadline ? &admin->clients[i] : place;
         }
         weir_admin_client_close(place);
     }
@@ -193,6 +197,17 @@ static void *admin_main(void *argument)
 
 /* ---- Starting and ending ----------------------------------------------------------------------------------------- */
 
+/* Those who look on must not take what those who are served need. */
+static size_t count_places(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / CLIENTS_PART >= CLIENTS) {
+        return CLIENTS;
+    }
+    size_t part = (size_t)limit.rlim_cur / CLIENTS_PART;
+    return part < CLIENTS_FEWEST ? CLIENTS_FEWEST : part;
+}
+
 static bool prepare(weir_admin_t *admin)
 {
     weir_process_reading_t process;
@@ -214,6 +229,7 @@ static bool prepare(weir_admin_t *admin)
         .checks_host = !admin->listener.is_unix,
         .fields = calloc(WEIR_HEAD_FIELDS_MAX, sizeof(weir_pair_t)),
     };
+    admin->client_count = count_places();
     admin->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return admin->context.fields != NULL && admin->stop >= 0;
 }
