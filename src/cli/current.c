@@ -10,8 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { LEVELS_MAX = 32 }; /* each but the first halves the slots */
+enum {
+    LEVELS_MAX = 32, /* each but the first halves the slots */
+    ROOM_STEPS = 500 /* of 10 ms, until a pool that makes way is gone */
+};
 
 struct weir_current {
     weir_trial_server_t *trial_server;
@@ -274,6 +278,48 @@ static void descend(weir_current_t *current, unsigned levels)
     }
 }
 
+static void become_cramped(weir_current_t *current, unsigned aspired)
+{
+    if (!current->cramped) {
+        current->cramped = true;
+        current->aspired = aspired;
+    }
+}
+
+/* True when the pool is on its way out. */
+static bool drop_pool(weir_current_t *current)
+{
+    unsigned level = current->level;
+    const weir_choice_t *used = weir_current_choice(current);
+    weir_choice_t *without;
+    if (!is_open(current) || level == LEVELS_MAX || current->trial_server == NULL ||
+        weir_choice_rung(used)->tier != WEIR_TIER_COMPACT ||
+        weir_choice_lower_ondemand(used, current->trial_server, &without) != WEIR_OK) {
+        return false;
+    }
+    if (!serve_with(current, without)) {
+        weir_choice_free(without);
+        return false;
+    }
+    settle(current, without);
+    become_cramped(current, level);
+    return true;
+}
+
+void weir_current_make_room(weir_current_t *current)
+{
+    const struct timespec step = {0, 10 * 1000 * 1000};
+    pthread_mutex_lock(&current->lock);
+    bool waits = drop_pool(current);
+    pthread_mutex_unlock(&current->lock);
+    for (unsigned steps = 0; waits && steps < ROOM_STEPS; steps++) {
+        nanosleep(&step, NULL);
+        pthread_mutex_lock(&current->lock);
+        waits = is_open(current) && weir_server_generations(current->server) > 1;
+        pthread_mutex_unlock(&current->lock);
+    }
+}
+
 /* What was there before a choice was replaced, so that it can be there again. */
 typedef struct before {
     weir_choice_t *choice;
@@ -289,8 +335,8 @@ static void begin_with(weir_current_t *current, weir_choice_t *own_choice, befor
     memset(current->lower, 0, sizeof(current->lower));
     current->choice = own_choice;
     current->level = 0;
-    if (current->trial_server != NULL && !current->cramped) {
-        descend(current, ret_before->level);
+    if (current->trial_server != NULL) {
+        descend(current, current->cramped ? current->aspired : ret_before->level);
     }
 }
 
@@ -331,9 +377,8 @@ static bool replace(weir_current_t *current, weir_deployment_t *deployment, char
     }
     free(*ret_message);
     *ret_message = NULL;
-    if (lowered && !current->cramped) {
-        current->cramped = true;
-        current->aspired = level;
+    if (lowered) {
+        become_cramped(current, level);
     }
     return true;
 }

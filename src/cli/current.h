@@ -61,6 +61,13 @@ bool weir_current_raise(weir_current_t *current);
 bool weir_current_was_cramped(weir_current_t *current);
 
 /*
+ * For a choice that is to be made anew where a pool takes most of what there is: have what is served do without its
+ * pool, and wait for a while until that is gone. Afterwards it is cramped, as above, and raised if nothing comes of it.
+ * Does nothing where a pool is not in the way. Takes the lock itself.
+ */
+void weir_current_make_room(weir_current_t *current);
+
+/*
  * Serve an application from now on, whose code is there: its engines are made, an instance of each guest is proved, and
  * it is swapped in. `take_choice`: one that was made for it, NULL: the choice stays, and so does its level, as far as
  * there is one. Where its engines cannot be had beside those in use, it is served on a lower one. Takes both in every

@@ -157,6 +157,7 @@ static bool choose(weir_reload_t *reload, const weir_inputs_t *inputs, const wei
     if (holds == WEIR_HOLDS_WELL || (holds == WEIR_HOLDS && reload->settings.trial_server == NULL)) {
         return true;
     }
+    weir_current_make_room(reload->settings.current);
     weir_choose_options_init(&options);
     options.strategy = reload->settings.strategy;
     options.needs.concurrency = inputs->options.max_concurrency;
