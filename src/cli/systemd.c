@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +29,7 @@ enum {
 };
 
 /* Constant once weir_systemd_init was called. */
-static struct sockaddr_un notify_address;
-static socklen_t notify_size; /* 0: nobody is to be told */
+static int notify_socket = -1; /* connected; -1: nobody is to be told */
 static uint64_t watchdog_microseconds;
 static int descriptor_count;
 
@@ -62,20 +62,31 @@ static bool is_ours(const char *name, uint64_t otherwise)
     return number_of(name, otherwise) == (uint64_t)getpid();
 }
 
-/* A path, or a name in the abstract namespace, which "@" stands for. */
-static void read_notify_socket(void)
+/*
+ * A path, or a name in the abstract namespace, which "@" stands for. Connected now, for a process that is confined may
+ * reach no other's sockets there.
+ */
+static void open_notify_socket(void)
 {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = getenv("NOTIFY_SOCKET");
     size_t size = path == NULL ? 0 : strlen(path);
-    if (size < 2 || (path[0] != '/' && path[0] != '@') || size >= sizeof(notify_address.sun_path)) {
+    if (size < 2 || (path[0] != '/' && path[0] != '@') || size >= sizeof(address.sun_path)) {
         return;
     }
-    notify_address.sun_family = AF_UNIX;
-    memcpy(notify_address.sun_path, path, size + 1);
-    notify_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + 1);
+    memcpy(address.sun_path, path, size + 1);
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + 1);
     if (path[0] == '@') {
-        notify_address.sun_path[0] = '\0';
-        notify_size--; /* its length counts, not a NUL */
+        address.sun_path[0] = '\0';
+        length--; /* its length counts, not a NUL */
+    }
+    notify_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct timeval patience = {2, 0}; /* with a manager whose queue is full */
+    setsockopt(notify_socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (notify_socket >= 0 && connect(notify_socket, (const struct sockaddr *)&address, length) < 0) {
+        weir_log(WEIR_LOG_WARNING, "the service manager cannot be told anything: %s", strerror(errno));
+        close(notify_socket);
+        notify_socket = -1;
     }
 }
 
@@ -83,13 +94,13 @@ void weir_systemd_init(void)
 {
     static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS",
         "LISTEN_FDNAMES", "LISTEN_PIDFDID"};
-    read_notify_socket();
     watchdog_microseconds = is_ours("WATCHDOG_PID", (uint64_t)getpid()) ? number_of("WATCHDOG_USEC", 0) : 0;
     uint64_t count = is_ours("LISTEN_PID", 0) ? number_of("LISTEN_FDS", 0) : 0;
     descriptor_count = count > MOST_DESCRIPTORS ? MOST_DESCRIPTORS : (int)count;
     for (int i = 0; i < descriptor_count; i++) {
         fcntl(FIRST_DESCRIPTOR + i, F_SETFD, FD_CLOEXEC);
     }
+    open_notify_socket();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         unsetenv(names[i]);
     }
@@ -114,20 +125,8 @@ int weir_systemd_socket(int *ret_descriptor, char **ret_message)
 
 static void notify(const char *state)
 {
-    if (notify_size == 0) {
-        return;
-    }
-    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ssize_t sent = -1;
-    if (descriptor >= 0) {
-        sent = sendto(descriptor, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
-            (const struct sockaddr *)&notify_address, notify_size);
-    }
-    if (sent < 0) {
+    if (notify_socket >= 0 && send(notify_socket, state, strlen(state), MSG_NOSIGNAL) < 0) {
         weir_log(WEIR_LOG_DEBUG, "the service manager cannot be told: %s", strerror(errno));
-    }
-    if (descriptor >= 0) {
-        close(descriptor);
     }
 }
 
@@ -201,7 +200,7 @@ static void *watch(void *context)
 
 void weir_systemd_watchdog_start(weir_server_t *server)
 {
-    if (notify_size == 0 || watchdog_microseconds == 0) {
+    if (notify_socket < 0 || watchdog_microseconds == 0) {
         return;
     }
     pthread_condattr_t attributes;

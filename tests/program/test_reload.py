@@ -151,12 +151,12 @@ def test_requests_that_have_begun_end_on_what_they_began_with(weir_checked, serv
 RELOADS = {"release": 100, "asan": 30, "tsan": 12}
 
 
-def reload_under_load(program, serve, versions, temporary, count):
+def reload_under_load(program, serve, versions, temporary, count, warm=10):
     temporary.mkdir()
     server = serve(program, versions.write("1"), "--temp", temporary)
     names = ("one", "two")
     with Load(server, (*names, "1")) as load:
-        for number in range(10):  # until what is kept is there: arenas, pools, code
+        for number in range(warm):  # until what is kept is there: arenas, pools, code
             versions.write(names[number % 2])
             reload(server)
         before = Held(server, temporary)

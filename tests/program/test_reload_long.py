@@ -1,0 +1,13 @@
+"""A thousand reloads under load: no failed request, and no growth."""
+# ctest: timeout=5400 serial label=long
+
+from reloads import Versions
+from test_reload import reload_under_load
+
+
+def test_a_thousand_reloads_fail_no_request_and_nothing_grows(weir, serve, guest, tmp_path):
+    versions = Versions(tmp_path / "app", guest)
+    server, before, after, load = reload_under_load(weir, serve, versions, tmp_path / "temp", 1000, warm=100)
+    print(f"before {vars(before)}, after {vars(after)}, answers {load.counts}")
+    assert after.resident <= before.resident * 1.05 + (2 << 20), (vars(before), vars(after))
+    server.stop()
