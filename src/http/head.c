@@ -191,13 +191,31 @@ static weir_head_state_t refuse(unsigned status, unsigned *ret_status)
     return WEIR_HEAD_REFUSED;
 }
 
-/* Whether the first line is method, target and the name of a version: then that is the only thing wrong with it. */
-static bool names_version(weir_bytes_t text)
+/*
+ * What to answer to a version that is none of ours: 505, when it is one (RFC 9112, section 2.3) and so the only thing
+ * wrong with the line, else 400; or 0, when more has to come before that is certain: it must not matter in which
+ * pieces.
+ */
+static unsigned judge_version(weir_bytes_t text)
 {
-    const char *first = memchr(text.data, ' ', text.size);
+    enum { NAME_BYTES = 5, BYTES = 8 }; /* of "HTTP/", and with the digits */
     const char *end = text.data + text.size;
+    const char *first = memchr(text.data, ' ', text.size);
     const char *second = first == NULL ? NULL : memchr(first + 1, ' ', (size_t)(end - first - 1));
-    return second != NULL && end - second > 8 && memcmp(second, " HTTP/", 6) == 0;
+    if (second == NULL) {
+        return 400;
+    }
+    const char *version = second + 1;
+    size_t size = (size_t)(end - version);
+    if (memcmp(version, "HTTP/", size < NAME_BYTES ? size : NAME_BYTES) != 0) {
+        return 400;
+    }
+    if (size <= BYTES) {
+        return memchr(version, '\r', size) == NULL ? 0 : 400;
+    }
+    bool is_version = version[5] >= '0' && version[5] <= '9' && version[6] == '.' && version[7] >= '0' &&
+                      version[7] <= '9' && version[BYTES] == '\r';
+    return is_version ? 505 : 400;
 }
 
 weir_head_state_t weir_head_parse(
@@ -208,8 +226,10 @@ weir_head_state_t weir_head_parse(
     switch (state) {
     case WEIR_HEAD_PARSED_PARTIAL:
         return has_whole_line_ends(text) ? WEIR_HEAD_PARTIAL : refuse(400, ret_status);
-    case WEIR_HEAD_PARSED_VERSION:
-        return refuse(names_version(text) ? 505 : 400, ret_status);
+    case WEIR_HEAD_PARSED_VERSION: {
+        unsigned status = has_whole_line_ends(text) ? judge_version(text) : 400;
+        return status == 0 ? WEIR_HEAD_PARTIAL : refuse(status, ret_status);
+    }
     case WEIR_HEAD_PARSED_TOO_MANY:
         return refuse(431, ret_status);
     case WEIR_HEAD_PARSED_MALFORMED:

@@ -87,7 +87,9 @@ def test_each_case_of_the_corpus_is_answered_as_it_says(edge, name):
                 check_answer(answer, expected, "https" if layer == "tls" else "http")
                 asked = b"HTTP/1.1\r\n" in case.request and b"Expect: 100-" in case.request and answer.status == 200
                 assert answer.interim <= (1 if asked else 0), "100 that nobody has asked for"
-            if answers and case.sentinel:
+            # Where the answer may come before what is wrong has come, it could not know that it was the last.
+            is_known = case.sentinel and case.answers[-1:] != [[400, 404]]
+            if answers and is_known:
                 assert answers[-1].all("connection") == ["close"], "the last answer does not say that it is"
                 assert all("close" not in answer.all("connection") for answer in answers[:-1])
         except AssertionError as error:

@@ -207,6 +207,33 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
     }
 }
 
+static void another_version_is_refused_the_same_in_whatever_pieces_it_comes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned status;
+    } rows[] = {{"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505}, {"\r\nGET / HTTP/1.2\r\n\r\n", 505},
+        {"GET / HTTP/0.9\r\n", 505}, {"GET / HTTP/2\r\n", 400}, {"GET / HTTP/1.10\r\n", 400},
+        {"GET / HTTP/x.1\r\n", 400}, {"GET / HTTP/2.0 \r\n", 400}, {"GET / ICAP/1.0\r\n", 400}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool refused = false;
+        for (size_t size = 0; size <= strlen(rows[i].text); size++) {
+            weir_head_t head;
+            unsigned status = 0;
+            char *copy;
+            weir_head_state_t parsed = parse(rows[i].text, size, &head, &status, &copy);
+            if (parsed == WEIR_HEAD_WHOLE || (refused && parsed != WEIR_HEAD_REFUSED) ||
+                (parsed == WEIR_HEAD_REFUSED && status != rows[i].status)) {
+                fail_msg("%.*s: %d, %u", (int)size, rows[i].text, (int)parsed, status);
+            }
+            refused = parsed == WEIR_HEAD_REFUSED;
+            free(copy);
+        }
+        assert_true(refused);
+    }
+}
+
 static void what_is_too_long_is_told_by_where_it_is(void **state)
 {
     (void)state;
@@ -293,6 +320,7 @@ int main(void)
         cmocka_unit_test(methods_are_tokens),
         cmocka_unit_test(framing_and_persistence_are_decided_once),
         cmocka_unit_test(what_could_be_read_in_two_ways_is_refused),
+        cmocka_unit_test(another_version_is_refused_the_same_in_whatever_pieces_it_comes),
         cmocka_unit_test(what_is_too_long_is_told_by_where_it_is),
         cmocka_unit_test(a_nul_is_refused_wherever_it_stands),
         cmocka_unit_test(more_fields_than_there_is_room_for_are_refused),
