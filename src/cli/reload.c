@@ -382,15 +382,21 @@ void weir_reload_stop(weir_reload_t *reload)
     weir_current_close(reload->settings.current);
 }
 
+void weir_reload_join(weir_reload_t *reload)
+{
+    if (reload->started) {
+        pthread_join(reload->thread, NULL);
+        reload->started = false;
+    }
+}
+
 void weir_reload_free(weir_reload_t *own_reload)
 {
     if (own_reload == NULL) {
         return;
     }
     weir_reload_stop(own_reload);
-    if (own_reload->started) {
-        pthread_join(own_reload->thread, NULL);
-    }
+    weir_reload_join(own_reload);
     weir_tls_config_free(own_reload->tls);
     free(own_reload->needs);
     pthread_mutex_destroy(&own_reload->lock);

@@ -384,6 +384,9 @@ static void end(up_t *up)
     weir_server_drain(up->server);
     announce_end(up);
     weir_server_wait(up->server);
+    if (up->reload != NULL) {
+        weir_reload_join(up->reload);
+    }
     weir_admin_free(up->admin); /* until now it has shown how the server ends */
     up->admin = NULL;
     weir_systemd_watchdog_stop();
