@@ -145,8 +145,8 @@ static char *explain(const weir_choice_t *choice)
  * The choice for an application: one that is made for it, or NULL where the one in use suits it. False: there is none.
  * Only this thread exchanges the choice that was made, so it may be read here without the lock.
  */
-static bool choose(weir_reload_t *reload, const weir_inputs_t *inputs, const weir_needs_t *needs, size_t count,
-    weir_choice_t **ret_choice, char **ret_message)
+static bool choose(weir_reload_t *reload, const weir_inputs_t *inputs, const weir_application_t *application,
+    const weir_needs_t *needs, size_t count, weir_choice_t **ret_choice, char **ret_message)
 {
     const weir_choice_t *used = weir_current_made(reload->settings.current);
     weir_choose_options_t options;
@@ -161,7 +161,7 @@ static bool choose(weir_reload_t *reload, const weir_inputs_t *inputs, const wei
     weir_choose_options_init(&options);
     options.strategy = reload->settings.strategy;
     options.needs.concurrency = inputs->options.max_concurrency;
-    options.needs.maximum_memory_bytes = inputs->options.max_instance_memory_bytes;
+    options.needs.maximum_memory_bytes = weir_application_max_memory(application);
     options.guests = count > 0 ? needs : NULL;
     options.guest_count = count;
     options.server = reload->settings.trial_server;
@@ -220,7 +220,7 @@ static bool prepare_code(weir_reload_t *reload, weir_application_t *application,
 static bool prepare(weir_reload_t *reload, const weir_inputs_t *inputs, weir_application_t *application,
     const weir_needs_t *needs, size_t count, weir_choice_t **ret_choice, uint32_t *ret_compiled, char **ret_message)
 {
-    if (!choose(reload, inputs, needs, count, ret_choice, ret_message)) {
+    if (!choose(reload, inputs, application, needs, count, ret_choice, ret_message)) {
         return false;
     }
     const weir_choice_t *choice = *ret_choice != NULL ? *ret_choice : weir_current_made(reload->settings.current);

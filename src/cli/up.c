@@ -61,7 +61,8 @@ typedef struct up {
     int argument_count;
     char **arguments;
     weir_deployment_t *deployment;   /* until it is what is served, as the choice */
-    weir_application_t *application; /* of the deployment; it may be gone once there was a reload */
+    weir_application_t *application; /* of the deployment; NULL once it may be loaded anew */
+    uint64_t drain_milliseconds;
     weir_listener_t listener;
     weir_choice_t *choice;
     weir_trial_server_t *trial_server; /* or NULL, as the next two */
@@ -193,7 +194,7 @@ static int prepare_engine(up_t *up)
 
 /* ---- Serving ----------------------------------------------------------------------------------------------------- */
 
-static uint64_t drain_milliseconds(const up_t *up)
+static uint64_t count_drain_milliseconds(const up_t *up)
 {
     const weir_limits_t limits = weir_application_limits(up->application, WEIR_NO_COMPONENT);
     uint64_t wished = up->inputs.options.drain_timeout_milliseconds;
@@ -241,6 +242,7 @@ static void start_reloading(up_t *up)
 static int start(up_t *up, const weir_bounds_t *bounds)
 {
     bound_guests(&up->inputs.config, bounds->descriptors);
+    up->drain_milliseconds = count_drain_milliseconds(up);
     up->current = weir_current_new(up->deployment, up->choice, up->trial_server, up->inputs.options.max_concurrency);
     if (up->current == NULL) {
         return fail(EXIT_FAILED, NULL);
@@ -250,7 +252,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
         .loops = bounds->loops,
         .allow_half_close = up->inputs.options.allow_half_close,
         .time_slice_milliseconds = up->inputs.options.time_slice_milliseconds,
-        .drain_timeout_milliseconds = drain_milliseconds(up),
+        .drain_timeout_milliseconds = up->drain_milliseconds,
         .tls = up->inputs.tls,
         .proxies = up->inputs.options.proxies.peers,
         .proxy_count = up->inputs.options.proxies.count,
@@ -335,7 +337,7 @@ static void announce_end(const up_t *up)
     if (requests > 0) {
         weir_log(WEIR_LOG_INFO,
             "ending after %u %s in flight, in %" PRIu64 " s at the latest; a second Ctrl-C or SIGTERM ends it at once",
-            requests, requests == 1 ? "request" : "requests", (drain_milliseconds(up) + 999) / 1000);
+            requests, requests == 1 ? "request" : "requests", (up->drain_milliseconds + 999) / 1000);
     }
 }
 
@@ -372,7 +374,7 @@ static void serve_to_the_end(up_t *up)
 
 static void end(up_t *up)
 {
-    weir_systemd_stopping(drain_milliseconds(up) + END_MILLISECONDS);
+    weir_systemd_stopping(up->drain_milliseconds + END_MILLISECONDS);
     weir_watch_free(up->watch);
     up->watch = NULL;
     if (up->reload != NULL) {
@@ -457,6 +459,7 @@ static int run(up_t *up)
         return status;
     }
     bool announced = announce(up);
+    up->application = NULL; /* a reload may have it freed from now on */
     if (announced) {
         serve_to_the_end(up);
     }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -396,6 +397,72 @@ static void what_is_meant_for_the_parent_does_not_end_the_server(void **state)
     weir_trial_server_stop(server);
 }
 
+/* Answers each byte with the next one, until the other end is closed. */
+static int answer_bytes(int channel)
+{
+    char byte;
+    while (recv(channel, &byte, 1, 0) == 1) {
+        byte++;
+        if (send(channel, &byte, 1, MSG_NOSIGNAL) != 1) {
+            break;
+        }
+    }
+    return 0;
+}
+
+static int end_at_once(int channel)
+{
+    (void)channel;
+    return 7;
+}
+
+static char ask(int channel, char byte)
+{
+    char answer = 0;
+    assert_int_equal(send(channel, &byte, 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(channel, &answer, 1, 0), 1);
+    return answer;
+}
+
+static void a_server_spawns_one_process_at_a_time_for_other_work_and_runs_trials_meanwhile(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    weir_choice_t *choice = NULL;
+    int channel;
+    int second;
+    (void)state;
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    assert_true(weir_trial_server_spawn(server, answer_bytes, &channel));
+    assert_int_equal(ask(channel, 'a'), 'b');
+    assert_false(weir_trial_server_spawn(server, answer_bytes, &second));
+    assert_int_equal(errno, EBUSY);
+    weir_choose_options_t options = options_for(server);
+    assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
+    weir_choice_free(choice);
+    assert_int_equal(ask(channel, 'x'), 'y');
+    close(channel); /* that ends it, and there can be another */
+    for (int i = 0; i < 20; i++) {
+        assert_true(weir_trial_server_spawn(server, i % 2 == 0 ? end_at_once : answer_bytes, &channel));
+        close(channel);
+    }
+    weir_trial_server_stop(server);
+}
+
+static void what_a_server_spawned_ends_with_it(void **state)
+{
+    weir_trial_server_t *server = NULL;
+    int channel;
+    char byte;
+    (void)state;
+    assert_int_equal(weir_trial_server_start(&server), WEIR_OK);
+    assert_true(weir_trial_server_spawn(server, answer_bytes, &channel));
+    assert_int_equal(ask(channel, 'a'), 'b');
+    weir_trial_server_stop(server);
+    assert_int_equal(recv(channel, &byte, 1, 0), 0);
+    assert_int_equal(close(channel), 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 /* ---- Gangs and timing -------------------------------------------------------------------------------------------- */
 
 static void meet_often(weir_gang_t *gang, unsigned thread, void *context)
@@ -491,6 +558,8 @@ int main(void)
         cmocka_unit_test(a_server_that_is_gone_is_a_verdict_and_no_hang),
         cmocka_unit_test(a_server_that_stands_still_holds_nobody_up_for_long),
         cmocka_unit_test(what_is_meant_for_the_parent_does_not_end_the_server),
+        cmocka_unit_test(a_server_spawns_one_process_at_a_time_for_other_work_and_runs_trials_meanwhile),
+        cmocka_unit_test(what_a_server_spawned_ends_with_it),
         cmocka_unit_test(a_gang_keeps_in_step),
         cmocka_unit_test(what_takes_longer_costs_more_and_what_fails_costs_nothing),
     };
