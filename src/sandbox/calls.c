@@ -6,8 +6,6 @@
 
 #include <seccomp.h>
 
-#define TABLE(numbers) {(numbers), sizeof(numbers) / sizeof(numbers[0])}
-
 static const int common[] = {
     /* Memory: malloc, stacks, pools; pages become executable when code is loaded */
     SCMP_SYS(brk),
@@ -209,7 +207,7 @@ static const int trials[] = {
  * memory, where no filter can look. */
 static const int unknown[] = {SCMP_SYS(clone3), SCMP_SYS(futex_waitv)};
 
-const weir_calls_t weir_calls_common = TABLE(common);
-const weir_calls_t weir_calls_server = TABLE(server);
-const weir_calls_t weir_calls_trials = TABLE(trials);
-const weir_calls_t weir_calls_unknown = TABLE(unknown);
+const weir_calls_t weir_calls_common = {common, sizeof common / sizeof common[0]};
+const weir_calls_t weir_calls_server = {server, sizeof server / sizeof server[0]};
+const weir_calls_t weir_calls_trials = {trials, sizeof trials / sizeof trials[0]};
+const weir_calls_t weir_calls_unknown = {unknown, sizeof unknown / sizeof unknown[0]};

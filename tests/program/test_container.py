@@ -1,5 +1,6 @@
 """weir as process 1 of a container: namespaces of users, processes, mounts and network, a root that cannot be written and
 holds nothing but what weir needs, no capability, and perhaps a memory control group."""
+# ctest: timeout=600
 
 import contextlib
 import ctypes

@@ -1,4 +1,5 @@
 """When things go wrong around a server: docs/operating.md says what becomes of it, and nothing that was accepted is lost."""
+# ctest: timeout=600
 
 import contextlib
 import email.utils
