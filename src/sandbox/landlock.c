@@ -30,13 +30,11 @@ static const uint64_t referring = UINT64_C(1) << 13;               /* 2: rename 
 static const uint64_t truncating = UINT64_C(1) << 14;              /* 3 */
 static const uint64_t device_ioctl = UINT64_C(1) << 15;            /* 5 */
 static const uint64_t binding_tcp = UINT64_C(1) << 0;              /* 4, of the network */
-static const uint64_t abstract_sockets = UINT64_C(1) << 0;         /* 6, of scopes */
 
 /* The kernel takes a structure that is shorter than its own, so each version is given what it knows. */
 typedef struct ruleset {
     uint64_t files;
     uint64_t network;
-    uint64_t scopes;
 } ruleset_t;
 
 typedef struct __attribute__((packed)) beneath {
@@ -57,13 +55,12 @@ static ruleset_t ruleset_of(unsigned version)
     ruleset.files |= version >= 3 ? truncating : 0;
     ruleset.files |= version >= 5 ? device_ioctl : 0;
     ruleset.network = version >= 4 ? binding_tcp : 0;
-    ruleset.scopes = version >= 6 ? abstract_sockets : 0;
     return ruleset;
 }
 
 static size_t size_of_ruleset(unsigned version)
 {
-    return version >= 6 ? sizeof(ruleset_t) : version >= 4 ? offsetof(ruleset_t, scopes) : offsetof(ruleset_t, network);
+    return version >= 4 ? sizeof(ruleset_t) : offsetof(ruleset_t, network);
 }
 
 /* Allow what there is to do with an open directory or file, among these rights. 0, or an errno. */

@@ -25,9 +25,9 @@ typedef struct weir_landlock_place {
 /*
  * Refuse this thread, and all that come of it, from now on: to write, make, remove or rename files but in these
  * places (one that is not there is passed over), to /dev/null and through the standard streams; to
- * execute programs; to bind TCP ports that are not there yet; to reach abstract Unix sockets of others (the last two as
- * far as the version goes). Reading stays as it is. Sets no_new_privs. While the process has one thread. Returns 0, or
- * the errno of what was refused: then nothing is in force but no_new_privs, if it was that far.
+ * execute programs; and, as far as the version goes, to bind TCP ports that are not there yet. Reading stays as it is.
+ * Sets no_new_privs. While the process has one thread. Returns 0, or the errno of what was refused: then nothing is in
+ * force but no_new_privs, if it was that far.
  */
 int weir_landlock_enter(const weir_landlock_place_t *places, size_t count);
 
