@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from admin import Admin, sample
 from conftest import prlimit_address_space
 from harness import Component, all_in_background, hello_load, load, write_application
 from modules import module_with_memory
@@ -99,8 +100,19 @@ def steady_load(server):
         thread.join()
 
 
+def assert_shown(admin, kind, cause, to):
+    """That the allocator was changed is in the metrics, and in the status with what it was and why."""
+    samples = admin.metrics()
+    assert sample(samples, f"weir_allocator_{kind}_total", cause=cause) >= 1
+    assert sample(samples, "weir_generation") >= 2
+    allocator = admin.status()["allocator"]
+    assert re.search(to, allocator["history"][0]["to"]) and "control group" in allocator["history"][0]["cause"]
+    assert allocator["rung"]["slots"] == sample(samples, "weir_allocator_slots")
+    return samples
+
+
 def test_a_control_group_that_is_nearly_full_takes_the_allocator_down_and_fails_no_request(weir, hello, group, serve):
-    server = serve(weir.wrapped(*enter(group)), hello)
+    server = serve(weir.wrapped(*enter(group)), hello, "--admin", "0")
     with steady_load(server) as failures:
         with hog(group, 8 * MIB):
             found = server.stderr.wait_for(r"memory is short: (\d+) (MiB|KiB) are left below the control group's", 60)
@@ -111,6 +123,7 @@ def test_a_control_group_that_is_nearly_full_takes_the_allocator_down_and_fails_
                 r"nothing kept in unused ones, instead of (standard|compact) pool, \d+ slots, up to",
                 line,
             ), line
+            assert_shown(Admin(server), "reductions", "group_left", r"(standard|compact) pool, \d+ slots, nothing kept")
         # And afterwards, with what there is now.
         assert load(server, 500, 8, hello_load) == []
     assert failures == []
@@ -119,7 +132,7 @@ def test_a_control_group_that_is_nearly_full_takes_the_allocator_down_and_fails_
 def test_a_pool_that_holds_nearly_all_address_space_makes_way_for_instances_on_demand(weir, hello, group, serve):
     """No pool can be had beside it, not even a smaller one; and no request fails while it goes."""
     program = prlimit_address_space(weir, 1 * GIB)
-    server = serve(program.wrapped(*enter(group)), hello)
+    server = serve(program.wrapped(*enter(group)), hello, "--admin", "0")
     assert re.search(r"compact pool, \d+ slots", server.stdout.text), server.log
     with steady_load(server) as failures:
         with hog(group, 8 * MIB):
@@ -129,6 +142,8 @@ def test_a_pool_that_holds_nearly_all_address_space_makes_way_for_instances_on_d
                 r"once, instead of compact pool, (\d+) slots",
                 line,
             ), line
+            samples = assert_shown(Admin(server), "fallbacks", "group_left", r"no pool, \d+ instances at once")
+            assert sample(samples, "weir_allocator_tier", tier="ondemand") == 1
         assert load(server, 500, 8, hello_load) == []
     assert failures == []
 
@@ -141,7 +156,7 @@ def test_instances_that_the_system_refuses_are_had_later_and_no_request_fails(we
     """An address space that holds a few instances of an allocator that takes each from the system."""
     if shutil.which("prlimit") is None:
         pytest.skip("prlimit (util-linux) is not installed")
-    server = serve(weir, application, environment={"SPIN_ALLOCATOR": "ondemand"})
+    server = serve(weir, application, "--admin", "0", environment={"SPIN_ALLOCATOR": "ondemand"})
     body = bytes(range(256)) * 4096
 
     def ask(target):
@@ -164,6 +179,8 @@ def test_instances_that_the_system_refuses_are_had_later_and_no_request_fails(we
     assert found == [(200, True)] * len(targets), server.log
     server.stderr.wait_for("no instance could be had, and its request waits: .*Cannot allocate memory")
     server.stderr.wait_for("memory is short: instances were refused")
+    samples = Admin(server).metrics()
+    assert sum(value for (name, _), value in samples.items() if name == "weir_guest_instances_refused_total") > 0
 
 
 # ---- Placement -------------------------------------------------------------------------------------------------------
