@@ -37,7 +37,9 @@ void weir_admin_client_close(weir_admin_client_t *client)
     weir_transport_close(&client->transport);
     weir_head_text_free(&client->output);
     free(client->input);
-    *client = (weir_admin_client_t){.stage = WEIR_ADMIN_FREE};
+    client->input = NULL;
+    client->input_size = 0;
+    client->stage = WEIR_ADMIN_FREE;
 }
 
 short weir_admin_client_events(const weir_admin_client_t *client)

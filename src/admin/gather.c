@@ -5,8 +5,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -114,13 +112,11 @@ static bool read_small(const char *path, char *text, size_t size)
 static void read_memory(weir_process_reading_t *reading)
 {
     char text[256];
-    uint64_t pages = 0;
-    uint64_t resident = 0;
-    if (read_small("/proc/self/statm", text, sizeof(text)) &&
-        sscanf(text, "%" SCNu64 " %" SCNu64, &pages, &resident) == 2) {
+    if (read_small("/proc/self/statm", text, sizeof(text))) {
         uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-        reading->virtual_bytes = pages * page;
-        reading->resident_bytes = resident * page;
+        char *after;
+        reading->virtual_bytes = strtoull(text, &after, 10) * page;
+        reading->resident_bytes = strtoull(after, NULL, 10) * page;
     }
 }
 
