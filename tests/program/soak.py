@@ -5,6 +5,7 @@ import collections
 import contextlib
 import json
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from admin import Admin
 from harness import Expired, toml_text
 
 HERE = Path(__file__).resolve().parent
@@ -24,6 +26,7 @@ MAX_GROWTH = 1.05  # of resident memory, from the second third of the time to th
 REFUSED_MAX = 0.02  # of all requests
 SETTLE_SECONDS = 60  # until all that a client's request opened is closed: Tokio's threads stay for ten
 SAMPLE_SECONDS = 0.25
+RELOAD_SECONDS = 5
 
 ROUTES = [  # route, component, its file (None: of examples/hello), WAGI
     ("/hello", "hello", "hello", False),
@@ -59,7 +62,7 @@ def write_soak_application(directory, guest, hello):
 
 def options(log, *more):
     return [
-        "--access-log", log, "--request-timeout", f"{REQUEST_TIMEOUT}s", "--max-instance-memory", f"{MEMORY_MIB}MiB", "--quiet",
+        "--admin", "127.0.0.1:0", "--access-log", log, "--request-timeout", f"{REQUEST_TIMEOUT}s", "--max-instance-memory", f"{MEMORY_MIB}MiB", "--quiet",
         "--log-dir", "", "--state-dir", "", *more,
     ]  # fmt: skip
 
@@ -88,6 +91,32 @@ class Watcher:
     def thirds(self):
         third = len(self.resident) // 3
         return [statistics.median(self.resident[at * third : (at + 1) * third]) for at in range(3)]
+
+
+class Reloads:
+    """Has the server load its application anew, again and again, until it is closed."""
+
+    def __init__(self, server):
+        self.server = server
+        self.count = 0
+        self.error = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._reload, daemon=True)
+        self._thread.start()
+
+    def _reload(self):
+        try:
+            while not self._over.wait(RELOAD_SECONDS):
+                known = len(self.server.stderr.lines)
+                self.server.send_signal(signal.SIGHUP)
+                self.server.stderr.wait_for("^weir: reloaded in ", after=known)
+                self.count += 1
+        except (Expired, OSError) as error:
+            self.error = error
+
+    def close(self):
+        self._over.set()
+        self._thread.join()
 
 
 def read_resident(pid):
@@ -184,36 +213,54 @@ def judge(results, server):
     assert "panicked" not in server.stderr.text
 
 
+def compare(told, results, where):
+    """Each answer that a client has read is told of, and no other ones but for clients that did not wait for theirs."""
+    seen = collections.Counter(results["statuses"])
+    missing = {status: (count, told[status]) for status, count in seen.items() if told[status] < count}
+    assert not missing, f"answers that were read, and those that {where} tells of: {missing}"
+    more = sum(told.values()) - sum(seen.values())
+    assert more <= results["left"], f"{where}: {more} more than were read; {results['left']} clients left: {told}"
+
+
+def count_in_metrics(server):
+    counts = collections.Counter()
+    for (name, labels), value in Admin(server).metrics().items():
+        if name == "weir_requests_total" and dict(labels)["status"] != "none":
+            counts[dict(labels)["status"]] += int(value)
+    return counts
+
+
 def judge_access_log(path, results):
-    """A line for each answer that a client has read, and no other ones but for clients that did not wait for theirs."""
     logged = collections.Counter()
     with path.open(errors="backslashreplace") as lines:
         for line in lines:
             status = re.search(r" status=(\d+) ", line)
             if status and " host=127.0.0.1:" not in line:  # that is not a soak's
                 logged[status[1]] += 1
-    seen = collections.Counter(results["statuses"])
-    missing = {status: (count, logged[status]) for status, count in seen.items() if logged[status] < count}
-    assert not missing, f"answers that were read, and lines of the access log: {missing}"
-    more = sum(logged.values()) - sum(seen.values())
-    assert more <= results["left"], f"{more} more lines than answers, and {results['left']} clients that left: {logged}"
+    compare(logged, results, "the access log")
 
 
 def soak(server, seconds, users, processes=1, authority=None, rounds=None):
     """Let clients loose on a server, and judge. Returns what came of it, for figures."""
     rounds = rounds or rounds_of_100_ms(server)
+    counted = count_in_metrics(server)
     before = count_open(server.process.pid)
     watcher = Watcher(server.process.pid)
+    reloads = Reloads(server)
     clients = Clients(server, users, processes, time.monotonic() + seconds, rounds, authority)
     try:
         results = clients.results(seconds + 150)
     finally:
         watcher.close()
+        reloads.close()
         clients.kill()
     results["resident_thirds"] = watcher.thirds()
     results["open_before"] = before
+    results["reloads"] = reloads.count
+    assert reloads.error is None, reloads.error
     judge(results, server)
     results["open_after"] = wait_until_closed(server, before)
+    compare(count_in_metrics(server) - counted, results, "/metrics")
     return results
 
 
@@ -223,5 +270,5 @@ def summary(results, seconds):
         f"{results['requests']} requests in {seconds} s ({results['requests'] / seconds:.0f}/s), "
         f"{results['left']} left by their clients; statuses {dict(sorted(results['statuses'].items()))}; "
         f"resident MiB in thirds {thirds}; descriptors and threads {results['open_before']} before, "
-        f"{results['open_after']} after\n{json.dumps(dict(sorted(results['outcomes'].items())))}"
+        f"{results['open_after']} after; {results['reloads']} reloads\n{json.dumps(dict(sorted(results['outcomes'].items())))}"
     )
