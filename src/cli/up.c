@@ -295,7 +295,6 @@ static int start(up_t *up, const weir_bounds_t *bounds)
             weir_translate("the allocator stays as it is when memory gets short: no %s could be had for that"),
             up->trial_server == NULL ? weir_translate("process") : weir_translate("thread"));
     }
-    start_reloading(up);
     return EXIT_FINE;
 }
 
@@ -461,6 +460,7 @@ static int run(up_t *up)
     bool announced = announce(up);
     up->application = NULL; /* a reload may have it freed from now on */
     if (announced) {
+        start_reloading(up);
         serve_to_the_end(up);
     }
     end(up);
