@@ -438,6 +438,7 @@ const judge = view => {
   const slow = served.reduce((a, b) => (a && a.latency.p99 >= b.latency.p99 ? a : b), null);
   const late = view.components.filter(c => c.lately.timeouts > 0);
   if (late.length) check('speed', 'Speed', '#components', 'warn', `${late[0].id}: ${some(late[0].lately.timeouts, 'time-out')} in the last minute.`);
+  else if (view.loops.length && view.loops.every(loop => loop.busy_fraction >= 0.95)) check('speed', 'Speed', '#loops-title', 'warn', 'All event loops are busy all the time.');
   else if (slow) check('speed', 'Speed', '#components', 'ok', `Slowest is ${slow.id}: 99 % within ${time(slow.latency.p99)}.`);
   else check('speed', 'Speed', '#components', 'ok', 'Nothing to tell yet.');
 
