@@ -570,6 +570,10 @@ const show = view => {
 
 // ---- What came, as the functions above want it ----
 
+const confinement = sandbox => [
+  sandbox.seccomp && 'seccomp', sandbox.landlock_version > 0 && `Landlock ${sandbox.landlock_version}`, sandbox.no_new_privs && 'no_new_privs',
+].filter(Boolean).join(', ') || 'nothing';
+
 const read = json => {
   const { weir, application, allocator, recent } = json;
   const list = value => (Array.isArray(value) ? value : []);
@@ -620,6 +624,7 @@ const read = json => {
     ['Application', [application.name, application.version].filter(Boolean).join(' ') || NONE], ['Generation', count(application.generation)],
     ['Started', started ? dateFormat.format(started) : NONE], ['Up for', span(weir.uptime_seconds)],
     ['Version', `weir ${weir.version}`], ['Process', weir.pid],
+    ['Confined by', confinement(json.sandbox ?? {})],
   ];
   return view;
 };

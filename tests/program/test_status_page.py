@@ -158,6 +158,12 @@ COUNTED = f"""
     return cell !== null && Number(cell.replace(/,/g, '')) >= arguments[2] ? cell : null;"""
 
 
+# What stands in the list on the process, beside a name
+ABOUT = """
+    return [...document.querySelectorAll('#about dt')].find(name => name.textContent === arguments[0])
+        .nextSibling.textContent;"""
+
+
 def read(browser, script, *arguments):
     """A text, in which the spaces that end no line are like all others."""
     return browser.run(script, *arguments).replace("\u00a0", " ")
@@ -239,6 +245,18 @@ def test_what_it_shows_in_the_end_is_what_was_asked(browser, start):
     assert read(browser, CELL, "request", "trouble") == "none"
     checks = read(browser, "return document.getElementById('checks').textContent")
     assert "boom: 2 traps in the last minute" in checks and "2 of 12 failed in the last minute" in checks
+
+
+def test_it_tells_what_confines_the_process(browser, start):
+    for options in ((), ("--no-sandbox",)):
+        _, admin = start(*options)
+        show(browser, admin)
+        told = admin.status()["sandbox"]
+        wanted = [name for name in ("seccomp", "no_new_privs") if told[name]]
+        row = browser.run(ABOUT, "Confined by")
+        assert [name for name in ("seccomp", "no_new_privs") if name in row] == wanted
+        assert ("Landlock" in row) == (told["landlock_version"] > 0)
+        assert (row == "nothing") == (not wanted and told["landlock_version"] == 0)
 
 
 # ---- What came from outside -----------------------------------------------------------------------------------------
