@@ -2,9 +2,11 @@
 # ctest: serial timeout=300
 
 import contextlib
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from admin import Admin, sample
 from conftest import prlimit_address_space
 from harness import Component, all_in_background, hello_load, load, write_application
 from modules import module_with_memory
+from reloads import reload
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -145,6 +148,30 @@ def test_a_pool_that_holds_nearly_all_address_space_makes_way_for_instances_on_d
             samples = assert_shown(Admin(server), "fallbacks", "group_left", r"no pool, \d+ instances at once")
             assert sample(samples, "weir_allocator_tier", tier="ondemand") == 1
         assert load(server, 500, 8, hello_load) == []
+    assert failures == []
+
+
+def test_a_reload_while_memory_is_short_stays_on_the_lower_rung_and_fails_no_request(weir, hello, group, serve, tmp_path):
+    server = serve(weir.wrapped(*enter(group)), hello, "--admin", f"unix:{tmp_path}/admin")
+
+    def slots():
+        """Of the pool that serves, as the admin listener has it."""
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(f"{tmp_path}/admin")
+            admin.sendall(b"GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: admin.recv(65536), b""))
+        return json.loads(answer.partition(b"\r\n\r\n")[2])["allocator"]["rung"]
+
+    first = slots()
+    with steady_load(server) as failures:
+        with hog(group, 8 * MIB):
+            server.stderr.wait_for("memory is short: .*the allocator was reduced automatically", 60)
+            lowered = slots()
+            assert lowered != first
+            reload(server)
+            after = slots()
+            assert after == lowered or after["slots"] < lowered["slots"], (first, lowered, after)
+        assert load(server, 200, 8, hello_load) == []
     assert failures == []
 
 
