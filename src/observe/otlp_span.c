@@ -259,7 +259,7 @@ static void put_number(out_t out, field_t field, uint64_t number, wire_t wire)
 {
     char text[32];
     if (out.json) { /* those of 64 bits are strings: the mapping of protobuf to JSON */
-        bool is_long = wire == WIRE_FIXED64 || field.number == value_number.number;
+        bool is_long = wire == WIRE_FIXED64 || field.name == value_number.name;
         put_name(out.bytes, field.name);
         snprintf(text, sizeof text, is_long ? "\"%llu\"" : "%llu", (unsigned long long)number);
         put_string(out.bytes, text);
