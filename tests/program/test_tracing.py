@@ -54,7 +54,7 @@ class Post:
 def decode(body):
     """The message as JSON of OTLP has it: identifiers in hexadecimal digits."""
     if trace_service_pb2 is None:
-        pytest.skip("the official messages are not installed (pip install opentelemetry-proto)")
+        pytest.skip("the official messages are not there: ./dev test fetches opentelemetry-proto, as pip install does")
     from google.protobuf import json_format
 
     message = trace_service_pb2.ExportTraceServiceRequest.FromString(body)

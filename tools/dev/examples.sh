@@ -98,8 +98,8 @@ build_python() {
     VIRTUAL_ENV=$1/venv "$1/venv/bin/componentize-py" -d "$bridge/wit" -w wasi:http/proxy componentize app -o "$1/python.wasm"
 }
 
-# fetch_example NAME STAGED: always succeeds; STAGED/unfetched is left where it could not.
-fetch_example() {
+# fetch_or_mark NAME STAGED: fetch_NAME, but always succeeds; STAGED/unfetched is left where it could not.
+fetch_or_mark() {
     set -euo pipefail
     trap 'exit 0' EXIT
     : >"$2/unfetched"
@@ -132,7 +132,7 @@ setup_example() {
             temporary+=("$staged")
             mkdir -p "$staged/source" "$staged/kept"
             (cd "$root/examples/$name" && git_files_of_example | xargs -0 cp --parents -t "$staged/source")
-            step "fetching what examples/$name is built with" "$log" progress_unknown fetch_example "$name" "$staged"
+            step "fetching what examples/$name is built with" "$log" progress_unknown fetch_or_mark "$name" "$staged"
             if [[ -e $staged/unfetched ]]; then
                 ! grep -qE 'EINTEGRITY|DO NOT MATCH THE HASHES' "$log" ||
                     fail "what a registry gave for examples/$name is not what its hash says: see $log"
