@@ -1,7 +1,8 @@
 /*
  * loop.c: the turns of an event loop. Each turn handles first what came in (messages, connections, what they sent),
  * then runs guests that can go on, then sends what these have written; guests that want to go on after that wait for
- * the next turn, so that one that spins holds up the others on its loop for a time slice at most.
+ * the next turn, so that those that spin hold up the others on their loop for a time slice, or half as long as the
+ * others have held up them.
  */
 #include "serve/loop.h"
 
@@ -26,7 +27,8 @@
 
 enum {
     EVENTS_A_TURN = 64,
-    DRAIN_STEP_MILLISECONDS = 20 /* how often a draining loop looks at its idle connections */
+    DRAIN_STEP_MILLISECONDS = 20,         /* how often a draining loop looks at its idle connections */
+    OTHERS_MAX_NANOSECONDS = 50 * 1000000 /* of a turn: as long counts, for guests that compute */
 };
 
 /* The inbox of the loop whose thread this is. */
@@ -262,8 +264,27 @@ static void run_task(weir_link_t *link)
 }
 
 /*
+ * Those that compute, the one that has waited longest first: a time slice for one of them, and more while they have had
+ * less than half as long as everything else in this turn. Where what is light never ends, they go on nevertheless.
+ */
+static void run_spinning(weir_loop_t *loop)
+{
+    weir_link_t *link = weir_list_first(&loop->spin_queue);
+    if (link == NULL) {
+        return;
+    }
+    uint64_t began = weir_record_clock();
+    uint64_t others = began - loop->woken_at;
+    uint64_t due = others < OTHERS_MAX_NANOSECONDS ? others / 2 : OTHERS_MAX_NANOSECONDS / 2;
+    do {
+        run_task(link);
+        link = weir_list_first(&loop->spin_queue);
+    } while (link != NULL && weir_record_clock() - began < due);
+}
+
+/*
  * Poll each task that was in the run queue when the turn began, until one of them has used up a time slice, or all have
- * taken too long together. Then one of those that compute has its turn.
+ * taken too long together. Then those that compute have their turn.
  */
 static void run_tasks(weir_loop_t *loop)
 {
@@ -287,10 +308,7 @@ static void run_tasks(weir_loop_t *loop)
         weir_link_remove(link);
         weir_list_append(&loop->run_queue, link);
     }
-    link = weir_list_first(&loop->spin_queue);
-    if (link != NULL) {
-        run_task(link);
-    }
+    run_spinning(loop);
 }
 
 /* ---- Draining ---------------------------------------------------------------------------------------------------- */
