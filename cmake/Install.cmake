@@ -136,9 +136,20 @@ foreach(function IN LISTS weir_public_functions)
     install(FILES ${CMAKE_BINARY_DIR}/man3/${function}.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
 endforeach()
 
-set(weir_program_documents bench-allocator.md doctor-json.md doctor.schema.json facts.md spin-compatibility.md)
+set(weir_program_documents
+    bench-allocator.md
+    doctor-json.md
+    doctor.schema.json
+    facts.md
+    limits.md
+    observability.md
+    operating.md
+    security.md
+    spin-compatibility.md
+    status.schema.json)
 list(TRANSFORM weir_program_documents PREPEND ${CMAKE_SOURCE_DIR}/docs/)
 install(FILES ${weir_program_documents} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/images ${CMAKE_SOURCE_DIR}/deploy DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(FILES ${CMAKE_SOURCE_DIR}/docs/facts.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
 install(FILES ${CMAKE_SOURCE_DIR}/examples/embed.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT development)
 foreach(component program library development)

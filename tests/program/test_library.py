@@ -528,7 +528,8 @@ def test_components_can_be_installed_by_themselves(install, tmp_path):
         return {path.name for path in some.prefix.rglob("*") if not path.is_dir() and "templates" not in path.parts}
 
     program, library, development = names("program"), names("library"), names("development")
-    documents = {"bench-allocator.md", "doctor-json.md", "doctor.schema.json", "facts.md", "spin-compatibility.md"}
+    documents = {path.name for path in (TESTS.parent / "docs").iterdir() if path.suffix in (".md", ".json")} - {"dependencies.md"}
+    documents |= {path.name for part in ("docs/images", "deploy") for path in (TESTS.parent / part).iterdir()}
     assert {"weir", "weir.1", "LICENSE", *documents} == program
     assert all(name.startswith("libweir.so.") for name in library - {"LICENSE"}) and len(library) == 3
     assert {"libweir.so", "libweir.a", "libweir_bridge.a", "allocator.h", "weir.pc", "libweir.3"} <= development
