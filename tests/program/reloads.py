@@ -22,10 +22,10 @@ class Versions:
         self.path = directory / "spin.toml"
 
     def text(self, version, more=""):
-        """The manifest of a version, with `more` at its end."""
+        """The manifest of a version, with `more` at its end. It is made beside the application, which may be watched."""
         environment = {"VERSION": version}
-        write_application(
-            self.directory,
+        made = write_application(
+            self.directory.with_name(self.directory.name + ".made"),
             [
                 Component("tell", "/tell/...", self.guest("http_request"), environment=environment),
                 Component("stream", "/stream/...", self.guest("http_stream")),
@@ -36,24 +36,14 @@ class Versions:
             version=version,
         )
         mounts = 'files = [{ source = "static", destination = "/static" }]\n'
-        text = self.path.read_text() + mounts + more
-        self.path.unlink()
-        return text
+        return made.read_text() + mounts + more
 
     def write(self, version, more=""):
         """As editors do: a new file takes the place of the old one."""
         new = self.directory / ".spin.toml.new"
-        new.write_text(self.text_kept(version, more))
+        new.write_text(self.text(version, more))
         os.replace(new, self.path)
         return self.path
-
-    def text_kept(self, version, more):
-        """The text, while the manifest that is there stays."""
-        before = self.path.read_bytes() if self.path.exists() else None
-        text = self.text(version, more)
-        if before is not None:
-            self.path.write_bytes(before)
-        return text
 
 
 def version_of(server):

@@ -48,7 +48,7 @@ def test_a_reload_serves_what_the_manifest_says_now(weir_checked, serve, version
     assert version_of(server) == "2"
     assert server.get("/new").text == "a route more"
     assert '"version": "2"' in server.get("/.well-known/spin/info").text
-    text = versions.text_kept("3", "").replace(str(guest("http_wait")), str(guest("http_echo")))
+    text = versions.text("3").replace(str(guest("http_wait")), str(guest("http_echo")))
     versions.path.write_text(text)
     reload(server)
     assert server.get("/new").status == 404
@@ -83,7 +83,7 @@ def test_variables_and_files_are_read_again(weir_checked, serve, guest, tmp_path
 
 def test_what_is_broken_leaves_the_old_application_serving_and_says_why(weir_checked, serve, versions, guest, tmp_path):
     server = serve(weir_checked, versions.write("1"))
-    good = versions.text_kept("2", "")
+    good = versions.text("2")
     wasm = tmp_path / "copy.wasm"
     wasm.write_bytes(guest("http_wait").read_bytes()[:2000])
     source = str(guest("http_wait"))
@@ -276,7 +276,7 @@ def test_a_manifest_that_an_editor_replaces_is_loaded(watching, versions):
     versions.write("2")
     watching.stderr.wait_for(RELOADED)
     assert version_of(watching) == "2"
-    versions.path.write_text(versions.text_kept("3", ""))
+    versions.path.write_text(versions.text("3"))
     watching.stderr.wait_for(RELOADED, count=2)
     assert version_of(watching) == "3"
 
