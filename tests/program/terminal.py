@@ -118,6 +118,11 @@ class OnTerminal:
         self.hold_with_children()
         self.process.send_signal(number)
         self.process.send_signal(signal.SIGCONT)
+        self.process.wait(timeout=10)
+        # One that was held in the moment between its birth and asking for its parent's death has to look for itself.
+        for child in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGCONT)
         output, _ = self.process.communicate(timeout=10)
         assert self.process.returncode == -number and output == b"", (self.process.returncode, output)
         wait_until(lambda: not self.processes(), "the end of the children")
