@@ -145,7 +145,7 @@ static int prepare_wait(weir_admin_t *admin, struct pollfd *polled, uint64_t now
     bool accepts = now >= admin->accept_after;
     polled[LISTENER] = (struct pollfd){.fd = accepts ? admin->listener.descriptor : -1, .events = POLLIN};
     polled[STOP] = (struct pollfd){.fd = admin->stop, .events = POLLIN};
-    for (size_t i = 0; i < CLIENTS; i++) {
+    for (size_t i = 0; i < admin->client_count; i++) {
         const weir_admin_client_t *client = &admin->clients[i];
         polled[FIRST_CLIENT + i] =
             (struct pollfd){.fd = client->stage == WEIR_ADMIN_FREE ? -1 : client->transport.descriptor,
@@ -157,7 +157,7 @@ static int prepare_wait(weir_admin_t *admin, struct pollfd *polled, uint64_t now
 
 static void run_clients(weir_admin_t *admin, const struct pollfd *polled, uint64_t now)
 {
-    for (size_t i = 0; i < CLIENTS; i++) {
+    for (size_t i = 0; i < admin->client_count; i++) {
         weir_admin_client_t *client = &admin->clients[i];
         bool happened = polled[FIRST_CLIENT + i].fd >= 0 && polled[FIRST_CLIENT + i].revents != 0;
         if (happened) {
@@ -176,7 +176,8 @@ static void *admin_main(void *argument)
     admin->next_second = weir_clock() + SECOND;
     for (;;) {
         int wait = prepare_wait(admin, polled, weir_clock());
-        if (poll(polled, FIRST_CLIENT + CLIENTS, wait) < 0) {
+        /* For no more than there is room for: poll(2) refuses more than the process may open. */
+        if (poll(polled, FIRST_CLIENT + admin->client_count, wait) < 0) {
             continue; /* a signal */
         }
         uint64_t now = weir_clock();

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import stat
@@ -314,3 +315,15 @@ def test_a_client_that_takes_nothing_holds_up_nobody(weir, hello, serve):
     finally:
         for connected in stuck:
             connected.close()
+
+
+def test_few_open_files_neither_keep_the_admin_busy_nor_hold_up_the_end(weir, hello, serve):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (62, before[1]))  # fewer than clients that there could be room for
+    try:
+        server = serve(weir, hello, "--admin", "0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert Admin(server).get("/health/live").status == 200
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(REQUEST_DEADLINE) == 0
