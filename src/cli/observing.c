@@ -100,8 +100,10 @@ void weir_observing_reopen(const weir_observing_t *observing)
 
 void weir_observing_free(weir_observing_t *observing)
 {
-    weir_access_log_free(observing->access_log);
-    weir_otlp_free(observing->otlp);
-    weir_metrics_free(observing->metrics);
+    bool log_is_freed = weir_access_log_free(observing->access_log);
+    bool otlp_is_freed = weir_otlp_free(observing->otlp);
+    if (log_is_freed && otlp_is_freed) {
+        weir_metrics_free(observing->metrics); /* else a thread that is left behind may still count */
+    }
     *observing = (weir_observing_t){.metrics = NULL};
 }

@@ -456,15 +456,16 @@ static bool end_thread(weir_access_log_t *log)
     return has_ended;
 }
 
-void weir_access_log_free(weir_access_log_t *own_log)
+bool weir_access_log_free(weir_access_log_t *own_log)
 {
     if (own_log == NULL)
-        return;
+        return true;
     if (!end_thread(own_log)) {
         weir_log(WEIR_LOG_WARNING, "the access log %s took nothing for %d seconds: its last lines are not in it",
             own_log->name, WEIR_ACCESS_LOG_SECONDS_TO_END);
-        return; /* the thread may still use it, and the process ends */
+        return false; /* the thread may still use it, and the process ends */
     }
     tell(own_log, true);
     free_log(own_log);
+    return true;
 }

@@ -47,8 +47,8 @@ void weir_access_log_count(const weir_access_log_t *log, uint64_t *ret_written, 
 /*
  * Write what is left, end the thread and free the log. Nobody tells it of anything any more. Waits while lines are
  * taken, and WEIR_ACCESS_LOG_SECONDS_TO_END after the last that was; then the rest is lost, and told of. NULL is
- * allowed.
+ * allowed. Returns false when the thread does not come back: then it, and the metrics, may still be used.
  */
-void weir_access_log_free(weir_access_log_t *own_log);
+bool weir_access_log_free(weir_access_log_t *own_log);
 
 #endif

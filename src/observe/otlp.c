@@ -397,15 +397,16 @@ static bool end_thread(weir_otlp_t *otlp)
     return result == 0;
 }
 
-void weir_otlp_free(weir_otlp_t *own_otlp)
+bool weir_otlp_free(weir_otlp_t *own_otlp)
 {
     if (own_otlp == NULL)
-        return;
+        return true;
     if (!end_thread(own_otlp)) {
         weir_log(WEIR_LOG_WARNING, "the collector at %s did not answer within %d seconds: it lacks the last spans",
             own_otlp->place, WEIR_OTLP_MILLISECONDS_TO_END / 1000);
-        return; /* the thread may still use it, and the process ends */
+        return false; /* the thread may still use it, and the process ends */
     }
     tell(own_otlp, true);
     free_otlp(own_otlp);
+    return true;
 }

@@ -66,8 +66,9 @@ void weir_otlp_count(const weir_otlp_t *otlp, uint64_t *ret_exported, uint64_t *
 
 /*
  * Send what is left, for WEIR_OTLP_MILLISECONDS_TO_END at most, end the thread and free the exporter. Nobody tells it
- * of anything any more. NULL is allowed.
+ * of anything any more. NULL is allowed. Returns false when the thread does not come back: then it may still be used,
+ * and so may the metrics.
  */
-void weir_otlp_free(weir_otlp_t *own_otlp);
+bool weir_otlp_free(weir_otlp_t *own_otlp);
 
 #endif
