@@ -79,7 +79,7 @@ static bool is_hangup(const siginfo_t *info)
     if (info->si_code == SI_KERNEL) {
         return true;
     }
-    int terminal = had_terminal ? open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+    int terminal = had_terminal ? open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC) : -1;
     if (terminal >= 0) {
         close(terminal);
     }
@@ -118,7 +118,7 @@ bool weir_signals_init(void)
         return false;
     }
     ignores_hangup = before.sa_handler == SIG_IGN;
-    int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
     had_terminal = terminal >= 0;
     if (had_terminal) {
         close(terminal);
