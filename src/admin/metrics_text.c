@@ -69,6 +69,15 @@ static void write_one(weir_head_text_t *text, const char *name, const char *type
 
 /* ---- Of components ----------------------------------------------------------------------------------------------- */
 
+/*
+ * Whether a family, or an outcome, that only guests have is told of these: of what the server answers itself it means
+ * nothing, unless it was counted there, for an application with more components than are told apart.
+ */
+static bool is_told(const weir_sums_t *sums, bool of_guests, uint64_t count)
+{
+    return sums->id != NULL || !of_guests || count != 0;
+}
+
 /* Begin a line of a component's: the other labels follow. */
 static void begin_line(weir_head_text_t *text, const char *name, const char *suffix, const weir_sums_t *sums)
 {
@@ -98,9 +107,19 @@ static void write_requests(weir_head_text_t *text, const weir_sums_t *sums, size
 static void write_outcomes(weir_head_text_t *text, const weir_sums_t *sums, size_t count)
 {
     static const char name[] = "weir_request_outcomes_total";
+    static const bool of_guests[WEIR_REQUEST_OUTCOMES] = {[WEIR_REQUEST_FULL] = true,
+        [WEIR_REQUEST_WAITED] = true,
+        [WEIR_REQUEST_INSTANCE_REFUSED] = true,
+        [WEIR_REQUEST_TIMED_OUT] = true,
+        [WEIR_REQUEST_CPU_OVER] = true,
+        [WEIR_REQUEST_TRAPPED] = true,
+        [WEIR_REQUEST_FAILED] = true};
     write_head(text, name, "counter", "Requests that are over, by how they ended.");
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < WEIR_REQUEST_OUTCOMES; j++) {
+            if (!is_told(&sums[i], of_guests[j], sums[i].outcomes[j])) {
+                continue;
+            }
             begin_line(text, name, "", &sums[i]);
             write_label(text, ",", "outcome", weir_request_outcome_name((weir_request_outcome_t)j));
             weir_write(text, "}");
@@ -142,7 +161,9 @@ static void write_histograms(weir_head_text_t *text, const weir_sums_t *sums, si
     write_head(text, "weir_request_queue_seconds", "histogram",
         "Time that requests have waited for an instance; those that did not wait are not counted.");
     for (size_t i = 0; i < count; i++) {
-        write_distribution(text, "weir_request_queue_seconds", &sums[i], &sums[i].queued);
+        if (is_told(&sums[i], true, sums[i].queued.count)) {
+            write_distribution(text, "weir_request_queue_seconds", &sums[i], &sums[i].queued);
+        }
     }
 }
 
@@ -152,6 +173,9 @@ static void write_tables(weir_head_text_t *text, const weir_sums_t *sums, size_t
         const weir_metric_t *metric = &weir_component_counter_metrics[which];
         write_head(text, metric->name, "counter", metric->help);
         for (size_t i = 0; i < count; i++) {
+            if (!is_told(&sums[i], true, sums[i].counters[which])) {
+                continue;
+            }
             begin_line(text, metric->name, "", &sums[i]);
             weir_write(text, "}");
             write_count(text, sums[i].counters[which], metric->nanoseconds);
@@ -161,6 +185,9 @@ static void write_tables(weir_head_text_t *text, const weir_sums_t *sums, size_t
         const weir_metric_t *metric = &weir_component_gauge_metrics[which];
         write_head(text, metric->name, "gauge", metric->help);
         for (size_t i = 0; i < count; i++) {
+            if (!is_told(&sums[i], which != WEIR_COMPONENT_IN_FLIGHT, sums[i].gauges[which])) {
+                continue;
+            }
             begin_line(text, metric->name, "", &sums[i]);
             weir_write(text, "}");
             write_count(text, sums[i].gauges[which], metric->nanoseconds);

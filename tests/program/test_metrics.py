@@ -145,6 +145,29 @@ def test_requests_are_counted_by_what_came_of_them(observed):
     assert sample(samples, "weir_connections_accepted_total") >= 6
 
 
+def test_what_only_guests_have_is_not_told_of_what_the_server_answers(observed):
+    _, admin = observed
+    of_server = {(family, dict(pairs).get("outcome")) for family, pairs in admin.metrics() if ("component", "") in pairs}
+    assert {family for family, _ in of_server} == {
+        "weir_requests_total",
+        "weir_request_outcomes_total",
+        "weir_requests_in_flight",
+        *(
+            f"weir_request_{name}_seconds_{part}"
+            for name in ("head", "duration")
+            for part in ("bucket", "sum", "count")
+        ),
+    }
+    assert {outcome for _, outcome in of_server} - {None} == {
+        "answered",
+        "malformed",
+        "stalled",
+        "left",
+        "internal",
+        "cut",
+    }
+
+
 def test_statuses_that_guests_make_up_do_not_grow_without_bound(weir, application, serve):
     server = serve(weir, application, "--admin", "0")
     for status in range(200, 500):
