@@ -470,7 +470,7 @@ static const weir_foreign_option_t spin_options[] = {
     {"--experimental-wasm-feature", "leave it out; what Wasmtime enables by default is there"},
     {"--from-registry", REGISTRY},
     {"--help-args-only", "see 'weir up --help'"},
-    {"--http1-max-buf-size", "leave it out; the head of a request may have about 30 KiB"},
+    {"--http1-max-buf-size", "leave it out; the head of a request may have 32 KiB, and --max-request-head lowers that"},
     {"--idle-instance-timeout", REUSE},
     {"--insecure", REGISTRY},
     {"--key-value", KEY_VALUE},

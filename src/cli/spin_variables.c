@@ -63,7 +63,7 @@ bool weir_spin_variables_read(char *const *environment, uint32_t *ret_instances,
     if (heads != NULL) {
         weir_text_format(&names, "%s", names.size == 0 ? "" : weir_translate("; "));
         weir_text_format(&names,
-            weir_translate("%s: without effect here; the head of a request may have about 30 KiB, and a larger one is "
+            weir_translate("%s: without effect here; the head of a request may have 32 KiB, and a larger one is "
                            "answered with 431"),
             heads);
     }

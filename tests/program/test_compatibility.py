@@ -53,7 +53,8 @@ RULES = {
         {
             "supported": """connection-header target scheme not-utf8 headers spin-headers path-match bodies head 100-continue
                 keep-alive tls""",
-            "differs": "authority internal-host spin-headers-of-clients stalled-bodies trailers ambiguous",
+            "differs": """authority internal-host spin-headers-of-clients stalled-bodies trailers ambiguous half-close
+                forwarded""",
             "not yet": "http2",
         },
     ),
@@ -107,10 +108,10 @@ RULES = {
     11: (
         "cli",
         {
-            "supported": "components format max-instance-memory cache start-up port-in-use build",
+            "supported": "components format cache start-up port-in-use build",
             "differs": """application listen find-free-port request-timeout http1-max-buf-size options pooling-switch
-                pooling-sizes stop new doctor""",
-            "not yet": "oci runtime-config telemetry",
+                pooling-sizes stop new doctor max-instance-memory watch telemetry""",
+            "not yet": "oci runtime-config",
         },
     ),
 }

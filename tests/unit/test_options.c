@@ -336,7 +336,7 @@ static void test_variables_of_spins_allocator(void **state)
         {{"SPIN_WASMTIME_TABLE_KEEP_RESIDENT=5", "SPIN_WASMTIME_INSTANCE_SIZE=1"}, false, 0,
             "SPIN_WASMTIME_INSTANCE_SIZE, SPIN_WASMTIME_TABLE_KEEP_RESIDENT: without effect"},
         {{"SPIN_HTTP1_MAX_BUF_SIZE=8192"}, false, 0,
-            "SPIN_HTTP1_MAX_BUF_SIZE: without effect here; the head of a request may have about 30 KiB"},
+            "SPIN_HTTP1_MAX_BUF_SIZE: without effect here; the head of a request may have 32 KiB"},
         {{"SPIN_HTTP1_MAX_BUF_SIZE="}, false, 0, NULL},
         {{"SPIN_HTTP1_MAX_BUF_SIZE=8192", "SPIN_WASMTIME_TOTAL_TABLES=5"}, false, 0,
             "or takes them from components; SPIN_HTTP1_MAX_BUF_SIZE: without effect here"},
