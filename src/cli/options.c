@@ -124,6 +124,18 @@ static bool take_drain_timeout(void *options, const char *name, const char *valu
                ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
 }
 
+static bool take_drain_delay(void *options, const char *name, const char *value, char **ret_message)
+{
+    uint64_t *delay = &((weir_up_options_t *)options)->drain_delay_milliseconds;
+    if (strcmp(value, "0") == 0 || strcmp(value, "0s") == 0) {
+        *delay = 0;
+        return true;
+    }
+    return weir_duration_parse(value, delay) ||
+           weir_arguments_refuse(
+               ret_message, "%s is '%s'; give a time such as 500ms, 5s or 1m, at most 24h, or 0", name, value);
+}
+
 static bool take_memory(void *place, const char *name, const char *value, char **ret_message)
 {
     weir_up_options_t *options = place;
@@ -228,6 +240,12 @@ static const weir_option_t up_options[] = {
         .kind = WEIR_OPTION_TAKEN,
         .take = take_format,
         .help = "how to tell the routes when it serves: plain (default) or json"},
+    {.name = "drain-delay",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = take_drain_delay,
+        .help = "how long weir serves on, new connections, too, when it is to end and\n"
+                "says that it is not ready (default: 0s); then it drains"},
     {.name = "drain-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,

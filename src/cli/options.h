@@ -39,9 +39,10 @@ typedef struct weir_up_options {
     weir_limits_t limits; /* those that were given; that of the line above, too */
     bool allow_half_close;
     uint64_t drain_timeout_milliseconds; /* UINT64_MAX: not given */
-    bool watch;                          /* what the application is made from, and load it anew */
-    uint32_t time_slice_milliseconds;    /* as of weir_server_settings_t */
-    uint32_t max_concurrency;            /* 0: what the allocator has room for */
+    uint64_t drain_delay_milliseconds;
+    bool watch;                       /* what the application is made from, and load it anew */
+    uint32_t time_slice_milliseconds; /* as of weir_server_settings_t */
+    uint32_t max_concurrency;         /* 0: what the allocator has room for */
     /* Hardening */
     const char *user; /* or NULL */
     bool no_sandbox;

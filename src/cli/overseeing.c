@@ -53,6 +53,7 @@ void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, 
     }
     tell_limit(board, "max_concurrency", WEIR_UNIT_NUMBER, concurrency, concurrency == 0);
     tell_limit(board, "drain_timeout", WEIR_UNIT_TIME, settings->drain_timeout_milliseconds, false);
+    tell_limit(board, "drain_delay", WEIR_UNIT_TIME, options->drain_delay_milliseconds, false);
 }
 
 void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox)

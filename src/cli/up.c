@@ -358,6 +358,32 @@ static bool take_port(up_t *up, char **ret_message)
     return taken && weir_oversee_open(options, &up->admin, ret_message);
 }
 
+/*
+ * It is to end: for as long as was asked for it serves on and says that it is not ready, until nobody sends it more. A
+ * second signal ends it at once, here as later.
+ */
+static void leave(up_t *up)
+{
+    uint64_t delay = up->inputs.options.drain_delay_milliseconds;
+    struct timespec until;
+    if (delay == 0 || clock_gettime(CLOCK_MONOTONIC, &until) != 0) {
+        return;
+    }
+    weir_systemd_stopping(delay + up->drain_milliseconds + END_MILLISECONDS);
+    weir_server_leave(up->server);
+    weir_log(WEIR_LOG_INFO,
+        "not ready any more, and serving on for %.1f s (--drain-delay) until nobody sends more; a second Ctrl-C or "
+        "SIGTERM ends it at once",
+        (double)delay / 1e3);
+    until.tv_sec += (time_t)(delay / 1000);
+    until.tv_nsec += (long)(delay % 1000) * 1000 * 1000;
+    until.tv_sec += until.tv_nsec / (1000 * 1000 * 1000);
+    until.tv_nsec %= 1000 * 1000 * 1000;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
+        /* SIGHUP, or the same wish to end in a second signal */
+    }
+}
+
 /* Serve until it is to end, and end: whatever is in flight is answered first. */
 static void serve_to_the_end(up_t *up)
 {
@@ -369,6 +395,7 @@ static void serve_to_the_end(up_t *up)
             weir_reload_request(up->reload, "SIGHUP");
         }
     }
+    leave(up);
 }
 
 static void end(up_t *up)

@@ -26,7 +26,7 @@ weir_loop_reading_t weir_server_read_loop(const weir_server_t *server, unsigned 
 
 bool weir_server_is_draining(const weir_server_t *server)
 {
-    return atomic_load(&server->stopping);
+    return atomic_load(&server->leaving) || atomic_load(&server->stopping);
 }
 
 typedef struct visit {

@@ -77,7 +77,9 @@ static bool may_keep(const weir_connection_t *connection, bool goes_on)
     bool unwanted = connection->body_coming && !goes_on && (connection->owes_continue || !rest_is_short(connection));
     uint64_t most = connection->loop->server->settings.limits.values[WEIR_SERVING_REQUESTS_PER_CONNECTION];
     bool is_last = most != 0 && connection->requests >= most;
-    return connection->head.keeps && !connection->loop->draining && !connection->answer.closes && !unwanted && !is_last;
+    bool ends =
+        connection->loop->draining || atomic_load_explicit(&connection->loop->server->leaving, memory_order_relaxed);
+    return connection->head.keeps && !ends && !connection->answer.closes && !unwanted && !is_last;
 }
 
 /* The loop's text, with the head in it. `goes_on`: of a guest that is not at the end of its response. */

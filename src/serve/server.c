@@ -204,6 +204,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     pthread_mutex_init(&server->lock, NULL);
     pthread_mutex_init(&server->notices.lock, NULL);
     pthread_cond_init(&server->changed, NULL);
+    atomic_init(&server->leaving, false);
     atomic_init(&server->stopping, false);
     atomic_init(&server->listening, count);
     atomic_init(&server->cut, 0);
@@ -306,6 +307,11 @@ static void refuse_new_connections(int listener)
     };
     struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
     (void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+void weir_server_leave(weir_server_t *server)
+{
+    atomic_store(&server->leaving, true);
 }
 
 void weir_server_drain(weir_server_t *server)

@@ -128,7 +128,7 @@ typedef struct weir_loop_reading {
 unsigned weir_server_loops(const weir_server_t *server);
 weir_loop_reading_t weir_server_read_loop(const weir_server_t *server, unsigned loop);
 
-/* Whether it has begun to stop. Any thread. */
+/* Whether it has begun to stop, or is to soon. Any thread. */
 bool weir_server_is_draining(const weir_server_t *server);
 
 /* How many requests of clients have begun and are not over. Any thread. */
@@ -146,6 +146,12 @@ void weir_server_set_tls(weir_server_t *server, const weir_tls_config_t *tls);
  */
 void weir_server_nudge(weir_server_t *server);
 bool weir_server_has_turned(const weir_server_t *server);
+
+/*
+ * It is to stop soon: it counts as draining and serves on, new connections, too, but each is closed after its next
+ * response, so that clients look for another server. weir_server_drain may follow at any time. Any thread.
+ */
+void weir_server_leave(weir_server_t *server);
 
 /*
  * Begin to stop: from now on new connections are refused, and those that are idle are closed. Returns at once. No swap

@@ -41,6 +41,7 @@ struct weir_server {
 
     bool joined;          /* the threads have ended */
     uint64_t drain_until; /* on weir_clock's clock; written before `stopping` is set */
+    atomic_bool leaving;  /* it serves on, but not for long: connections are not kept for further requests */
     atomic_bool stopping;
     atomic_uint listening; /* loops that have not yet emptied the listen queue for the last time */
     pthread_mutex_t lock;  /* for waiting until `listening` is 0, or `prepared` and `unprepared` are all loops */

@@ -164,6 +164,58 @@ def test_health_is_ready_until_the_server_drains(weir_checked, application, serv
     server.program.assert_no_report()
 
 
+def test_it_serves_on_for_the_drain_delay_while_it_is_not_ready(weir_checked, application, serve):
+    """Until then load balancers send new connections; a second signal ends the wait at once."""
+    server = serve(weir_checked, application, "--admin", "0", "--drain-delay", "1h")
+    admin = Admin(server)
+    with server.wire() as kept, server.wire() as left:
+        request = b"GET /respond HTTP/1.1\r\nHost: weir\r\n\r\n"
+        kept.send(request)
+        before = kept.response()
+        assert (before.status, before.get("connection")) == (200, None)
+        server.send_signal(signal.SIGTERM)
+        ready = until(lambda: (now := admin.get("/health/ready")).status != 200 and now)
+        assert (ready.status, ready.text) == (503, "draining\n")
+        server.stderr.wait_for(r"^weir: not ready any more, and serving on for 3600\.0 s \(--drain-delay\)")
+        for wire in (kept, left):  # one that was there, and a new one
+            wire.send(request)
+            response = wire.response()
+            assert (response.status, response.get("connection")) == (200, "close")
+            wire.assert_closed()
+        assert server.get("/respond").status == 200
+        status = admin.status()
+        assert (status["weir"]["state"], status["limits"]["drain_delay_seconds"]) == ("draining", 3600)
+        assert admin.metrics()["weir_draining", frozenset()] == 1
+        server.send_signal(signal.SIGHUP)
+        server.stderr.wait_for("not reloaded: the server is ending")
+
+    def ends():
+        server.send_signal(signal.SIGTERM)  # what comes within a quarter of a second is still the first
+        return server.process.poll() is not None
+
+    until(ends)
+    assert server.wait() == 1
+    server.stderr.wait_for("ended at once by a second signal")
+    server.stopped = True
+    server.program.assert_no_report()
+
+
+def test_it_drains_once_the_drain_delay_is_over(weir_checked, application, serve):
+    server = serve(weir_checked, application, "--drain-delay", "700ms")
+    with in_background(lambda: server.get("/wait/2000")) as answer:
+        assert server.get("/respond").status == 200
+        began = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        server.stderr.wait_for("^weir: ending after 1 request in flight")
+        assert time.monotonic() - began >= 0.7
+        with pytest.raises(ConnectionRefusedError):
+            server.wire().__enter__()
+        assert answer().status == 200
+    assert server.wait() == 0
+    server.stopped = True
+    server.program.assert_no_report()
+
+
 def test_only_get_and_head_are_answered(weir, hello, serve):
     admin = Admin(serve(weir, hello, "--admin", "0"))
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE"):

@@ -113,6 +113,20 @@ def test_it_tells_when_it_is_ready_reloads_and_ends(weir_checked, serve, version
     assert server.wait() == 0
 
 
+def test_the_time_to_stop_counts_the_drain_delay(weir, serve, versions, manager):
+    options = ("--drain-delay", "1s", "--drain-timeout", "20s")
+    server = serve(weir, versions.write("1"), *options, environment={"NOTIFY_SOCKET": manager.name})
+    manager.wait_for("^READY=1")
+    server.send_signal(signal.SIGTERM)
+    told = manager.wait_for(r"^STOPPING=1\nEXTEND_TIMEOUT_USEC=(\d+)$")
+    assert int(told[1]) >= 21e6
+    assert version_of(server) == "1", "it serves on"
+    drains = manager.wait_for(r"^STOPPING=1\nEXTEND_TIMEOUT_USEC=(\d+)$")
+    assert int(drains[1]) == int(told[1]) - 1e6
+    server.stopped = True
+    assert server.wait() == 0
+
+
 def test_guests_know_nothing_of_the_manager(weir, serve, guest, tmp_path, manager):
     path = write_application(tmp_path, [Component("tell", "/...", guest("http_request"))])
     given = {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "60000000"}
