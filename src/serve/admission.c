@@ -1,9 +1,10 @@
 /*
- * admission.c: counting calls, and the lists of those that wait.
+ * admission.c: counting calls, and the lists of those that wait. What is particular of calls from guest to guest is in
+ * admission_chain.c.
  */
 #include "serve/admission.h"
 
-#include "serve/chain.h"
+#include "serve/admission_internal.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
 #include "serve/request.h"
@@ -194,8 +195,8 @@ static uint32_t kept_from(const weir_lane_t *lane, const weir_queue_t *queue)
     return queue->calls == 0 ? 0 : silent < most ? silent : most;
 }
 
-static bool take(weir_loop_t *loop, weir_stake_t *stake, weir_lane_t *lane, weir_queue_t *queue, unsigned depth,
-    weir_permit_t *ret_permit)
+bool weir_admission_enter(weir_loop_t *loop, weir_stake_t *stake, weir_lane_t *lane, weir_queue_t *queue,
+    unsigned depth, weir_permit_t *ret_permit)
 {
     size_t engine = (size_t)(lane - stake->lanes);
     if (loop->now < lane->retry_at) {
@@ -237,7 +238,7 @@ bool weir_admission_take(weir_connection_t *connection, weir_permit_t *ret_permi
     weir_lane_t *lane = lane_of(connection);
     weir_queue_t *queue = queue_of(connection);
     return queue->count == 0 && weir_list_is_empty(&lane->chained) && all_are_kept_back(lane) &&
-           take(connection->loop, connection->loop->stake, lane, queue, 0, ret_permit);
+           weir_admission_enter(connection->loop, connection->loop->stake, lane, queue, 0, ret_permit);
 }
 
 void weir_admission_succeeded(const weir_permit_t *permit)
@@ -350,7 +351,7 @@ bool weir_admission_wait(weir_connection_t *connection)
     return true;
 }
 
-static void pause_lane(const weir_loop_t *loop, weir_lane_t *lane)
+void weir_admission_pause(const weir_loop_t *loop, weir_lane_t *lane)
 {
     unsigned doubled = lane->pause * 2;
     lane->pause = doubled < WEIR_REFUSED_PAUSE_MILLISECONDS       ? WEIR_REFUSED_PAUSE_MILLISECONDS
@@ -365,111 +366,13 @@ void weir_admission_wait_again(weir_connection_t *connection)
     weir_lane_t *lane = lane_of(connection);
     weir_queue_add(&lane->turns, queue_of(connection), &connection->waiter);
     loop->waiting_count++;
-    pause_lane(loop, lane);
+    weir_admission_pause(loop, lane);
 }
 
 void weir_admission_withdraw(weir_connection_t *connection)
 {
     if (weir_queue_remove(&connection->waiter)) {
         connection->loop->waiting_count--;
-    }
-}
-
-/* ---- From guest to guest ----------------------------------------------------------------------------------------- */
-
-static size_t engine_of_chain(const weir_chain_t *chain)
-{
-    return chain->stake->generation->parts.guests[chain->component].engine;
-}
-
-bool weir_admission_chain_take(weir_chain_t *chain, weir_permit_t *ret_permit)
-{
-    weir_stake_t *stake = chain->stake;
-    weir_lane_t *lane = &stake->lanes[engine_of_chain(chain)];
-    return weir_list_is_empty(&lane->chained) &&
-           take(chain->loop, stake, lane, &stake->queues[chain->component], chain->depth, ret_permit);
-}
-
-void weir_admission_chain_wait(weir_chain_t *chain, bool was_refused)
-{
-    weir_lane_t *lane = &chain->stake->lanes[engine_of_chain(chain)];
-    /* The deepest first: most guests wait for it. */
-    weir_link_t *next = weir_list_first(&lane->chained);
-    while (next != NULL && WEIR_CONTAINER(next, weir_chain_t, waiting_link)->depth >= chain->depth) {
-        next = weir_list_next(&lane->chained, next);
-    }
-    if (next == NULL) {
-        weir_list_append(&lane->chained, &chain->waiting_link);
-    } else {
-        weir_list_insert(next, &chain->waiting_link);
-    }
-    if (was_refused) {
-        pause_lane(chain->loop, lane);
-    }
-}
-
-static bool is_stuck(const weir_loop_t *loop, const weir_stake_t *stake, size_t engine, uint64_t seen);
-
-/* Whether a call can come to its end: it waits for no other, or one of these can come to its own. */
-static bool can_end(const weir_loop_t *loop, const weir_task_t *task, uint64_t seen)
-{
-    weir_link_t *link = weir_list_first(&task->chains);
-    if (link == NULL) {
-        return true;
-    }
-    for (; link != NULL; link = weir_list_next(&task->chains, link)) {
-        const weir_chain_t *chain = WEIR_CONTAINER(link, weir_chain_t, link);
-        bool waits = weir_link_is_linked(&chain->waiting_link);
-        if (waits ? !is_stuck(loop, chain->stake, engine_of_chain(chain), seen)
-                  : chain->task == NULL || can_end(loop, chain->task, seen)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether every call of a lane waits for one that can only begin when one of these has ended. */
-static bool is_stuck(const weir_loop_t *loop, const weir_stake_t *stake, size_t engine, uint64_t seen)
-{
-    const weir_generation_t *generation = stake->generation;
-    const weir_lane_t *lane = &stake->lanes[engine];
-    uint64_t bit = UINT64_C(1) << (engine % 64);
-    if ((seen & bit) != 0) {
-        return true;
-    }
-    if (loop->now < lane->retry_at ||
-        lane->borrowed < generation->parts.engines[engine].max_calls % generation->loop_count) {
-        return false; /* one may yet be had without that; if not, the time limits tell */
-    }
-    for (weir_link_t *link = weir_list_first(&loop->tasks); link != NULL; link = weir_list_next(&loop->tasks, link)) {
-        const weir_task_t *task = WEIR_CONTAINER(link, weir_task_t, link);
-        if (task->permit.lane == lane && can_end(loop, task, seen | bit)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Those that wait go ahead; where they can only wait for ever, the one that came last is refused. */
-static void admit_chained(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
-{
-    weir_lane_t *lane = &stake->lanes[engine];
-    weir_link_t *first;
-    weir_permit_t permit;
-    while ((first = weir_list_first(&lane->chained)) != NULL) {
-        weir_chain_t *chain = WEIR_CONTAINER(first, weir_chain_t, waiting_link);
-        if (!take(loop, stake, lane, &stake->queues[chain->component], chain->depth, &permit)) {
-            break;
-        }
-        weir_link_remove(first);
-        weir_chain_admitted(chain, &permit);
-    }
-    while (!weir_list_is_empty(&lane->chained) && is_stuck(loop, stake, engine, 0)) {
-        weir_link_t *last = weir_list_first(&lane->chained);
-        for (weir_link_t *next = last; next != NULL; next = weir_list_next(&lane->chained, next)) {
-            last = next;
-        }
-        weir_chain_refuse(WEIR_CONTAINER(last, weir_chain_t, waiting_link));
     }
 }
 
@@ -483,7 +386,7 @@ static void admit_waiting(weir_loop_t *loop, weir_stake_t *stake, weir_lane_t *l
     weir_link_t *link = weir_list_first(&lane->turns);
     while (link != NULL && weir_list_is_empty(&lane->chained)) {
         weir_queue_t *queue = WEIR_CONTAINER(link, weir_queue_t, link);
-        if (take(loop, stake, lane, queue, 0, &permit)) {
+        if (weir_admission_enter(loop, stake, lane, queue, 0, &permit)) {
             weir_connection_t *connection = WEIR_CONTAINER(weir_queue_oldest(queue), weir_connection_t, waiter);
             weir_admission_withdraw(connection);
             weir_queue_pass(&lane->turns, queue);
@@ -501,7 +404,7 @@ static void admit(weir_loop_t *loop, weir_stake_t *stake, size_t engine)
     if (lane->retry_at != 0 && loop->now >= lane->retry_at) {
         lane->retry_at = 0;
     }
-    admit_chained(loop, stake, engine);
+    weir_admission_admit_chained(loop, stake, engine);
     admit_waiting(loop, stake, lane);
     if (lane->asked && weir_list_is_empty(&lane->turns) && weir_list_is_empty(&lane->chained)) {
         weir_gate_decline(&stake->generation->gates[engine], loop->index);
