@@ -5,6 +5,7 @@
 #include "observe/otlp.h"
 
 #include "observe/log.h"
+#include "observe/otlp_answer.h"
 #include "observe/record_queue.h"
 #include "observe/thread.h"
 

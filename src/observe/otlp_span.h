@@ -5,21 +5,12 @@
 #ifndef WEIR_OBSERVE_OTLP_SPAN_H
 #define WEIR_OBSERVE_OTLP_SPAN_H
 
+#include "observe/otlp_message.h"
 #include "observe/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Bytes that grow up to a bound. */
-typedef struct weir_otlp_bytes {
-    char *data; /* own */
-    size_t size;
-    size_t capacity;
-    bool failed; /* memory ran out, or the bound was reached: what is in it is not complete */
-} weir_otlp_bytes_t;
-
-enum { WEIR_OTLP_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* An attribute of the resource: who sends the spans. */
 typedef struct weir_otlp_text {
@@ -41,15 +32,5 @@ void weir_otlp_begin(weir_otlp_bytes_t *bytes, const weir_otlp_form_t *form, con
     size_t resource_count, const char *version);
 void weir_otlp_add(weir_otlp_bytes_t *bytes, const weir_otlp_form_t *form, const weir_request_record_t *record);
 void weir_otlp_end(weir_otlp_bytes_t *bytes, const weir_otlp_form_t *form);
-
-/* Free them, and zero the structure. */
-void weir_otlp_bytes_free(weir_otlp_bytes_t *bytes);
-
-/*
- * What a collector's answer says of spans that it has not taken (ExportTraceServiceResponse.partial_success): their
- * number, and its words, cut to `size` and terminated. False when it says nothing of that, or is no such answer.
- */
-bool weir_otlp_read_rejected(
-    const char *answer, size_t answer_size, bool json, uint64_t *ret_rejected, char *ret_message, size_t size);
 
 #endif

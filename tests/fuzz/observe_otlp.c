@@ -3,6 +3,7 @@
  * spans of requests with such texts.
  */
 #include "fuzz.h"
+#include "observe/otlp_answer.h"
 #include "observe/otlp_settings.h"
 #include "observe/otlp_span.h"
 

@@ -4,6 +4,7 @@
  * tests/program/test_tracing.py.)
  */
 #include "observe/escape.h"
+#include "observe/otlp_answer.h"
 #include "observe/otlp_span.h"
 
 #include <jansson.h>
