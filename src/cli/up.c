@@ -4,7 +4,6 @@
  */
 #include "cli/up.h"
 
-#include "allocator/report.h"
 #include "allocator/translate.h"
 #include "allocator/trial_server.h"
 #include "cli/adapt.h"
@@ -14,6 +13,7 @@
 #include "cli/build.h"
 #include "cli/confine.h"
 #include "cli/current.h"
+#include "cli/deciding.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/limits.h"
@@ -21,11 +21,9 @@
 #include "cli/observing.h"
 #include "cli/orphans.h"
 #include "cli/overseeing.h"
-#include "cli/precompile.h"
 #include "cli/reload.h"
 #include "cli/serving.h"
 #include "cli/signals.h"
-#include "cli/strategy.h"
 #include "cli/systemd.h"
 #include "cli/tune.h"
 #include "cli/watch.h"
@@ -46,12 +44,10 @@ enum {
     EXIT_FINE = 0,
     EXIT_FAILED = 1,
     EXIT_INPUT = 2,
-    PORTS_TO_TRY = 10,                    /* with --find-free-port, as Spin */
-    MAX_IDLE = 64,                        /* connections of guests that are kept for further requests */
-    END_UNSAID_STEPS = 20,                /* of 5 ms: an end that takes no longer needs no word */
-    CHOOSE_MILLISECONDS = 10 * 60 * 1000, /* what a service manager is told that these take at most */
-    COMPILE_MILLISECONDS = 60 * 60 * 1000,
-    END_MILLISECONDS = 10 * 1000,  /* beyond the drain time-out */
+    PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
+    MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
+    END_UNSAID_STEPS = 20,         /* of 5 ms: an end that takes no longer needs no word */
+    END_MILLISECONDS = 10 * 1000,  /* what a service manager is told: beyond the drain time-out */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
 
@@ -83,113 +79,6 @@ static int fail(int status, char *own_message)
     weir_log(WEIR_LOG_ERROR, "%s", own_message == NULL ? weir_translate("out of memory") : own_message);
     free(own_message);
     return status;
-}
-
-/* ---- The engine -------------------------------------------------------------------------------------------------- */
-
-/* Nothing that the strategy allows works here: say what was tried. */
-static int refuse_choice(const up_t *up)
-{
-    const char *value = NULL;
-    const char *variable = up->inputs.strategy == WEIR_STRATEGY_AUTO ? NULL : weir_strategy_variable(&value);
-    weir_announce_refusal(up->choice, up->application, variable, value);
-    return EXIT_FAILED;
-}
-
-static int choose(up_t *up)
-{
-    weir_choose_options_t options;
-    weir_systemd_extend(CHOOSE_MILLISECONDS);
-    weir_choose_options_init(&options);
-    options.strategy = up->inputs.strategy;
-    options.needs.concurrency = up->inputs.options.max_concurrency;
-    options.needs.maximum_memory_bytes = weir_application_max_memory(up->application);
-    options.decide_anew = up->inputs.options.decide_anew ? 1 : 0;
-    weir_needs_t *guests = weir_application_guest_needs(up->application, &options.guest_count);
-    options.guests = options.guest_count > 0 ? guests : NULL;
-    weir_choice_free(up->choice);
-    up->choice = NULL;
-    weir_status_t status = guests == NULL ? WEIR_ERROR_MEMORY : weir_allocator_choose(&options, &up->choice);
-    free(guests);
-    if (up->choice != NULL && up->inputs.strategy != WEIR_STRATEGY_AUTO) {
-        weir_report_name_wish(up->choice, weir_strategy_wish(up->inputs.options.disable_pooling));
-    }
-    if (status == WEIR_ERROR_UNAVAILABLE) {
-        return refuse_choice(up);
-    }
-    if (status != WEIR_OK) {
-        weir_log(WEIR_LOG_ERROR, weir_translate("cannot choose an instance allocator: %s"),
-            status == WEIR_ERROR_MEMORY ? weir_translate("out of memory")
-                                        : weir_translate("the system refused what that takes"));
-        return EXIT_FAILED;
-    }
-    weir_choice_prepare_process(up->choice);
-    weir_application_place(up->application, up->choice);
-    return EXIT_FINE;
-}
-
-/*
- * Look for the code in the cache, for the engines as they are now. True: all is there, and tuned, from an earlier
- * start, so that these engines are those to serve with.
- */
-static bool is_warm(up_t *up)
-{
-    weir_engines_t engines;
-    weir_shown_bytes_t refusal;
-    if (up->application->cache == NULL || !weir_engines_make(up->application, up->choice, &engines, &refusal)) {
-        return false;
-    }
-    if (weir_application_find_code(up->application, engines.pool, engines.apart) &&
-        weir_application_is_tuned(up->application, up->choice, !up->inputs.options.no_trial_requests)) {
-        up->engines = engines;
-        return true;
-    }
-    weir_engines_free(&engines);
-    return false;
-}
-
-/*
- * Choose and make the engine. What passed its trial can be refused a moment later: then choose once more, and after
- * that take what asks for least.
- */
-static int prepare_engine(up_t *up)
-{
-    for (unsigned attempt = 0;; attempt++) {
-        int status = choose(up);
-        if (status != EXIT_FINE) {
-            return status;
-        }
-        if (is_warm(up)) {
-            return EXIT_FINE;
-        }
-        weir_systemd_extend(COMPILE_MILLISECONDS);
-        weir_application_tune(up->application, up->choice, !up->inputs.options.no_trial_requests);
-        char *message;
-        weir_precompiled_t compiled = weir_application_precompile(up->application, up->choice, &message);
-        if (compiled != WEIR_PRECOMPILED) {
-            return fail(compiled == WEIR_PRECOMPILE_INVALID ? EXIT_INPUT : EXIT_FAILED, message);
-        }
-        weir_shown_bytes_t refusal;
-        if (weir_engines_make(up->application, up->choice, &up->engines, &refusal)) {
-            return EXIT_FINE;
-        }
-        bool last = attempt > 0 && (up->inputs.strategy != WEIR_STRATEGY_AUTO || attempt > 1 ||
-                                       weir_choice_rung(up->choice)->tier == WEIR_TIER_ONDEMAND);
-        weir_log(last ? WEIR_LOG_ERROR : WEIR_LOG_WARNING,
-            weir_translate("the engine was refused although its trial had passed: %s"), refusal.text);
-        if (last) {
-            weir_log(WEIR_LOG_ERROR, "%s",
-                weir_translate("something else takes the memory or the address space that it needs; 'weir doctor' "
-                               "shows how much that is and which limit is nearest"));
-            return EXIT_FAILED;
-        }
-        if (attempt > 0) {
-            weir_log(WEIR_LOG_WARNING, "%s",
-                weir_translate("The pooling allocator was disabled automatically: an engine with one was refused "
-                               "twice. Instances are allocated on demand."));
-            up->inputs.strategy = WEIR_STRATEGY_ONDEMAND;
-        }
-    }
 }
 
 /* ---- Serving ----------------------------------------------------------------------------------------------------- */
@@ -434,7 +323,8 @@ static void begin_watching(up_t *up)
     }
 }
 
-static int run(up_t *up)
+/* Everything that the user gave is read; as root, only to become the user that options name. */
+static int read_inputs(up_t *up)
 {
     char *message;
     begin_watching(up);
@@ -444,43 +334,97 @@ static int run(up_t *up)
     if (up->inputs.options.user != NULL && (!take_port(up, &message) || !weir_confine_user(&up->inputs, &message))) {
         return fail(EXIT_INPUT, message);
     }
+    return EXIT_FINE;
+}
+
+/* The process that further trials are made in; without it the choice stays what it is. */
+static void start_trial_server(up_t *up)
+{
     if (weir_trial_server_start_confined(weir_confine_trials, &up->inputs.options, &up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
+}
+
+static int load_application(up_t *up)
+{
+    char *message;
     up->deployment = weir_deployment_new();
     if (up->deployment == NULL) {
         return fail(EXIT_FAILED, NULL);
     }
     up->application = &up->deployment->application;
-    if (!weir_inputs_load(&up->inputs, up->application, &message)) {
+    if (!weir_inputs_load(&up->inputs, up->application, &message) ||
+        (up->listener.descriptor < 0 && !take_port(up, &message))) {
         return fail(EXIT_INPUT, message);
     }
-    if (up->listener.descriptor < 0 && !take_port(up, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
-    weir_bounds_t bounds;
+    return EXIT_FINE;
+}
+
+/* How much of everything the process may use, and whether that is enough. */
+static int take_bounds(up_t *up, weir_bounds_t *ret_bounds)
+{
     char refusal[WEIR_BOUNDS_TEXT];
     const weir_bounds_wish_t wish = {.tls = up->inputs.tls != NULL,
         .writers = (weir_component_logs_are_kept(up->application->logs) ? 1 : 0) +
                    weir_observing_threads(&up->inputs.options) + weir_oversee_threads(&up->inputs.options),
         .trial_server = up->trial_server != NULL};
-    weir_bounds_take(&wish, &bounds);
-    if (!weir_bounds_suffice(&bounds)) {
-        weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(&bounds, refusal, sizeof refusal));
+    weir_bounds_take(&wish, ret_bounds);
+    if (!weir_bounds_suffice(ret_bounds)) {
+        weir_log(WEIR_LOG_ERROR, "%s", weir_bounds_refusal(ret_bounds, refusal, sizeof refusal));
         return EXIT_FAILED;
     }
-    if (!weir_observing_open(&up->inputs.options, &up->application->manifest, bounds.loops, &up->observing, &message)) {
-        return fail(EXIT_INPUT, message);
-    }
-    int status = prepare_engine(up);
-    if (status != EXIT_FINE) {
-        return status;
-    }
+    return EXIT_FINE;
+}
+
+static int open_logs(up_t *up, const weir_bounds_t *bounds)
+{
+    char *message;
+    return weir_observing_open(&up->inputs.options, &up->application->manifest, bounds->loops, &up->observing, &message)
+               ? EXIT_FINE
+               : fail(EXIT_INPUT, message);
+}
+
+static void confine(up_t *up)
+{
     weir_confine_server(&up->inputs, up->application, up->trial_server);
     if (!weir_orphans_reap()) {
         weir_log(WEIR_LOG_WARNING, "processes that end as orphans stay behind: %s", strerror(errno));
     }
-    status = start(up, &bounds);
+}
+
+/*
+ * The order is not free:
+ * - Ports are bound, and files read that only root may, before root's rights are given up; these are given up before
+ *   anything else is opened or made, and before anything is forked.
+ * - The trial server is forked before the application is loaded: it needs nothing of that.
+ * - All that can be wrong with the input, and ports that are in use, are told of before trials, which take long.
+ * - How many loops there are is known before logs are opened: these have a queue for each.
+ * - Trials and compiling are forks: until the decision is made there is one thread.
+ * - The sandbox denies what deciding needs, and holds for threads that are started later: so it comes between them. And
+ *   only then this process waits for no child of its own any more, so that it may wait for orphans.
+ */
+static int prepare(up_t *up)
+{
+    weir_bounds_t bounds;
+    int status = read_inputs(up);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    start_trial_server(up);
+    status = load_application(up);
+    status = status == EXIT_FINE ? take_bounds(up, &bounds) : status;
+    status = status == EXIT_FINE ? open_logs(up, &bounds) : status;
+    status = status == EXIT_FINE ? weir_deciding_run(&up->inputs, up->application, &up->choice, &up->engines) : status;
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    confine(up);
+    return start(up, &bounds);
+}
+
+static int run(up_t *up)
+{
+    int status = prepare(up);
     if (status != EXIT_FINE) {
         return status;
     }
