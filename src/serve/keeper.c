@@ -3,6 +3,7 @@
  */
 #include "serve/keeper.h"
 
+#include "observe/thread.h"
 #include "serve/limits.h"
 
 #include <errno.h>
@@ -35,18 +36,6 @@ static void *keeper_main(void *argument)
     return NULL;
 }
 
-static int start_thread(weir_keeper_t *keeper)
-{
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        pthread_attr_setstacksize(&attributes, WEIR_LOOP_STACK_BYTES);
-        error = pthread_create(&keeper->thread, &attributes, keeper_main, keeper);
-        pthread_attr_destroy(&attributes);
-    }
-    return error;
-}
-
 bool weir_keeper_init(weir_keeper_t *keeper, weir_generation_t *own_first)
 {
     *keeper = (weir_keeper_t){.current = own_first};
@@ -56,7 +45,7 @@ bool weir_keeper_init(weir_keeper_t *keeper, weir_generation_t *own_first)
     weir_list_append(&keeper->generations, &own_first->link);
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->changed, NULL);
-    int error = start_thread(keeper);
+    int error = weir_thread_start(&keeper->thread, WEIR_LOOP_STACK_BYTES, keeper_main, keeper);
     if (error != 0) {
         weir_link_remove(&own_first->link);
         pthread_cond_destroy(&keeper->changed);

@@ -4,6 +4,7 @@
  */
 #include "serve/server.h"
 
+#include "observe/thread.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 #include "serve/shares.h"
@@ -124,19 +125,13 @@ static bool await_prepared(weir_server_t *server, unsigned count)
 
 static int start_threads(weir_server_t *server)
 {
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error != 0) {
-        return error;
-    }
-    pthread_attr_setstacksize(&attributes, WEIR_LOOP_STACK_BYTES);
+    int error = 0;
     unsigned started = 0;
     while (error == 0 && started < server->loop_count) {
         weir_loop_t *loop = &server->loops[started];
-        error = pthread_create(&loop->thread, &attributes, weir_loop_main, loop);
+        error = weir_thread_start(&loop->thread, WEIR_LOOP_STACK_BYTES, weir_loop_main, loop);
         started += error == 0 ? 1 : 0;
     }
-    pthread_attr_destroy(&attributes);
     if (!await_prepared(server, started) && error == 0) {
         error = ENOMEM;
     }

@@ -4,6 +4,8 @@
  */
 #include "serve/ticker.h"
 
+#include "observe/thread.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -134,15 +136,8 @@ static int init_condition(pthread_cond_t *condition)
 
 static bool start_thread(weir_ticker_t *ticker)
 {
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error == 0) {
-        pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        error = pthread_create(&ticker->thread, &attributes, ticker_main, ticker);
-        pthread_attr_destroy(&attributes);
-    }
-    errno = error;
-    return error == 0;
+    errno = weir_thread_start(&ticker->thread, STACK_BYTES, ticker_main, ticker);
+    return errno == 0;
 }
 
 weir_ticker_t *weir_ticker_new(unsigned threads, uint32_t milliseconds, void (*tick)(void *context), void *context)
