@@ -1,8 +1,9 @@
 /*
  * connection.h: a client's connection and the request on it. All of it belongs to one loop's thread.
  *
- * connection.c is its life, and what the loop tells it; handler.c goes with a request from its head to its end;
- * request.c examines the head, body.c takes the body in; response.c says what to send.
+ * connection.c is its life, and what the loop tells it; client.c knows who is at its other end; handler.c goes with a
+ * request from its head to its end; request.c examines the head, body.c takes the body in; response.c says what to
+ * send; tracing.c reads and writes what a trace goes on with; record.c keeps what there is to tell of the request.
  */
 #ifndef WEIR_SERVE_CONNECTION_H
 #define WEIR_SERVE_CONNECTION_H
