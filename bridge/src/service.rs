@@ -38,26 +38,20 @@ pub struct ComponentState {
 /// What tables may hold together where memories may hold more, in bytes.
 const TABLES_MAX: usize = 64 << 20;
 
-/// Something that grows in several places, and may not grow beyond a sum.
+/// Something that grows in several places, and may not grow beyond a sum. What was allowed and then could not be had
+/// stays counted: Wasmtime tells of failures that it never asked about, too, so taking back would forget what is there.
 #[derive(Default)]
 struct Sum {
     most: usize,
     used: usize,
-    last: usize, // what was allowed last, and may fail yet
 }
 
 impl Sum {
     fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         let more = desired - current;
         let allowed = more <= self.most - self.used && maximum.is_none_or(|maximum| desired <= maximum);
-        self.last = if allowed { more } else { 0 };
-        self.used += self.last;
+        self.used += if allowed { more } else { 0 };
         Ok(allowed)
-    }
-
-    fn take_back(&mut self) -> Result<()> {
-        self.used -= std::mem::take(&mut self.last);
-        Ok(())
     }
 }
 
@@ -72,16 +66,8 @@ impl ResourceLimiter for Limits {
         self.memories.grow(current, desired, maximum)
     }
 
-    fn memory_grow_failed(&mut self, _: Error) -> Result<()> {
-        self.memories.take_back()
-    }
-
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         self.tables.grow(current, desired, maximum)
-    }
-
-    fn table_grow_failed(&mut self, _: Error) -> Result<()> {
-        self.tables.take_back()
     }
 }
 
