@@ -176,8 +176,10 @@ static void *admin_main(void *argument)
     admin->next_second = weir_clock() + SECOND;
     for (;;) {
         int wait = prepare_wait(admin, polled, weir_clock());
-        /* For no more than there is room for: poll(2) refuses more than the process may open. */
-        if (poll(polled, FIRST_CLIENT + admin->client_count, wait) < 0) {
+        /* For no more than there is room for: poll(2) refuses more than the process may open, which may be fewer by
+         * now; then clients are looked after each second. */
+        if (poll(polled, FIRST_CLIENT + admin->client_count, wait) < 0 &&
+            (errno == EINTR || poll(polled, FIRST_CLIENT, wait) < 0)) {
             continue; /* a signal */
         }
         uint64_t now = weir_clock();
