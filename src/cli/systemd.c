@@ -140,7 +140,12 @@ static uint64_t clock_microseconds(void)
 void weir_systemd_ready(const char *status)
 {
     char state[STATE_BYTES];
-    snprintf(state, sizeof(state), "READY=1%s%s", status == NULL ? "" : "\nSTATUS=", status == NULL ? "" : status);
+    size_t before = (size_t)snprintf(state, sizeof(state), "READY=1%s", status == NULL ? "" : "\nSTATUS=");
+    snprintf(state + before, sizeof(state) - before, "%s", status == NULL ? "" : status);
+    /* A line is an assignment: what is told of files and guests must not begin another. */
+    for (char *at = state + before; *at != '\0'; at++) {
+        *at = (unsigned char)*at < 0x20 ? ' ' : *at;
+    }
     notify(state);
 }
 
