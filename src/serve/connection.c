@@ -409,7 +409,8 @@ static void set_limits(weir_connection_t *connection)
     }
     if (!waits_for_body(connection)) {
         weir_deadline_lift(&connection->body_deadline);
-    } else if (loop->bodies.delay != 0 && !weir_deadline_is_set(&connection->body_deadline)) {
+    } else if (loop->bodies.delay != 0 && (connection->sent || !weir_deadline_is_set(&connection->body_deadline))) {
+        /* While a response goes on, its client may well have nothing to say. */
         set_body_limit(connection);
     }
     if (connection->peer_closed && connection->stage == WEIR_STAGE_BEGUN && !loop->server->settings.allow_half_close &&
