@@ -134,21 +134,29 @@ void weir_record_wait(weir_connection_t *connection)
     connection->record.admitted_at = 0;
 }
 
-void weir_record_admit(weir_connection_t *connection)
+static void stop_waiting(weir_connection_t *connection)
 {
     weir_record_keeping_t *keeping = &connection->keeping;
-    connection->record.admitted_at = keeping->waited ? weir_record_clock() : connection->record.begun_at;
     if (keeping->waits) {
         weir_gauge_move(&metrics_of(connection)->gauges[WEIR_COMPONENT_WAITING], false);
         keeping->waits = false;
     }
 }
 
+void weir_record_admit(weir_connection_t *connection)
+{
+    weir_record_keeping_t *keeping = &connection->keeping;
+    connection->record.admitted_at = keeping->waited ? weir_record_clock() : connection->record.begun_at;
+    stop_waiting(connection);
+}
+
 void weir_record_note(weir_connection_t *connection, weir_request_outcome_t outcome)
 {
-    if (is_under_way(connection) && connection->record.outcome == WEIR_REQUEST_ANSWERED) {
-        connection->record.outcome = outcome;
+    if (!is_under_way(connection) || connection->record.outcome != WEIR_REQUEST_ANSWERED) {
+        return;
     }
+    connection->record.outcome = outcome;
+    stop_waiting(connection); /* whatever it waited for, it will not have */
 }
 
 void weir_record_failure(weir_connection_t *connection, const weir_exchange_t *exchange)
