@@ -10,24 +10,14 @@
 
 enum { HEADERS_MAX = WEIR_OTLP_HEADERS_MAX + 2 };
 
-/* A day of the week is not looked at: the date says it, too. */
+/* As RFC 9110, section 5.6.7, writes it now. */
 static bool parse_date(const char *text, time_t *ret_time)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct tm parts = {.tm_isdst = 0};
-    char month[4];
-    int end = 0;
-    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &parts.tm_mday, month, &parts.tm_year,
-            &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &end) != 6 ||
-        end == 0 || text[end] != '\0') {
+    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    if (end == NULL || *end != '\0') {
         return false;
     }
-    const char *found = strstr(months, month);
-    if (found == NULL || (found - months) % 3 != 0) {
-        return false;
-    }
-    parts.tm_mon = (int)(found - months) / 3;
-    parts.tm_year -= 1900;
     *ret_time = timegm(&parts);
     return true;
 }

@@ -26,10 +26,9 @@ weir_precompiled_t weir_application_precompile(
     weir_application_t *application, const weir_choice_t *choice, char **ret_message);
 
 /*
- * Why a child that compiled this component ended without a word, and what to do, in one line, to be freed with free(3).
- * NULL: memory ran out.
+ * Why a child that was to compile this component, whose code is missing, ended without a word, and what to do, in one
+ * line, to be freed with free(3). NULL: memory ran out.
  */
-char *weir_precompile_explain(
-    const weir_application_t *application, size_t component, const weir_child_result_t *result);
+char *weir_precompile_explain(const weir_application_t *application, size_t missing, const weir_child_result_t *result);
 
 #endif

@@ -193,7 +193,9 @@ size_t weir_access_line(
     const weir_request_record_t *record, const weir_access_style_t *style, char ret_line[WEIR_ACCESS_LINE_BYTES])
 {
     const weir_trace_context_t *trace = &record->trace;
-    line_t line = {ret_line, ret_line, TEXTS_BYTES_MAX, style->format == WEIR_ACCESS_JSON};
+    line_t line = {.texts_left = TEXTS_BYTES_MAX, .json = style->format == WEIR_ACCESS_JSON};
+    line.start = ret_line;
+    line.end = ret_line;
     const char *target = record->target == NULL ? "" : record->target;
     bool has_head = record->method != NULL && record->method[0] != '\0';
     put_time(&line, FIELD_TIME, record->begun_wall);
