@@ -120,6 +120,7 @@ void weir_board_destroy(weir_board_t *board)
     for (size_t i = 0; i < board->history_count; i++) {
         free_change(&board->history[i]);
     }
+    free(board->reload.error);
     pthread_mutex_destroy(&board->lock);
 }
 
@@ -171,6 +172,18 @@ bool weir_board_note_change(weir_board_t *board, const char *from, const char *t
     board->history[board->history_count++] = change;
     pthread_mutex_unlock(&board->lock);
     return true;
+}
+
+void weir_board_note_reload(weir_board_t *board, const char *error)
+{
+    int64_t now = (int64_t)time(NULL);
+    char *copy = error == NULL ? NULL : strdup(error); /* that it was refused is told without memory, too */
+    pthread_mutex_lock(&board->lock);
+    char *before = board->reload.error;
+    board->reload = (weir_board_reload_t){
+        .at = now, .error = copy, .refused = error != NULL, .done_at = error == NULL ? now : board->reload.done_at};
+    pthread_mutex_unlock(&board->lock);
+    free(before);
 }
 
 void weir_board_tell_limit(weir_board_t *board, const char *name, double value)

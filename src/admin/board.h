@@ -75,6 +75,14 @@ typedef struct weir_board_sandbox {
     unsigned landlock; /* the version of it that is in force; 0: none */
 } weir_board_sandbox_t;
 
+/* The last reload, of all that is read anew. */
+typedef struct weir_board_reload {
+    int64_t at;  /* seconds since 1970; 0: there was none yet */
+    char *error; /* own: why it was refused; NULL: it was not */
+    bool refused;
+    int64_t done_at; /* when the last one was that was not refused; 0: none yet */
+} weir_board_reload_t;
+
 /* What was kept: own copies. */
 typedef struct weir_board_change {
     int64_t at; /* seconds since 1970 */
@@ -92,6 +100,7 @@ typedef struct weir_board {
     weir_board_limit_t limits[WEIR_BOARD_LIMITS];
     size_t limit_count;
     weir_board_sandbox_t sandbox;
+    weir_board_reload_t reload;
 } weir_board_t;
 
 /* Prepare a board, and free what it has. */
@@ -105,6 +114,9 @@ bool weir_board_tell_allocator(weir_board_t *board, const weir_board_allocator_t
 
 /* The allocator was changed while weir serves: from what to what, and why. False: memory ran out. */
 bool weir_board_note_change(weir_board_t *board, const char *from, const char *to, const char *cause);
+
+/* A reload is over; `error`: why all, or a part of it, was refused; NULL: nothing was. */
+void weir_board_note_reload(weir_board_t *board, const char *error);
 
 /* Tell of a limit, in place of what was told of the one with this name; a longer name, or one more than there is room
  * for, is left out. */

@@ -252,6 +252,20 @@ static void write_process_counters(weir_head_text_t *text, const weir_metrics_t 
     }
 }
 
+static void write_last_reload(weir_head_text_t *text, const weir_status_sources_t *sources)
+{
+    weir_board_t *board = sources->board;
+    pthread_mutex_lock(&board->lock);
+    bool refused = board->reload.refused;
+    int64_t done_at = board->reload.done_at;
+    pthread_mutex_unlock(&board->lock);
+    write_one(text, "weir_last_reload_successful", "gauge",
+        "1 when nothing of the last reload was refused, and before the first.", refused ? 0 : 1);
+    write_one(text, "weir_last_reload_success_timestamp_seconds", "gauge",
+        "When the last reload was of which nothing was refused, or else the start.",
+        done_at == 0 ? sources->started_at : (double)done_at);
+}
+
 static void write_logs(weir_head_text_t *text)
 {
     write_one(text, "weir_component_log_lost_bytes_total", "counter",
@@ -337,6 +351,7 @@ void weir_status_write_metrics(const weir_status_sources_t *sources, weir_head_t
     write_process(text, sources);
     write_components(text, metrics);
     write_loops(text, sources);
+    write_last_reload(text, sources);
     write_process_counters(text, metrics);
     write_logs(text);
     write_pools(text, sources);

@@ -378,6 +378,20 @@ static void write_sandbox(weir_json_t *json, const weir_board_sandbox_t *sandbox
     weir_json_close(json, '}');
 }
 
+static void write_reload(weir_json_t *json, const weir_board_reload_t *reload)
+{
+    char text[TEXT_MOST];
+    if (reload->at == 0) {
+        weir_json_null(json, "last_reload");
+        return;
+    }
+    weir_json_open(json, "last_reload", '{');
+    weir_json_string(json, "time", moment(reload->at, text));
+    weir_json_string(json, "result", reload->refused ? "refused" : "done");
+    weir_json_string(json, "error", reload->error);
+    weir_json_close(json, '}');
+}
+
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *text)
@@ -405,6 +419,7 @@ void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *t
     write_routes(&json, sources->board->application);
     write_limits(&json, sources->board);
     write_sandbox(&json, &sources->board->sandbox);
+    write_reload(&json, &sources->board->reload);
     pthread_mutex_unlock(&sources->board->lock);
     write_loops(&json, sources);
     write_components(&json, sources);

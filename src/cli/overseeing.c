@@ -155,6 +155,13 @@ void weir_oversee_change(weir_admin_t *admin, const char *from, const char *to, 
     }
 }
 
+void weir_oversee_reload(weir_admin_t *admin, const char *error)
+{
+    if (admin != NULL) {
+        weir_board_note_reload(weir_admin_board(admin), error);
+    }
+}
+
 /* ---- Starting ---------------------------------------------------------------------------------------------------- */
 
 void weir_oversee_start(

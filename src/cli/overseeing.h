@@ -36,6 +36,9 @@ void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox);
 /* A choice has taken the place of another because of the memory that there is: what both are in words, and why. */
 void weir_oversee_change(weir_admin_t *admin, const char *from, const char *to, const char *cause);
 
+/* A reload is over; `error`: why all, or a part of it, was refused; NULL: nothing was. Any thread. */
+void weir_oversee_reload(weir_admin_t *admin, const char *error);
+
 /* Begin to answer, for a server that listens on this URL; all that is given is borrowed. Where it cannot, that is
  * logged, and weir serves all the same. */
 void weir_oversee_start(

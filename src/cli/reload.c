@@ -10,6 +10,7 @@
 #include "app/text.h"
 #include "cli/announcement.h"
 #include "cli/compiler.h"
+#include "cli/overseeing.h"
 #include "cli/systemd.h"
 #include "cli/tls_files.h"
 #include "observe/log.h"
@@ -36,6 +37,7 @@ struct weir_reload {
 
     /* The thread's own, while there is one. */
     weir_tls_config_t *tls; /* own: in use */
+    char *tls_refusal;      /* own: why certificate and key stay as they were; NULL: they do not */
     weir_needs_t *needs;    /* own: of the application that the choice was made for, or kept for */
     size_t needs_count;
 
@@ -97,14 +99,17 @@ static void reload_tls(weir_reload_t *reload, const weir_up_options_t *options)
         return;
     }
     if (!weir_tls_files_load(options->tls_certificate, options->tls_key, &next, &message)) {
-        weir_log(WEIR_LOG_ERROR, weir_translate("certificate and key stay as they were: %s"),
-            message == NULL ? weir_translate("out of memory") : message);
+        const char *why = message == NULL ? weir_translate("out of memory") : message;
+        weir_log(WEIR_LOG_ERROR, weir_translate("certificate and key stay as they were: %s"), why);
+        weir_metrics_count(weir_server_metrics(reload->settings.server), WEIR_PROCESS_TLS_RELOADS_REFUSED, 1);
+        reload->tls_refusal = strdup(why);
         free(message);
         return;
     }
     weir_server_set_tls(reload->settings.server, next);
     weir_tls_config_free(reload->tls);
     reload->tls = next;
+    weir_metrics_count(weir_server_metrics(reload->settings.server), WEIR_PROCESS_TLS_RELOADS_DONE, 1);
     weir_log(WEIR_LOG_INFO, "new connections use certificate and key as they are now");
 }
 
@@ -316,9 +321,12 @@ static void reload_once(weir_reload_t *reload, const char *cause)
         atomic_fetch_add(reloaded ? &reload->done : &reload->refused, 1);
         weir_metrics_count(weir_server_metrics(reload->settings.server),
             reloaded ? WEIR_PROCESS_RELOADS_DONE : WEIR_PROCESS_RELOADS_REFUSED, 1);
-        tell(reload, reloaded, weir_clock_milliseconds() - began, compiled,
-            message == NULL ? weir_translate("out of memory") : message);
+        const char *why = message == NULL ? weir_translate("out of memory") : message;
+        weir_oversee_reload(reload->settings.admin, reloaded ? reload->tls_refusal : why);
+        tell(reload, reloaded, weir_clock_milliseconds() - began, compiled, why);
     }
+    free(reload->tls_refusal);
+    reload->tls_refusal = NULL;
     free(message);
 }
 
@@ -353,6 +361,7 @@ static void start(weir_reload_t *reload)
         reload->wanted = NULL;
         atomic_fetch_add(&reload->refused, 1);
         weir_log(WEIR_LOG_ERROR, weir_translate("not reloaded, and what was served is served on: %s"), strerror(error));
+        weir_oversee_reload(reload->settings.admin, strerror(error));
         return;
     }
     reload->started = true;

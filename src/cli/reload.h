@@ -20,6 +20,7 @@ typedef struct weir_reload_settings {
     weir_current_t *current;
     weir_server_t *server;
     weir_trial_server_t *trial_server; /* or NULL */
+    weir_admin_t *admin;               /* which is told how reloads end; or NULL */
 } weir_reload_settings_t;
 
 typedef struct weir_reload weir_reload_t;

@@ -115,7 +115,8 @@ static void start_reloading(up_t *up)
         .strategy = up->inputs.strategy,
         .current = up->current,
         .server = up->server,
-        .trial_server = up->trial_server};
+        .trial_server = up->trial_server,
+        .admin = up->admin};
     up->reload = weir_reload_new(&settings, up->inputs.tls);
     if (up->reload == NULL) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_translate("the application cannot be loaded anew: out of memory"));

@@ -57,7 +57,9 @@ typedef enum weir_component_gauge {
 /* Of the process: what happens rarely, on any thread. */
 typedef enum weir_process_counter {
     WEIR_PROCESS_RELOADS_DONE,
-    WEIR_PROCESS_RELOADS_REFUSED, /* the new application was not served; the one before goes on */
+    WEIR_PROCESS_RELOADS_REFUSED,  /* the new application was not served; the one before goes on */
+    WEIR_PROCESS_TLS_RELOADS_DONE, /* of certificate and key */
+    WEIR_PROCESS_TLS_RELOADS_REFUSED,
     /* The allocator was changed while weir serves: the pool disabled, or reduced, each for one of six causes, in the
      * order of weir_metrics_cause_t; or raised again. */
     WEIR_PROCESS_ALLOCATOR_FALLBACKS,

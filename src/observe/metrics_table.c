@@ -52,6 +52,8 @@ const weir_metric_t weir_component_gauge_metrics[WEIR_COMPONENT_GAUGES] = {
 
 #define RELOAD(result_)                                                                                                \
     .name = "weir_reloads_total", .label = "result", .value = (result_), .help = "Reloads of the application."
+#define TLS_RELOAD(result_)                                                                                            \
+    .name = "weir_tls_reloads_total", .label = "result", .value = (result_), .help = "Reloads of certificate and key."
 #define FALLBACK(cause_)                                                                                               \
     .name = "weir_allocator_fallbacks_total", .label = "cause", .value = (cause_),                                     \
     .help = "How often the pooling allocator was disabled while serving."
@@ -69,6 +71,8 @@ const weir_metric_t weir_component_gauge_metrics[WEIR_COMPONENT_GAUGES] = {
 const weir_metric_t weir_process_counter_metrics[WEIR_PROCESS_COUNTERS] = {
     [WEIR_PROCESS_RELOADS_DONE] = {RELOAD("done")},
     [WEIR_PROCESS_RELOADS_REFUSED] = {RELOAD("refused")},
+    [WEIR_PROCESS_TLS_RELOADS_DONE] = {TLS_RELOAD("done")},
+    [WEIR_PROCESS_TLS_RELOADS_REFUSED] = {TLS_RELOAD("refused")},
     [WEIR_PROCESS_ALLOCATOR_FALLBACKS + WEIR_METRICS_REFUSAL] = {FALLBACK("refusal")},
     [WEIR_PROCESS_ALLOCATOR_FALLBACKS + WEIR_METRICS_GROUP_LEFT] = {FALLBACK("group_left")},
     [WEIR_PROCESS_ALLOCATOR_FALLBACKS + WEIR_METRICS_AVAILABLE] = {FALLBACK("available")},

@@ -11,11 +11,14 @@ import socket
 import ssl
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from admin import Admin
 from conftest import make_program, prlimit_address_space
 from harness import REQUEST_DEADLINE, Component, Expired, in_background, write_application
+from json_schema import Schema
 from modules import module_with_memory
 from reloads import REFUSED, RELOADED, Held, Load, Versions, reload, version_of
 
@@ -102,6 +105,37 @@ def test_what_is_broken_leaves_the_old_application_serving_and_says_why(weir_che
     versions.path.write_text(good)
     reload(server)
     assert version_of(server) == "2"
+
+
+def assert_last_reload(admin, result, why=None):
+    last = admin.status()["last_reload"]
+    assert last["result"] == result and (last["error"] is None) == (why is None), last
+    assert why is None or why in last["error"], last
+    assert admin.metrics()["weir_last_reload_successful", frozenset()] == (1 if result == "done" else 0)
+
+
+def test_whether_the_last_reload_was_good_can_be_seen(weir_checked, serve, versions):
+    def success():
+        return admin.metrics()["weir_last_reload_success_timestamp_seconds", frozenset()]
+
+    schema = Schema(Path(__file__).resolve().parents[2] / "docs" / "status.schema.json")
+    server = serve(weir_checked, versions.write("1"), "--admin", "0")
+    admin = Admin(server)
+    began = success()
+    assert admin.status()["last_reload"] is None
+    assert admin.metrics()["weir_last_reload_successful", frozenset()] == 1
+    assert schema.problems(admin.status()) == []
+    versions.path.write_text("nonsense")
+    reload(server, REFUSED)
+    assert_last_reload(admin, "refused", "spin.toml:1:")
+    assert success() == began
+    assert schema.problems(admin.status()) == []
+    wait_until(lambda: time.time() >= began + 1)
+    versions.write("2")
+    reload(server)
+    assert_last_reload(admin, "done")
+    assert success() > began
+    assert schema.problems(admin.status()) == []
 
 
 def test_code_that_no_cache_has_is_compiled_by_another_process(weir_checked, serve, versions, guest):
@@ -358,13 +392,17 @@ def test_certificate_and_key_are_read_again_and_broken_ones_change_nothing(weir_
     pem, key = tmp_path / "used.pem", tmp_path / "used.key"
     shutil.copy(tmp_path / "first.pem", pem)
     shutil.copy(tmp_path / "first.key", key)
-    server = serve(weir_checked, versions.write("1"), "--tls-cert", pem, "--tls-key", key)
+    server = serve(weir_checked, versions.write("1"), "--tls-cert", pem, "--tls-key", key, "--admin", "0")
+    admin = Admin(server)
     old = dial(server, tmp_path / "first.pem")
     ask(old)
     shutil.copy(tmp_path / "second.pem", pem)  # whose key is another
     why = reload(server, "certificate and key stay as they were: (.*)")[1]
     assert "does not belong to the certificate" in why
     server.stderr.wait_for(RELOADED)
+    assert_last_reload(admin, "refused", "does not belong to the certificate")
+    results = {result: admin.metrics()["weir_tls_reloads_total", frozenset({("result", result)})] for result in ("done", "refused")}
+    assert results == {"done": 0, "refused": 1}
     dial(server, tmp_path / "first.pem").close()
     shutil.copy(tmp_path / "second.key", key)
     reload(server, "new connections use certificate and key as they are now")
