@@ -57,6 +57,14 @@ def test_status_tells_what_the_server_is_and_follows_its_schema(weir_checked, he
     assert [pool["max"] for pool in status["allocator"]["pool"]] == [7]
 
 
+def test_limits_are_those_in_force_where_the_allocator_sets_them(weir, hello, serve):
+    server = serve(weir, hello, "--admin", "0", environment={"SPIN_ALLOCATOR": "compact"})
+    status = Admin(server).status()
+    rung = status["allocator"]["rung"]
+    assert status["limits"]["max_concurrency"] == rung["slots"] == status["allocator"]["pool"][0]["max"]
+    assert status["limits"]["max_instance_memory_bytes"] == rung["slot_bytes"] > 0
+
+
 def test_status_shows_the_last_seconds(weir, hello, serve, schema):
     server = serve(weir, hello, "--admin", "0")
     admin = Admin(server)
