@@ -66,6 +66,15 @@ static bool take_access_log_format(void *options, const char *name, const char *
 static bool take_proxy(void *options, const char *name, const char *value, char **ret_message)
 {
     bool valid;
+    weir_endpoint_t network;
+    unsigned prefix;
+    if (weir_peers_has_host_bits(value, &network, &prefix)) {
+        char ip[WEIR_ENDPOINT_TEXT_BYTES];
+        weir_endpoint_write_ip(&network, ip);
+        return weir_arguments_refuse(ret_message,
+            "%s is '%s', an address within a network; give %s/%u for all of that network, or the address without /%u",
+            name, value, ip, prefix, prefix);
+    }
     if (weir_trusted_proxies_add(&((weir_up_options_t *)options)->proxies, value, &valid)) {
         return true;
     }
@@ -96,8 +105,8 @@ static bool take_timeout(void *place, const char *name, const char *value, char 
             "%s is '%s', and a range is for instances that are used again, which weir's are not; give one time", name,
             value);
     }
-    return weir_arguments_refuse(
-        ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
+    return weir_arguments_refuse(ret_message,
+        "%s is '%s'; give a time such as 500ms, 2s or 1m (a number alone is of seconds), at most 24h", name, value);
 }
 
 static bool take_slice(void *place, const char *name, const char *value, char **ret_message)
@@ -120,8 +129,9 @@ static bool take_slice(void *place, const char *name, const char *value, char **
 static bool take_drain_timeout(void *options, const char *name, const char *value, char **ret_message)
 {
     return weir_duration_parse(value, &((weir_up_options_t *)options)->drain_timeout_milliseconds) ||
-           weir_arguments_refuse(
-               ret_message, "%s is '%s'; give a time such as 500ms, 2s or 1m, at most 24h", name, value);
+           weir_arguments_refuse(ret_message,
+               "%s is '%s'; give a time such as 500ms, 2s or 1m (a number alone is of seconds), at most 24h", name,
+               value);
 }
 
 static bool take_drain_delay(void *options, const char *name, const char *value, char **ret_message)
@@ -304,7 +314,7 @@ static const weir_option_t up_options[] = {
         .kind = WEIR_OPTION_TAKEN,
         .take = take_timeout,
         .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
-                "(default 30s); then the client gets 504, or 503 when no instance was free"},
+                "(a number alone: seconds; default 30s); then the client gets 504, or 503 when no instance was free"},
     {.name = "waiting-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,

@@ -143,6 +143,26 @@ bool weir_peers_parse(const char *text, weir_peers_t *ret_peers)
     return true;
 }
 
+bool weir_peers_has_host_bits(const char *text, weir_endpoint_t *ret_network, unsigned *ret_prefix)
+{
+    weir_peers_t peers;
+    if (!weir_peers_parse(text, &peers)) {
+        return false;
+    }
+    bool is_ipv6 = strchr(text, ':') != NULL;
+    bool has_bits = false;
+    for (unsigned bit = peers.prefix; bit < 128; bit++) {
+        uint8_t mask = (uint8_t)(0x80U >> bit % 8);
+        has_bits = has_bits || (peers.ip[bit / 8] & mask) != 0;
+        peers.ip[bit / 8] &= (uint8_t)~mask;
+    }
+    if (has_bits) {
+        *ret_network = weir_endpoint_make(is_ipv6 ? peers.ip : peers.ip + sizeof(mapped), is_ipv6, 0);
+        *ret_prefix = is_ipv6 ? peers.prefix : peers.prefix - 96U;
+    }
+    return has_bits;
+}
+
 bool weir_peers_have(const weir_peers_t *peers, const weir_endpoint_t *endpoint)
 {
     size_t whole = peers->prefix / 8;

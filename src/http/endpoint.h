@@ -52,6 +52,10 @@ bool weir_endpoint_is_same_host(const weir_endpoint_t *left, const weir_endpoint
  * False, and nothing stored, when it is neither. */
 bool weir_peers_parse(const char *text, weir_peers_t *ret_peers);
 
+/* Whether it is a network of which what stands behind the prefix is not 0: then the address without that, and the
+ * prefix as it was written, are stored. */
+bool weir_peers_has_host_bits(const char *text, weir_endpoint_t *ret_network, unsigned *ret_prefix);
+
 /* Whether an endpoint is among them; one that is not known is not. */
 bool weir_peers_have(const weir_peers_t *peers, const weir_endpoint_t *endpoint);
 

@@ -406,6 +406,15 @@ def test_an_address_that_is_none_is_refused(program, value):
     assert done.status == 2 and "--trusted-proxy" in done.stderr, done
 
 
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("10.0.0.1/8", "10.0.0.0/8"), ("192.0.2.255/31", "192.0.2.254/31"), ("fd00::1/8", "fd00::/8"), ("1.2.3.4/0", "0.0.0.0/0")],
+)
+def test_a_network_with_bits_of_a_host_is_refused_with_the_one_that_was_meant(program, value, meant):
+    done = program.run("up", "--trusted-proxy", value)
+    assert done.status == 2 and f"'{value}'" in done.stderr and f"give {meant} for all" in done.stderr, done
+
+
 def test_the_proxy_protocol_needs_somebody_to_speak_it(program):
     done = program.run("up", "--proxy-protocol")
     assert done.status == 2 and "--trusted-proxy" in done.stderr, done
