@@ -80,8 +80,7 @@ bool weir_limits_parse(weir_limits_t *limits, weir_serving_limit_t limit, const 
     return true;
 }
 
-/* A size with the largest unit that it is a whole number of. */
-static void write_size(char *buffer, size_t size, uint64_t bytes)
+const char *weir_limit_write_size(char *buffer, size_t size, uint64_t bytes)
 {
     static const char *const units[] = {"", "KiB", "MiB", "GiB"};
     size_t unit = 0;
@@ -90,6 +89,7 @@ static void write_size(char *buffer, size_t size, uint64_t bytes)
         unit++;
     }
     snprintf(buffer, size, "%llu%s", (unsigned long long)bytes, units[unit]);
+    return buffer;
 }
 
 const char *weir_limit_advice(weir_serving_limit_t limit, char *buffer, size_t size)
@@ -98,11 +98,12 @@ const char *weir_limit_advice(weir_serving_limit_t limit, char *buffer, size_t s
     const char *none = rule->can_be_none ? ", or none" : "";
     char least[24];
     char most[24];
-    write_size(least, sizeof(least), rule->least);
-    write_size(most, sizeof(most), rule->most);
+    weir_limit_write_size(least, sizeof(least), rule->least);
+    weir_limit_write_size(most, sizeof(most), rule->most);
     switch (rule->unit) {
     case WEIR_UNIT_TIME:
-        snprintf(buffer, size, "give a time such as 500ms, 2s or 1m, at most 24h%s", none);
+        snprintf(
+            buffer, size, "give a time such as 500ms, 2s or 1m (a number alone is of seconds), at most 24h%s", none);
         break;
     case WEIR_UNIT_SIZE:
         snprintf(
@@ -116,42 +117,87 @@ const char *weir_limit_advice(weir_serving_limit_t limit, char *buffer, size_t s
     return buffer;
 }
 
-/* The smaller of two values, 0 being none. */
-static uint64_t stricter(uint64_t one, uint64_t other)
+const char *weir_limit_setter(
+    const weir_limits_t *limits, weir_serving_limit_t limit, const char *component, char buffer[WEIR_LIMIT_WORDS_BYTES])
 {
-    return one == 0 || (other != 0 && other < one) ? other : one;
+    const weir_limit_rule_t *rule = &weir_limit_rules[limit];
+    switch (limits->sources[limit]) {
+    case WEIR_LIMIT_APPLICATION:
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "\"%s\" of [application.tool.weir]", rule->key);
+        break;
+    case WEIR_LIMIT_COMPONENT:
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "\"%s\" of [component.%.128s.tool.weir]", rule->key, component);
+        break;
+    default:
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "--%s", rule->name);
+        break;
+    }
+    return buffer;
 }
 
-static uint64_t resolve(weir_serving_limit_t limit, const weir_limits_t *options, const weir_limits_t *application,
-    const weir_limits_t *component)
+const char *weir_limit_words(
+    const weir_limits_t *limits, weir_serving_limit_t limit, const char *component, char buffer[WEIR_LIMIT_WORDS_BYTES])
 {
-    bool has_option = options->are_set[limit];
-    uint64_t value = 0;
-    if (has_option) {
-        value = options->values[limit];
-    } else if (application->are_set[limit]) {
-        value = application->values[limit];
+    bool is_of_request = limit == WEIR_SERVING_CPU_TIME && limits->is_cpu_time_of_request;
+    weir_serving_limit_t which = is_of_request ? WEIR_SERVING_REQUEST_TIMEOUT : limit;
+    const char *kind = weir_limit_rules[which].unit == WEIR_UNIT_TIME ? "time limit" : "limit";
+    char setter[WEIR_LIMIT_WORDS_BYTES];
+    char line[48] = "";
+    weir_limit_setter(limits, which, component, setter);
+    if (limits->lines[which] != 0) {
+        snprintf(line, sizeof(line), " (line %lu of the manifest)", (unsigned long)limits->lines[which]);
+    }
+    if (limits->sources[which] == WEIR_LIMIT_DEFAULT) {
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "the default %s, which %.128s changes", kind, setter);
     } else {
-        (void)parse_value(&weir_limit_rules[limit], weir_limit_rules[limit].fallback, &value);
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "the %s that %.180s sets%s", kind, setter, line);
     }
-    if (component == NULL || !component->are_set[limit]) {
-        return value;
+    return buffer;
+}
+
+/* Whether `other` is the stricter of two values, 0 being none. */
+static bool is_stricter(uint64_t other, uint64_t one)
+{
+    return one == 0 || (other != 0 && other < one);
+}
+
+static void resolve(weir_limits_t *limits, weir_serving_limit_t limit, const weir_limits_t *options,
+    const weir_limits_t *application, const weir_limits_t *component)
+{
+    const weir_limits_t *from = NULL;
+    weir_limit_source_t source = WEIR_LIMIT_DEFAULT;
+    if (options->are_set[limit]) {
+        from = options;
+        source = WEIR_LIMIT_OPTION;
+    } else if (application->are_set[limit]) {
+        from = application;
+        source = WEIR_LIMIT_APPLICATION;
     }
-    return has_option ? stricter(value, component->values[limit]) : component->values[limit];
+    if (component != NULL && component->are_set[limit] &&
+        (source != WEIR_LIMIT_OPTION || is_stricter(component->values[limit], options->values[limit]))) {
+        from = component;
+        source = WEIR_LIMIT_COMPONENT;
+    }
+    if (from != NULL) {
+        limits->values[limit] = from->values[limit];
+        limits->lines[limit] = from->lines[limit];
+    } else {
+        (void)parse_value(&weir_limit_rules[limit], weir_limit_rules[limit].fallback, &limits->values[limit]);
+    }
+    limits->sources[limit] = (uint8_t)source;
+    limits->are_set[limit] = true;
 }
 
 weir_limits_t weir_limits_resolve(
     const weir_limits_t *options, const weir_limits_t *application, const weir_limits_t *component)
 {
     static const weir_serving_limit_t cpu_time = WEIR_SERVING_CPU_TIME;
-    weir_limits_t limits;
+    weir_limits_t limits = {.are_set = {false}};
     for (unsigned limit = 0; limit < WEIR_SERVING_COUNT; limit++) {
-        limits.values[limit] = resolve((weir_serving_limit_t)limit, options, application, component);
-        limits.are_set[limit] = true;
+        resolve(&limits, (weir_serving_limit_t)limit, options, application, component);
     }
-    bool is_said = options->are_set[cpu_time] || application->are_set[cpu_time] ||
-                   (component != NULL && component->are_set[cpu_time]);
-    if (!is_said) {
+    limits.is_cpu_time_of_request = limits.sources[cpu_time] == WEIR_LIMIT_DEFAULT;
+    if (limits.is_cpu_time_of_request) {
         limits.values[cpu_time] = limits.values[WEIR_SERVING_REQUEST_TIMEOUT];
     }
     return limits;

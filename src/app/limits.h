@@ -49,10 +49,23 @@ typedef struct weir_limit_rule {
 
 extern const weir_limit_rule_t weir_limit_rules[WEIR_SERVING_COUNT];
 
+/* Who has set a limit that counts. */
+typedef enum weir_limit_source {
+    WEIR_LIMIT_DEFAULT = 0,
+    WEIR_LIMIT_OPTION,
+    WEIR_LIMIT_APPLICATION,
+    WEIR_LIMIT_COMPONENT,
+} weir_limit_source_t;
+
+enum { WEIR_LIMIT_WORDS_BYTES = 256 };
+
 /* Limits, by weir_serving_limit_t. Zeroed: none is set. */
 typedef struct weir_limits {
     uint64_t values[WEIR_SERVING_COUNT]; /* 0: there is none */
     bool are_set[WEIR_SERVING_COUNT];    /* somebody said so */
+    uint32_t lines[WEIR_SERVING_COUNT];  /* of the manifest, where it stands there; else 0 */
+    uint8_t sources[WEIR_SERVING_COUNT]; /* weir_limit_source_t, once they were resolved */
+    bool is_cpu_time_of_request;         /* there is none of its own */
 } weir_limits_t;
 
 /* The limit whose option has this name, without "--"; WEIR_SERVING_COUNT when there is none. */
@@ -63,6 +76,20 @@ bool weir_limits_parse(weir_limits_t *limits, weir_serving_limit_t limit, const 
 
 /* What a value of this limit looks like, for people: "give a time such as ...". Returns `buffer`. */
 const char *weir_limit_advice(weir_serving_limit_t limit, char *buffer, size_t size);
+
+/* Write a size with the largest unit that it is a whole number of, as it can be given: "64MiB". Returns `buffer`. */
+const char *weir_limit_write_size(char *buffer, size_t size, uint64_t bytes);
+
+/*
+ * What has set a limit that counts, after weir_limits_resolve: "--cpu-time", or "\"cpu_time\" of
+ * [component.ID.tool.weir]"; cut where the buffer ends. Returns `buffer`.
+ */
+const char *weir_limit_setter(const weir_limits_t *limits, weir_serving_limit_t limit, const char *component,
+    char buffer[WEIR_LIMIT_WORDS_BYTES]);
+
+/* The same as part of a sentence: "the time limit that ... sets", with its line, or "the default time limit ...". */
+const char *weir_limit_words(const weir_limits_t *limits, weir_serving_limit_t limit, const char *component,
+    char buffer[WEIR_LIMIT_WORDS_BYTES]);
 
 /*
  * What counts, where `options` were given on the command line, `application` and `component` stand in the manifest

@@ -145,13 +145,24 @@ bool weir_application_fits(const weir_application_t *application, char **ret_mes
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {
         uint64_t minimum = application->files[i].facts.minimum_memory_bytes;
-        uint64_t most = weir_application_limits(application, i).values[WEIR_SERVING_INSTANCE_MEMORY];
+        weir_limits_t limits = weir_application_limits(application, i);
+        uint64_t most = limits.values[WEIR_SERVING_INSTANCE_MEMORY];
         if (most != 0 && minimum > most) {
+            static const weir_serving_limit_t limit = WEIR_SERVING_INSTANCE_MEMORY;
+            const char *id = application->manifest.components[i].id;
+            char sizes[2][24];
+            char setter[WEIR_LIMIT_WORDS_BYTES];
+            char place[16] = "";
+            if (limits.lines[limit] != 0) {
+                snprintf(place, sizeof(place), ":%lu: ", (unsigned long)limits.lines[limit]);
+            }
             if (asprintf(ret_message,
-                    weir_translate("component %s begins with %llu bytes of memory, and --max-instance-memory allows "
-                                   "%llu; raise it to that at the least"),
-                    application->manifest.components[i].id, (unsigned long long)minimum,
-                    (unsigned long long)most) < 0) {
+                    weir_translate(
+                        "%s%scomponent %s begins with %s of memory, and %s allows %s; raise it to that at the least"),
+                    place[0] == '\0' ? "" : application->manifest.path, place, id,
+                    weir_limit_write_size(sizes[0], sizeof(sizes[0]), minimum),
+                    weir_limit_setter(&limits, limit, id, setter),
+                    weir_limit_write_size(sizes[1], sizeof(sizes[1]), most)) < 0) {
                 *ret_message = NULL;
             }
             return false;

@@ -27,6 +27,11 @@ void weir_exchange_log(const weir_exchange_t *exchange, weir_log_level_t level, 
     weir_guest_log(exchange->guest, level, "%s (%s)", text, exchange->shown);
 }
 
+const char *weir_exchange_guest_id(const weir_exchange_t *exchange)
+{
+    return weir_guest_id(exchange->guest);
+}
+
 /* Method, path and trace for the log, which escapes them; the query is nobody's business there. */
 static void show_request(const weir_request_t *request, char *ret_shown, size_t size)
 {

@@ -182,6 +182,9 @@ typedef struct weir_exchange weir_exchange_t;
 __attribute__((format(printf, 3, 4))) void weir_exchange_log(
     const weir_exchange_t *exchange, weir_log_level_t level, const char *format, ...);
 
+/* The id of the component that answers it. */
+const char *weir_exchange_guest_id(const weir_exchange_t *exchange);
+
 typedef enum weir_exchange_state {
     WEIR_EXCHANGE_PENDING = 0, /* no response's head yet; the waker will be called */
     WEIR_EXCHANGE_HEAD = 1,    /* status and headers are there; the body may still be on its way */

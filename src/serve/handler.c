@@ -474,23 +474,25 @@ void weir_connection_head_overdue(weir_connection_t *connection)
 {
     /* Those that never got an instance may try again; the others have had their chance. */
     bool waited = waits(connection);
+    char words[WEIR_LIMIT_WORDS_BYTES];
     connection->answer = (weir_answer_t){
         .status = waited ? 503 : 504, .retry_after = waited ? weir_admission_retry_after(connection) : 0};
     weir_record_note(connection, waited ? WEIR_REQUEST_WAITED : WEIR_REQUEST_TIMED_OUT);
     if (waited) {
         uint64_t time = time_to_wait(connection);
+        const char *id = weir_guest_id(weir_admission_guest(connection));
         weir_notice(connection->loop, WEIR_NOTICE_WAITED,
-            "component %s: a request was answered with 503: no instance could be had within %g s, the time limit that "
-            "%s sets",
-            weir_guest_id(weir_admission_guest(connection)),
+            "component %s: a request was answered with 503: no instance could be had within %g s, %s", id,
             (double)(time == 0 ? time_to_answer(connection) : time) / 1000,
-            time == 0 ? "--request-timeout" : "--waiting-timeout");
+            weir_limit_words(weir_admission_limits_of(connection),
+                time == 0 ? WEIR_SERVING_REQUEST_TIMEOUT : WEIR_SERVING_WAITING_TIMEOUT, id, words));
         weir_admission_withdraw(connection);
     }
     if (connection->task != NULL) {
+        const char *id = weir_exchange_guest_id(connection->task->exchange);
         weir_exchange_log(connection->task->exchange, WEIR_LOG_WARNING,
-            "no response within %g s, the time limit that --request-timeout sets; answered with 504",
-            (double)weir_task_time(connection->task) / 1000);
+            "no response within %g s, %s; answered with 504", (double)weir_task_time(connection->task) / 1000,
+            weir_limit_words(connection->task->limits, WEIR_SERVING_REQUEST_TIMEOUT, id, words));
         weir_connection_end_task(connection);
     }
     weir_connection_make_ready(connection);

@@ -283,9 +283,12 @@ static bool is_too_long(weir_connection_t *connection, uint64_t more, const char
     if (most == 0 || connection->record.sent_bytes + more <= most) {
         return false;
     }
-    weir_exchange_log(task->exchange, WEIR_LOG_WARNING,
-        "its response's body is longer than %llu bytes, the limit that --max-response-body sets; %s",
-        (unsigned long long)most, what);
+    char size[24];
+    char words[WEIR_LIMIT_WORDS_BYTES];
+    weir_exchange_log(task->exchange, WEIR_LOG_WARNING, "its response's body is longer than %s, %s; %s",
+        weir_limit_write_size(size, sizeof(size), most),
+        weir_limit_words(task->limits, WEIR_SERVING_RESPONSE_BODY, weir_exchange_guest_id(task->exchange), words),
+        what);
     weir_record_note(connection, WEIR_REQUEST_FAILED);
     return true;
 }

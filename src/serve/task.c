@@ -160,8 +160,10 @@ static void charge(weir_task_t *task, uint64_t spent)
     if (task->cpu_most == 0 || task->cpu_spent < task->cpu_most || has_ended) {
         return;
     }
-    weir_exchange_log(task->exchange, WEIR_LOG_WARNING,
-        "it computed for %g s, the time limit that --cpu-time sets, and was ended%s", (double)task->cpu_most / 1e9,
+    char words[WEIR_LIMIT_WORDS_BYTES];
+    weir_exchange_log(task->exchange, WEIR_LOG_WARNING, "it computed for %g s, %s, and was ended%s",
+        (double)task->cpu_most / 1e9,
+        weir_limit_words(task->limits, WEIR_SERVING_CPU_TIME, weir_exchange_guest_id(task->exchange), words),
         task->state == WEIR_EXCHANGE_PENDING ? "; answered with 504" : " after its response began");
     weir_count(&task->metrics->counters[WEIR_COMPONENT_CPU_OVER], 1);
     if (task->connection != NULL) {

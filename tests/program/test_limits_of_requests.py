@@ -1,6 +1,7 @@
 """The limits on requests, responses and connections that docs/limits.md lists: what happens beyond each, as an option, in
 the manifest for the application, and for one component."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -158,7 +159,7 @@ def test_a_response_that_is_too_long_is_502_or_cut(limited):
             assert not wire.rest().endswith(b"0\r\n\r\n")
         else:
             assert response.status == 502
-    server.stderr.wait_for("longer than 102400 bytes, the limit that --max-response-body sets")
+    server.stderr.wait_for("longer than 100KiB, the limit that --max-response-body sets")
     assert server.request("HEAD", "/stream/bulk/10000000").status == 200
 
 
@@ -439,7 +440,46 @@ def test_a_component_that_begins_with_more_than_its_memory_is_refused(weir, gues
     path = write_application(tmp_path / "application", [Component("wait", "/...", guest("http_wait"))])
     path.write_text(path.read_text() + '\n[component.wait.tool.weir]\nmax_instance_memory = "64KiB"\n')
     finished = weir.run("up", path, "--listen", "127.0.0.1:0")
-    assert finished.status == 2 and "component wait begins with" in finished.stderr, finished
+    assert finished.status == 2, finished
+    line = path.read_text().count("\n")
+    assert re.search(
+        rf"spin.toml:{line}: component wait begins with \d+KiB of memory, "
+        r'and "max_instance_memory" of \[component\.wait\.tool\.weir\] allows 64KiB; raise',
+        finished.stderr,
+    ), finished
+    finished = weir.run("up", path, "--listen", "127.0.0.1:0", "--max-instance-memory", "64KiB")
+    assert finished.status == 2 and re.search(
+        r"error: component wait begins with \d+KiB of memory, and --max-instance-memory allows 64KiB", finished.stderr
+    ), finished
+
+
+def test_messages_name_who_has_set_the_limit(weir, serve, guest, tmp_path):
+    path = write_application(
+        tmp_path / "application",
+        [Component("wait", "/wait/...", guest("http_wait")), Component("spin", "/spin/...", guest("http_spin"))],
+    )
+    text = path.read_text()
+    line = text.count("\n") + 2
+    path.write_text(text + '[component.wait.tool.weir]\nrequest_timeout = "200ms"\n[application.tool.weir]\ncpu_time = "100ms"\n')
+    server = serve(weir, path)
+    assert server.get("/spin/").status == 504
+    server.stderr.wait_for(
+        r'it computed for 0\.1 s, the time limit that "cpu_time" of \[application\.tool\.weir\] sets '
+        rf"\(line {line + 2} of the manifest\), and was ended"
+    )
+    assert server.get("/wait/60000").status == 504
+    server.stderr.wait_for(
+        r'no response within 0\.2 s, the time limit that "request_timeout" of \[component\.wait\.tool\.weir\] sets '
+        rf"\(line {line} of the manifest\); answered with 504"
+    )
+
+
+def test_a_table_whose_name_is_nearly_weir_is_warned_of(weir, serve, guest, tmp_path):
+    path = write_application(tmp_path / "application", [Component("wait", "/...", guest("http_wait"))])
+    path.write_text(path.read_text() + "[component.wait.tool.wier]\ncpu_time = 1\n[application.tool.commit]\na = 1\n")
+    server = serve(weir, path)
+    server.stderr.wait_for(r'nobody here reads "wier" in "tool" of \[component\.wait\]; did you mean "weir"')
+    assert "commit" not in server.log
 
 
 # ---- the manifest ----------------------------------------------------------------------------------------------------

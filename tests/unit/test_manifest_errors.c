@@ -458,7 +458,7 @@ static void limits_of_weir_are_checked_and_other_tools_left_alone(void **state)
             "\"request_timeout\"?"},
         {LIMITS "request_timeout = \"soon\"\n",
             "spin.toml:5:19: \"request_timeout\" in \"tool.weir\" of [application] is \"soon\"; give a time such as "
-            "500ms, 2s or 1m, at most 24h"},
+            "500ms, 2s or 1m (a number alone is of seconds), at most 24h"},
         {LIMITS "max_waiting = -1\n",
             "spin.toml:5:15: \"max_waiting\" in \"tool.weir\" of [application] is \"-1\"; give a number from 0 to "
             "1000000"},
@@ -467,7 +467,7 @@ static void limits_of_weir_are_checked_and_other_tools_left_alone(void **state)
             "bytes, or one with KiB, MiB or GiB, from 1 to 1048576GiB, or none"},
         {OWN_LIMITS "cpu_time = 0\n",
             "spin.toml:9:12: \"cpu_time\" in \"tool.weir\" of [component.a] is \"0\"; give a time such as 500ms, 2s or "
-            "1m, at most 24h, or none"},
+            "1m (a number alone is of seconds), at most 24h, or none"},
         {OWN_LIMITS "idle_timeout = \"1s\"\n", "spin.toml:9:1: \"idle_timeout\" in \"tool.weir\" of [component.a] is "
                                                "not for a component but for the whole "
                                                "server; write it in [application.tool.weir]"},
