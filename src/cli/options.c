@@ -314,7 +314,8 @@ static const weir_option_t up_options[] = {
         .kind = WEIR_OPTION_TAKEN,
         .take = take_timeout,
         .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
-                "(a number alone: seconds; default 30s); then the client gets 504, or 503 when no instance was free"},
+                "(default 30s), or a number of seconds; then the client gets 504, or 503 when\n"
+                "no instance was free"},
     {.name = "waiting-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
