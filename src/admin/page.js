@@ -459,6 +459,10 @@ const judge = view => {
   const change = view.history.at(-1);
   if (change) check('allocator', 'Allocator', '#history-title', view.at - change.time < 600000 ? 'warn' : 'ok', `Changed at ${change.time ? clock(change.time) : 'some time'}: now ${change.to}.`);
   else check('allocator', 'Allocator', '#allocator', 'ok', view.reduced ? 'As chosen at the start, less than wanted.' : 'As chosen at the start.');
+
+  const { reload } = view;
+  if (reload?.result === 'refused') check('reload', 'Last reload', '#about-title', 'bad', `Refused at ${reload.time ? clock(reload.time) : 'some time'}: ${reload.error ?? 'the log says why'}`);
+  else check('reload', 'Last reload', '#about-title', 'ok', reload ? `Done at ${reload.time ? clock(reload.time) : 'some time'}.` : 'None since the start.');
   return checks;
 };
 
@@ -588,6 +592,7 @@ const read = json => {
   view.reduced = allocator.reduced;
   view.notice = (allocator.notice ?? '').split('\n').filter(Boolean);
   view.history = list(allocator.history).map(change => ({ ...change, time: moment(change.at) }));
+  view.reload = json.last_reload && { ...json.last_reload, time: moment(json.last_reload.time) };
   view.rung = Object.entries(allocator.rung ?? {}).map(([name, value]) => plain(name, value));
   view.rung.push(...Object.entries(allocator.apart ?? {}).map(([name, value]) => plain(`components apart: ${name}`, value)));
   view.limits = Object.entries(json.limits ?? {}).map(([name, value]) => plain(name, value));

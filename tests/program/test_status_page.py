@@ -14,6 +14,8 @@ import pytest
 
 from browser import Browser, Missing
 from harness import REQUEST_DEADLINE, Component, Expired, write_application
+from reloads import REFUSED as RELOAD_REFUSED
+from reloads import Versions, reload
 
 WIDTHS = {"desktop": 1280, "phone": 360}
 SCHEMES = ("light", "dark")
@@ -257,6 +259,20 @@ def test_it_tells_what_confines_the_process(browser, start):
         assert [name for name in ("seccomp", "no_new_privs") if name in row] == wanted
         assert ("Landlock" in row) == (told["landlock_version"] > 0)
         assert (row == "nothing") == (not wanted and told["landlock_version"] == 0)
+
+
+def test_it_tells_whether_the_last_reload_was_good(browser, serve, weir, guest, tmp_path):
+    shown = "const text = document.getElementById('checks').textContent; return text.includes(arguments[0]) ? text : null;"
+    versions = Versions(tmp_path / "app", guest)
+    server = serve(weir, versions.write("1"), "--admin", "127.0.0.1:0")
+    show(browser, Admin(server))
+    assert browser.wait_for(shown, "None since the start.")
+    versions.path.write_text("nonsense")
+    reload(server, RELOAD_REFUSED)
+    assert re.search(r"Refused at \d\d:\d\d:\d\d: .*spin\.toml:1:", browser.wait_for(shown, "Refused at"))
+    versions.write("2")
+    reload(server)
+    assert "Refused" not in browser.wait_for(shown, "Done at")
 
 
 # ---- What came from outside -----------------------------------------------------------------------------------------
