@@ -385,5 +385,4 @@ def test_few_open_files_neither_keep_the_admin_busy_nor_hold_up_the_end(weir, he
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert Admin(server).get("/health/live").status == 200
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(REQUEST_DEADLINE) == 0
+    server.stop()
