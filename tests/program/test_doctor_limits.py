@@ -318,7 +318,7 @@ def test_doctor_ends_as_up_does_where_a_component_needs_more_memory_than_is_allo
     given = ("-f", hello, "--max-instance-memory", "64KiB")
     up = weir.run("up", *given, "--listen", "127.0.0.1:0")
     done = weir.run("doctor", *given)
-    assert "131072" in up.stderr and done.stderr == up.stderr and done.status == up.status == 2, (done, up)
+    assert "begins with 128KiB" in up.stderr and done.stderr == up.stderr and done.status == up.status == 2, (done, up)
     assert done.stdout == ""
 
 
