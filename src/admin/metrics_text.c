@@ -5,7 +5,6 @@
 #include "admin/status.h"
 #include "admin/write.h"
 #include "observe/component_log.h"
-#include "observe/escape.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,34 +20,10 @@ static void write_head(weir_head_text_t *text, const char *name, const char *typ
     weir_write(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value, in quotes: backslashes, quotes and newlines are escaped; what is not UTF-8 becomes U+FFFD. */
-static void write_value(weir_head_text_t *text, const char *value)
-{
-    size_t left = strlen(value);
-    weir_head_text_add(text, "\"", 1);
-    while (left > 0) {
-        uint32_t point = 0;
-        size_t size = weir_utf8_character(value, left, &point);
-        if (size == 0) {
-            weir_head_text_add(text, "\xEF\xBF\xBD", 3);
-            size = 1;
-        } else if (point == '"' || point == '\\') {
-            weir_write(text, "\\%c", (int)point);
-        } else if (point == '\n') {
-            weir_head_text_add(text, "\\n", 2);
-        } else {
-            weir_head_text_add(text, value, size);
-        }
-        value += size;
-        left -= size;
-    }
-    weir_head_text_add(text, "\"", 1);
-}
-
 static void write_label(weir_head_text_t *text, const char *before, const char *label, const char *value)
 {
     weir_write(text, "%s%s=", before, label);
-    write_value(text, value);
+    weir_write_label_value(text, value);
 }
 
 static void write_count(weir_head_text_t *text, uint64_t count, bool nanoseconds)

@@ -35,7 +35,9 @@ void weir_write(weir_head_text_t *text, const char *format, ...)
     free(longer);
 }
 
-void weir_write_quoted(weir_head_text_t *text, const char *value)
+/* In quotes; backslashes and quotes are escaped, and by `escape` what is neither. What is not UTF-8 becomes U+FFFD. */
+static void write_in_quotes(
+    weir_head_text_t *text, const char *value, bool (*escape)(weir_head_text_t *text, uint32_t point))
 {
     size_t left = strlen(value);
     weir_head_text_add(text, "\"", 1);
@@ -47,15 +49,40 @@ void weir_write_quoted(weir_head_text_t *text, const char *value)
             size = 1;
         } else if (point == '"' || point == '\\') {
             weir_write(text, "\\%c", (int)point);
-        } else if (point < 0x20 || (point >= 0x7F && point < 0xA0)) {
-            weir_write(text, "\\u%04x", (unsigned)point);
-        } else {
+        } else if (!escape(text, point)) {
             weir_head_text_add(text, value, size);
         }
         value += size;
         left -= size;
     }
     weir_head_text_add(text, "\"", 1);
+}
+
+static bool escape_control(weir_head_text_t *text, uint32_t point)
+{
+    bool is_control = point < 0x20 || (point >= 0x7F && point < 0xA0);
+    if (is_control) {
+        weir_write(text, "\\u%04x", (unsigned)point);
+    }
+    return is_control;
+}
+
+static bool escape_newline(weir_head_text_t *text, uint32_t point)
+{
+    if (point == '\n') {
+        weir_head_text_add(text, "\\n", 2);
+    }
+    return point == '\n';
+}
+
+void weir_write_quoted(weir_head_text_t *text, const char *value)
+{
+    write_in_quotes(text, value, escape_control);
+}
+
+void weir_write_label_value(weir_head_text_t *text, const char *value)
+{
+    write_in_quotes(text, value, escape_newline);
 }
 
 /* What comes before a member. */

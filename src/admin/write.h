@@ -17,6 +17,9 @@ __attribute__((format(printf, 2, 3))) void weir_write(weir_head_text_t *text, co
 /* Append a text in quotes, as JSON: what is not UTF-8 becomes U+FFFD. */
 void weir_write_quoted(weir_head_text_t *text, const char *value);
 
+/* The same as the value of a label in Prometheus' text format, which escapes backslashes, quotes and newlines alone. */
+void weir_write_label_value(weir_head_text_t *text, const char *value);
+
 /* A JSON document on its way. Zero it, and set `text`, to begin. */
 typedef struct weir_json {
     weir_head_text_t *text;
