@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,12 +399,7 @@ weir_access_log_t *weir_access_log_open(
 
 bool weir_access_log_start(weir_access_log_t *log)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = weir_thread_start(&log->thread, STACK_BYTES, write_lines, log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = weir_thread_start_unsignalled(&log->thread, STACK_BYTES, write_lines, log);
     log->has_thread = error == 0;
     errno = error;
     return log->has_thread;

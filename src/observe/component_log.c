@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -331,12 +330,7 @@ bool weir_component_logs_start(weir_component_logs_t *logs)
 {
     if (logs->directory == NULL)
         return true;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = weir_thread_start(&logs->thread, STACK_BYTES, write_files, logs);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = weir_thread_start_unsignalled(&logs->thread, STACK_BYTES, write_files, logs);
     logs->has_thread = error == 0;
     if (error != 0) { /* nobody would empty the buffers */
         free(logs->directory);

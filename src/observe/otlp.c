@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -349,12 +348,7 @@ weir_otlp_t *weir_otlp_new(weir_otlp_settings_t *take_settings, bool omits_queri
 
 bool weir_otlp_start(weir_otlp_t *otlp)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = weir_thread_start(&otlp->thread, STACK_BYTES, export_spans, otlp);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = weir_thread_start_unsignalled(&otlp->thread, STACK_BYTES, export_spans, otlp);
     otlp->has_thread = error == 0;
     errno = error;
     return otlp->has_thread;

@@ -3,6 +3,8 @@
  */
 #include "observe/thread.h"
 
+#include <signal.h>
+
 int weir_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *context), void *context)
 {
     pthread_attr_t attributes;
@@ -14,5 +16,16 @@ int weir_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(vo
         &attributes, stack_bytes); /* refused if it is below the minimum: the usual size will do */
     error = pthread_create(ret_thread, &attributes, run, context);
     pthread_attr_destroy(&attributes);
+    return error;
+}
+
+int weir_thread_start_unsignalled(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *context), void *context)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* which the thread inherits */
+    int error = weir_thread_start(ret_thread, stack_bytes, run, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }

@@ -13,4 +13,8 @@
  */
 int weir_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *context), void *context);
 
+/* The same for a thread that takes no signals: they are for others. */
+int weir_thread_start_unsignalled(
+    pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *context), void *context);
+
 #endif
