@@ -85,15 +85,6 @@ uint64_t weir_gather_loops(weir_metrics_t *metrics, weir_loop_counter_t counter)
     return sum;
 }
 
-uint64_t weir_gather_loop_gauge(weir_metrics_t *metrics, weir_loop_gauge_t gauge)
-{
-    uint64_t sum = 0;
-    for (unsigned loop = 0; loop < weir_metrics_loops(metrics); loop++) {
-        sum += weir_counter_read(&weir_metrics_of_loop(metrics, loop)->gauges[gauge]);
-    }
-    return sum;
-}
-
 /* ---- The process ------------------------------------------------------------------------------------------------- */
 
 /* Read a small file as text. Returns false when it cannot be had. */

@@ -35,9 +35,8 @@ void weir_sums_add(weir_sums_t *sums, const weir_metrics_t *metrics, size_t comp
 /* Those with a status from `low` to `high`. */
 uint64_t weir_sums_count_statuses(const weir_sums_t *sums, unsigned low, unsigned high);
 
-/* A counter, or a gauge, over all loops. */
+/* A counter over all loops. */
 uint64_t weir_gather_loops(weir_metrics_t *metrics, weir_loop_counter_t counter);
-uint64_t weir_gather_loop_gauge(weir_metrics_t *metrics, weir_loop_gauge_t gauge);
 
 /* The process; 0 where the system does not tell. */
 typedef struct weir_process_reading {

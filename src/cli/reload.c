@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +31,6 @@ enum {
 
 struct weir_reload {
     weir_reload_settings_t settings;
-    atomic_ullong done;
-    atomic_ullong refused;
 
     /* The thread's own, while there is one. */
     weir_tls_config_t *tls; /* own: in use */
@@ -65,20 +62,8 @@ weir_reload_t *weir_reload_new(const weir_reload_settings_t *settings, weir_tls_
         return NULL;
     }
     reload->tls = take_tls;
-    atomic_init(&reload->done, 0);
-    atomic_init(&reload->refused, 0);
     pthread_mutex_init(&reload->lock, NULL);
     return reload;
-}
-
-uint64_t weir_reload_done(const weir_reload_t *reload)
-{
-    return atomic_load_explicit(&reload->done, memory_order_relaxed);
-}
-
-uint64_t weir_reload_refused(const weir_reload_t *reload)
-{
-    return atomic_load_explicit(&reload->refused, memory_order_relaxed);
 }
 
 static bool is_stopped(weir_reload_t *reload)
@@ -293,7 +278,8 @@ static void tell(weir_reload_t *reload, bool reloaded, double milliseconds, uint
         snprintf(name, sizeof(name), "%s%s%s", weir_shown(manifest->name).text, manifest->version == NULL ? "" : " ",
             manifest->version == NULL ? "" : weir_shown(manifest->version).text);
         weir_current_unlock(reload->settings.current);
-        snprintf(status, sizeof(status), "serving %s since reload %" PRIu64, name, weir_reload_done(reload));
+        snprintf(status, sizeof(status), "serving %s since reload %" PRIu64, name,
+            weir_metrics_read(weir_server_metrics(reload->settings.server), WEIR_PROCESS_RELOADS_DONE));
         weir_log(WEIR_LOG_INFO,
             "reloaded in %.2f s, %u compiled: serving %s; requests that have begun end on what was served before",
             milliseconds / 1e3, (unsigned)compiled, name);
@@ -318,7 +304,6 @@ static void reload_once(weir_reload_t *reload, const char *cause)
     if (!reloaded && is_stopped(reload)) {
         weir_log(WEIR_LOG_WARNING, "not reloaded: the server is ending");
     } else {
-        atomic_fetch_add(reloaded ? &reload->done : &reload->refused, 1);
         weir_metrics_count(weir_server_metrics(reload->settings.server),
             reloaded ? WEIR_PROCESS_RELOADS_DONE : WEIR_PROCESS_RELOADS_REFUSED, 1);
         const char *why = message == NULL ? weir_translate("out of memory") : message;
@@ -359,7 +344,7 @@ static void start(weir_reload_t *reload)
     int error = weir_thread_start(&reload->thread, STACK_BYTES, reload_main, reload);
     if (error != 0) {
         reload->wanted = NULL;
-        atomic_fetch_add(&reload->refused, 1);
+        weir_metrics_count(weir_server_metrics(reload->settings.server), WEIR_PROCESS_RELOADS_REFUSED, 1);
         weir_log(WEIR_LOG_ERROR, weir_translate("not reloaded, and what was served is served on: %s"), strerror(error));
         weir_oversee_reload(reload->settings.admin, strerror(error));
         return;

@@ -45,10 +45,6 @@ void weir_reload_stop(weir_reload_t *reload);
 /* Wait for what was stopped: before the server is. */
 void weir_reload_join(weir_reload_t *reload);
 
-/* How often the application was loaded anew, and how often that was refused. Any thread. */
-uint64_t weir_reload_done(const weir_reload_t *reload);
-uint64_t weir_reload_refused(const weir_reload_t *reload);
-
 /* Free it, when the server has stopped. NULL is allowed. */
 void weir_reload_free(weir_reload_t *own_reload);
 

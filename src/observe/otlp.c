@@ -49,7 +49,6 @@ struct weir_otlp {
     atomic_bool is_ending;
     atomic_uint_least64_t end_at; /* on the monotonic clock, in milliseconds; once it ends */
     atomic_uint waiting;          /* spans in the queues */
-    atomic_uint_least64_t exported;
     atomic_uint_least64_t lost;
 
     /* The thread's. */
@@ -70,11 +69,17 @@ static uint64_t now_milliseconds(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void count(weir_otlp_t *otlp, atomic_uint_least64_t *own_count, weir_process_counter_t counter, uint64_t spans)
+static void count(const weir_otlp_t *otlp, weir_process_counter_t counter, uint64_t spans)
 {
-    atomic_fetch_add_explicit(own_count, spans, memory_order_relaxed);
     if (otlp->metrics != NULL)
         weir_metrics_count(otlp->metrics, counter, spans);
+}
+
+/* Also to be told of. */
+static void count_lost(weir_otlp_t *otlp, uint64_t spans)
+{
+    atomic_fetch_add_explicit(&otlp->lost, spans, memory_order_relaxed);
+    count(otlp, WEIR_PROCESS_SPANS_LOST, spans);
 }
 
 /* ---- News -------------------------------------------------------------------------------------------------------- */
@@ -99,7 +104,7 @@ __attribute__((format(printf, 3, 4))) static void lose(weir_otlp_t *otlp, uint64
     va_start(arguments, format);
     vsnprintf(otlp->reason, sizeof otlp->reason, format, arguments);
     va_end(arguments);
-    count(otlp, &otlp->lost, WEIR_PROCESS_SPANS_LOST, spans);
+    count_lost(otlp, spans);
     tell(otlp, false);
 }
 
@@ -169,7 +174,7 @@ static void take_answer(weir_otlp_t *otlp, uint64_t spans)
         rejected = rejected < spans ? rejected : spans;
         lose(otlp, rejected, "it took only some: %s", message);
     }
-    count(otlp, &otlp->exported, WEIR_PROCESS_SPANS_EXPORTED, spans - rejected);
+    count(otlp, WEIR_PROCESS_SPANS_EXPORTED, spans - rejected);
 }
 
 /* Post what is in `bytes`, again and again while that may help and there is time. */
@@ -291,7 +296,7 @@ static void take(void *context, const weir_request_record_t *record)
     unsigned before = atomic_fetch_add(&otlp->waiting, 1);
     if (before >= otlp->settings.queue_size || !weir_record_queue_put(queue, record)) {
         atomic_fetch_sub(&otlp->waiting, 1);
-        count(otlp, &otlp->lost, WEIR_PROCESS_SPANS_LOST, 1);
+        count_lost(otlp, 1);
         return;
     }
     int rest = atomic_load(&otlp->rest);
@@ -362,12 +367,6 @@ const weir_sampler_t *weir_otlp_sampler(const weir_otlp_t *otlp)
 weir_request_sink_t weir_otlp_sink(weir_otlp_t *otlp)
 {
     return (weir_request_sink_t){take, otlp};
-}
-
-void weir_otlp_count(const weir_otlp_t *otlp, uint64_t *ret_exported, uint64_t *ret_lost)
-{
-    *ret_exported = atomic_load_explicit(&otlp->exported, memory_order_relaxed);
-    *ret_lost = atomic_load_explicit(&otlp->lost, memory_order_relaxed);
 }
 
 /* Let the thread end, in time. False when it has not: an attempt is under way whose own time is not over. */

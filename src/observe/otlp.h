@@ -61,9 +61,6 @@ const weir_sampler_t *weir_otlp_sampler(const weir_otlp_t *otlp);
 /* What takes the records. Never blocks. */
 weir_request_sink_t weir_otlp_sink(weir_otlp_t *otlp);
 
-/* How many spans of requests were taken by the collector, and how many were lost. Any thread. */
-void weir_otlp_count(const weir_otlp_t *otlp, uint64_t *ret_exported, uint64_t *ret_lost);
-
 /*
  * Send what is left, for WEIR_OTLP_MILLISECONDS_TO_END at most, end the thread and free the exporter. Nobody tells it
  * of anything any more. NULL is allowed. Returns false when the thread does not come back: then it may still be used,

@@ -232,11 +232,6 @@ unsigned weir_client_examine(weir_connection_t *connection)
 
 /* ---- What others ask --------------------------------------------------------------------------------------------- */
 
-const weir_endpoint_t *weir_connection_client(const weir_connection_t *connection)
-{
-    return &connection->client.endpoint;
-}
-
 bool weir_connection_is_of_proxy(const weir_connection_t *connection)
 {
     return connection->client.is_proxy;

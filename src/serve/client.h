@@ -54,12 +54,6 @@ unsigned weir_client_examine(struct weir_connection *connection);
 /* The request is over: what it said of its client is nobody else's. */
 void weir_client_forget(struct weir_connection *connection);
 
-/*
- * Whom the request under way is from, and between requests, whom the connection is from: the one address to bound, log
- * or count by. Not known of connections that are neither IPv4 nor IPv6.
- */
-const weir_endpoint_t *weir_connection_client(const struct weir_connection *connection);
-
 /* Whether whoever has connected is a trusted proxy, behind whom there are many clients. */
 bool weir_connection_is_of_proxy(const struct weir_connection *connection);
 
