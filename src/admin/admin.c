@@ -9,6 +9,7 @@
 #include "admin/gather.h"
 #include "admin/history.h"
 #include "admin/listener.h"
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 #include "serve/shared.h"
@@ -173,16 +174,16 @@ static void *admin_main(void *argument)
 {
     weir_admin_t *admin = argument;
     struct pollfd polled[FIRST_CLIENT + CLIENTS];
-    admin->next_second = weir_clock() + SECOND;
+    admin->next_second = weir_monotonic_milliseconds() + SECOND;
     for (;;) {
-        int wait = prepare_wait(admin, polled, weir_clock());
+        int wait = prepare_wait(admin, polled, weir_monotonic_milliseconds());
         /* For no more than there is room for: poll(2) refuses more than the process may open, which may be fewer by
          * now; then clients are looked after each second. */
         if (poll(polled, FIRST_CLIENT + admin->client_count, wait) < 0 &&
             (errno == EINTR || poll(polled, FIRST_CLIENT, wait) < 0)) {
             continue; /* a signal */
         }
-        uint64_t now = weir_clock();
+        uint64_t now = weir_monotonic_milliseconds();
         if (polled[STOP].revents != 0) {
             return NULL;
         }

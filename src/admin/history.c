@@ -4,23 +4,16 @@
 #include "admin/history.h"
 
 #include "admin/gather.h"
+#include "observe/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { RATES = WEIR_HISTORY_RATE_SECONDS + 1, POOLS_MOST = 64 };
 
-static uint64_t clock_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 bool weir_history_init(weir_history_t *history, weir_server_t *server)
 {
-    *history = (weir_history_t){.server = server, .at = clock_now()};
+    *history = (weir_history_t){.server = server, .at = weir_monotonic_nanoseconds()};
     history->of_components = calloc(WEIR_METRICS_COMPONENTS_MAX + 1, sizeof(*history->of_components));
     history->loops = calloc(weir_server_loops(server), sizeof(*history->loops));
     if (history->of_components == NULL || history->loops == NULL) {
@@ -88,7 +81,7 @@ static weir_distribution_t difference(const weir_distribution_t *after, const we
 void weir_history_read(weir_history_t *history)
 {
     const weir_metrics_t *metrics = weir_server_metrics(history->server);
-    uint64_t now = clock_now();
+    uint64_t now = weir_monotonic_nanoseconds();
     weir_sums_t sums = {0};
     history->elapsed = now > history->at ? (double)(now - history->at) / 1e9 : 1e-9;
     history->at = now;

@@ -8,6 +8,7 @@
 #include "cli/overseeing.h"
 #include "cli/pressure_policy.h"
 #include "cli/serving.h"
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 
@@ -268,9 +269,7 @@ static void make_room(weir_adapt_t *adapt)
 /* Wait for a second, or for a refusal. Returns false at the end; `*ret_refusals` came since the last time. */
 static bool wait_a_second(weir_adapt_t *adapt, uint32_t *ret_refusals)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
+    const struct timespec until = weir_monotonic_after(1000000000);
     pthread_mutex_lock(&adapt->lock);
     int error = 0;
     while (!adapt->stop && error != ETIMEDOUT && (adapt->refusals == 0 || adapt->policy.deaf > 0)) {

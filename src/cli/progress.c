@@ -7,6 +7,7 @@
 #include "allocator/text.h"
 #include "allocator/translate.h"
 #include "cli/status_line.h"
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 
@@ -32,7 +33,7 @@ struct weir_progress {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t ended_early;
-    struct timespec began;
+    uint64_t began; /* nanoseconds of the monotonic clock */
     bool ended;
     bool said;                    /* with the mutex below, as the next one */
     struct weir_progress *before; /* that began before this one, and is under way */
@@ -107,18 +108,10 @@ static void delist(weir_progress_t *progress)
     pthread_mutex_unlock(&standard_error_mutex);
 }
 
-static double seconds_since(const struct timespec *then)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) * 1e-9;
-}
-
 /* Until this many seconds after the beginning; false: it ended before. With the mutex held. */
-static bool wait_until(weir_progress_t *progress, time_t seconds)
+static bool wait_until(weir_progress_t *progress, uint64_t seconds)
 {
-    struct timespec until = progress->began;
-    until.tv_sec += seconds;
+    const struct timespec until = weir_monotonic_moment(progress->began + seconds * 1000000000);
     int error = 0;
     while (!progress->ended && error != ETIMEDOUT) {
         error = pthread_cond_timedwait(&progress->ended_early, &progress->mutex, &until);
@@ -134,7 +127,7 @@ static void *tell(void *context)
         pthread_mutex_lock(&standard_error_mutex);
         say_beginning(progress);
         pthread_mutex_unlock(&standard_error_mutex);
-        for (time_t next = SECOND_SECONDS; wait_until(progress, next); next *= 2) {
+        for (uint64_t next = SECOND_SECONDS; wait_until(progress, next); next *= 2) {
             pthread_mutex_lock(&standard_error_mutex);
             say(progress, weir_translate("still compiling component %.100s, for %ld s"), progress->work.component,
                 (long)next);
@@ -160,7 +153,7 @@ weir_progress_t *weir_progress_begin(const weir_progress_work_t *work, int stand
     }
     progress->work = *work;
     progress->standard_error = standard_error;
-    clock_gettime(CLOCK_MONOTONIC, &progress->began);
+    progress->began = weir_monotonic_nanoseconds();
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes); /* none of these fails on Linux */
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -190,7 +183,7 @@ void weir_progress_end(weir_progress_t *own_progress)
     if (own_progress->said) {
         pthread_mutex_lock(&standard_error_mutex);
         say(own_progress, weir_translate("component %.100s took %.1f s"), own_progress->work.component,
-            seconds_since(&own_progress->began));
+            (double)(weir_monotonic_nanoseconds() - own_progress->began) * 1e-9);
         pthread_mutex_unlock(&standard_error_mutex);
     }
     free_progress(own_progress);

@@ -4,6 +4,7 @@
  */
 #include "cli/signals.h"
 
+#include "observe/clock.h"
 #include "observe/standard_error.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 /*
@@ -29,13 +29,6 @@ static sem_t arrived;
 static bool ignores_hangup;
 static bool had_terminal;
 
-static long long clock_milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
-}
-
 /* From a handler: to standard error, if that does not wait. */
 static void say(const char *text, size_t size)
 {
@@ -51,7 +44,7 @@ static void end(void)
     if (!atomic_load(&serving)) {
         _exit(0);
     }
-    long long now = clock_milliseconds();
+    long long now = (long long)weir_monotonic_milliseconds() + 1;
     long long before = 0;
     if (atomic_compare_exchange_strong(&first, &before, now)) {
         sem_post(&arrived);

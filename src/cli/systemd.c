@@ -4,6 +4,7 @@
  */
 #include "cli/systemd.h"
 
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 
@@ -130,13 +131,6 @@ static void notify(const char *state)
     }
 }
 
-static uint64_t clock_microseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void weir_systemd_ready(const char *status)
 {
     char state[STATE_BYTES];
@@ -152,7 +146,8 @@ void weir_systemd_ready(const char *status)
 void weir_systemd_reloading(void)
 {
     char state[STATE_BYTES];
-    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", clock_microseconds());
+    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading",
+        weir_monotonic_nanoseconds() / 1000);
     notify(state);
 }
 
@@ -176,11 +171,7 @@ void weir_systemd_extend(uint64_t milliseconds)
 /* Wait, with the lock; true when it is to stop. */
 static bool wait_for_stop(uint64_t microseconds)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t nanoseconds = (uint64_t)until.tv_nsec + microseconds * 1000;
-    until.tv_sec += (time_t)(nanoseconds / 1000000000);
-    until.tv_nsec = (long)(nanoseconds % 1000000000);
+    const struct timespec until = weir_monotonic_after(microseconds * 1000);
     int error = 0;
     while (!watchdog.stop && error != ETIMEDOUT) {
         error = pthread_cond_timedwait(&watchdog.changed, &watchdog.lock, &until);

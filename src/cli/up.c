@@ -28,6 +28,7 @@
 #include "cli/tune.h"
 #include "cli/watch.h"
 #include "guest/message.h"
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "serve/server.h"
 
@@ -255,20 +256,16 @@ static bool take_port(up_t *up, char **ret_message)
 static void leave(up_t *up)
 {
     uint64_t delay = up->inputs.options.drain_delay_milliseconds;
-    struct timespec until;
-    if (delay == 0 || clock_gettime(CLOCK_MONOTONIC, &until) != 0) {
+    if (delay == 0) {
         return;
     }
+    const struct timespec until = weir_monotonic_after(delay * 1000000);
     weir_systemd_stopping(delay + up->drain_milliseconds + END_MILLISECONDS);
     weir_server_leave(up->server);
     weir_log(WEIR_LOG_INFO,
         "not ready any more, and serving on for %.1f s (--drain-delay) until nobody sends more; a second Ctrl-C or "
         "SIGTERM ends it at once",
         (double)delay / 1e3);
-    until.tv_sec += (time_t)(delay / 1000);
-    until.tv_nsec += (long)(delay % 1000) * 1000 * 1000;
-    until.tv_sec += until.tv_nsec / (1000 * 1000 * 1000);
-    until.tv_nsec %= 1000 * 1000 * 1000;
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
         /* SIGHUP, or the same wish to end in a second signal */
     }

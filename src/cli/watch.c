@@ -8,6 +8,7 @@
 #include "cli/watch.h"
 
 #include "cli/watched.h"
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -106,13 +106,6 @@ weir_watch_t *weir_watch_new(const weir_up_options_t *options)
 
 /* ---- The thread -------------------------------------------------------------------------------------------------- */
 
-static int64_t clock_milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What has happened does not matter, for it is looked at everything. */
 static void drop_events(int notifier)
 {
@@ -145,8 +138,8 @@ static wait_end_t wait_for_event(const weir_watch_t *watch, int milliseconds)
 static bool wait_for_change(const weir_watch_t *watch)
 {
     wait_end_t end = wait_for_event(watch, watch->has_gaps ? POLL_MILLISECONDS : -1);
-    int64_t until = clock_milliseconds() + RESTLESS_MILLISECONDS;
-    while (end == HAPPENED && clock_milliseconds() < until) {
+    uint64_t until = weir_monotonic_milliseconds() + RESTLESS_MILLISECONDS;
+    while (end == HAPPENED && weir_monotonic_milliseconds() < until) {
         end = wait_for_event(watch, QUIET_MILLISECONDS);
     }
     return end != STOPPED;

@@ -6,6 +6,7 @@
 #include "guest/exchange_internal.h"
 #include "guest/guest_internal.h"
 #include "guest/header_filter.h"
+#include "observe/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -60,38 +61,21 @@ static void let_go(void *context)
     free(bell);
 }
 
-/* Until it has rung since the last time; false at the deadline. */
-static bool wait_for(bell_t *bell, const struct timespec *deadline)
+/*
+ * Until it has rung since the last time; false at the deadline. A guest that spins is woken at once after each slice,
+ * so ringing is not enough to go on.
+ */
+static bool wait_for(bell_t *bell, uint64_t deadline)
 {
+    const struct timespec until = weir_monotonic_moment(deadline);
     int error = 0;
     pthread_mutex_lock(&bell->mutex);
     while (!bell->rang && error != ETIMEDOUT)
-        error = pthread_cond_timedwait(&bell->rang_or_released, &bell->mutex, deadline);
+        error = pthread_cond_timedwait(&bell->rang_or_released, &bell->mutex, &until);
     bool rang = bell->rang;
     bell->rang = false;
     pthread_mutex_unlock(&bell->mutex);
-    return rang;
-}
-
-static struct timespec deadline_in(uint32_t milliseconds)
-{
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += milliseconds / 1000;
-    deadline.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    if (deadline.tv_nsec >= 1000000000L) {
-        deadline.tv_nsec -= 1000000000L;
-        deadline.tv_sec++;
-    }
-    return deadline;
-}
-
-/* A guest that spins is woken at once after each slice, so ringing is not enough to go on. */
-static bool is_over(const struct timespec *deadline)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
+    return rang && weir_monotonic_nanoseconds() < deadline;
 }
 
 /* ---- A request --------------------------------------------------------------------------------------------------- */
@@ -118,9 +102,9 @@ static bool run_exchange(weir_exchange_t *exchange)
 
 static weir_guest_trial_t run_to_end(weir_exchange_t *exchange, bell_t *bell, uint32_t milliseconds)
 {
-    const struct timespec deadline = deadline_in(milliseconds);
+    const uint64_t deadline = weir_monotonic_nanoseconds() + milliseconds * UINT64_C(1000000);
     while (!run_exchange(exchange)) {
-        if (!wait_for(bell, &deadline) || is_over(&deadline))
+        if (!wait_for(bell, deadline))
             return WEIR_GUEST_TRIAL_LATE;
     }
     weir_failure_kind_t failure = exchange->call != NULL ? weir_call_failure(exchange->call, NULL) : WEIR_FAILURE_NONE;
@@ -169,10 +153,10 @@ weir_guest_trial_t weir_guest_try_request(const weir_guest_t *guest, const weir_
 
 static weir_guest_trial_t run_to_instance(weir_call_t *call, bell_t *bell, uint32_t milliseconds, char **ret_reason)
 {
-    const struct timespec deadline = deadline_in(milliseconds);
+    const uint64_t deadline = weir_monotonic_nanoseconds() + milliseconds * UINT64_C(1000000);
     weir_call_state_t state;
     while ((state = weir_call_poll(call)) == WEIR_CALL_PENDING) {
-        if (!wait_for(bell, &deadline) || is_over(&deadline))
+        if (!wait_for(bell, deadline))
             return WEIR_GUEST_TRIAL_LATE;
     }
     if (state == WEIR_CALL_ENDED)

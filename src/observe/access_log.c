@@ -4,6 +4,7 @@
  */
 #include "observe/access_log.h"
 
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/record_queue.h"
 #include "observe/thread.h"
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -60,7 +60,7 @@ struct weir_access_log {
     pthread_t thread;
     bool has_thread;
     uint64_t told; /* of what was lost */
-    int64_t tell_at;
+    uint64_t tell_at;
     int reason; /* errno of the last loss; 0: no room in a queue */
     bool line_is_open;
     size_t size; /* of what is in `piece` */
@@ -112,13 +112,6 @@ static void reopen(weir_access_log_t *log)
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
-static int64_t now_milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *reason_of(int error, char *text, size_t size)
 {
     if (error == 0)
@@ -130,7 +123,7 @@ static const char *reason_of(int error, char *text, size_t size)
 static void tell(weir_access_log_t *log, bool always)
 {
     uint64_t lost = atomic_load_explicit(&log->lost, memory_order_relaxed);
-    int64_t now = lost == log->told ? 0 : now_milliseconds();
+    uint64_t now = lost == log->told ? 0 : weir_monotonic_milliseconds();
     char text[128];
     if (lost == log->told || (now < log->tell_at && !always))
         return;
@@ -259,25 +252,10 @@ static bool empty_queues(weir_access_log_t *log)
 
 /* ---- The thread -------------------------------------------------------------------------------------------------- */
 
-/* Wait for a semaphore, for a time at most. */
-static bool wait_for(sem_t *semaphore, long milliseconds)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += milliseconds % 1000 * 1000000;
-    until.tv_sec += milliseconds / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int result;
-    do
-        result = sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
-    while (result < 0 && errno == EINTR);
-    return result == 0;
-}
-
 static void pause_until_woken(weir_access_log_t *log)
 {
     atomic_store(&log->rest, REST_PAUSE);
-    (void)wait_for(&log->wake, PAUSE_MILLISECONDS);
+    (void)weir_semaphore_wait(&log->wake, PAUSE_MILLISECONDS);
     atomic_store(&log->rest, REST_NONE);
 }
 
@@ -435,13 +413,13 @@ static bool end_thread(weir_access_log_t *log)
     bool has_ended;
     weir_access_log_count(log, &written, &lost);
     do {
-        has_ended = wait_for(&log->ended, WEIR_ACCESS_LOG_SECONDS_TO_END * 1000L);
+        has_ended = weir_semaphore_wait(&log->ended, WEIR_ACCESS_LOG_SECONDS_TO_END * 1000);
         before = written;
         weir_access_log_count(log, &written, &lost);
     } while (!has_ended && written != before);
     if (!has_ended) { /* what it waits for is given up: that needs a moment, unless it does not come back at all */
         atomic_store(&log->gives_up, true);
-        has_ended = wait_for(&log->ended, WEIR_ACCESS_LOG_SECONDS_TO_END * 1000L);
+        has_ended = weir_semaphore_wait(&log->ended, WEIR_ACCESS_LOG_SECONDS_TO_END * 1000);
     }
     if (has_ended)
         pthread_join(log->thread, NULL);

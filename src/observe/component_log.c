@@ -4,6 +4,7 @@
  */
 #include "observe/component_log.h"
 
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 
@@ -22,8 +23,8 @@
 enum {
     STACK_BYTES = 1 << 18, /* its thread calls little; the least that sanitizers are content with */
     STREAMS = 2,
-    CAPACITY_KEPT = 64 * 1024, /* of a buffer that was emptied; what is larger is freed */
-    SECONDS_BETWEEN_NEWS = 60, /* of what was lost, for a file */
+    CAPACITY_KEPT = 64 * 1024,         /* of a buffer that was emptied; what is larger is freed */
+    MILLISECONDS_BETWEEN_NEWS = 60000, /* of what was lost, for a file */
     SECONDS_TO_END = 2,
 };
 
@@ -42,7 +43,7 @@ typedef struct stream {
     uint64_t overflow; /* bytes for which there was no room since the writer looked */
     uint64_t lost;     /* of the writer alone, as the rest: bytes that nobody was told of yet */
     int reason;        /* errno of the last loss, or 0: no room */
-    time_t next_news;  /* the monotonic second from which on losses are told again */
+    uint64_t news_at;  /* milliseconds of the monotonic clock from which on losses are told again */
     bool line_is_open; /* the last byte that was written was no newline */
     bool is_broken;    /* and something is missing behind it */
 } stream_t;
@@ -144,26 +145,19 @@ static const char *reason_of(int error, char *text, size_t size)
 
 /* ---- The writer -------------------------------------------------------------------------------------------------- */
 
-static time_t now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* Tell of what was lost, unless that was done a moment ago; `always` at the end. */
 static void tell(weir_component_log_t *log, int index, bool always)
 {
     stream_t *stream = &log->streams[index];
-    time_t now = now_seconds();
-    if (stream->lost == 0 || (now < stream->next_news && !always))
+    uint64_t now = weir_monotonic_milliseconds();
+    if (stream->lost == 0 || (now < stream->news_at && !always))
         return;
     char text[128];
     weir_log(WEIR_LOG_WARNING, "lost %ju bytes that component %s wrote to %s: cannot write %s/%s_%s.txt: %s",
         (uintmax_t)stream->lost, log->id, stream_names[index], log->logs->directory, log->id, stream_names[index],
         reason_of(stream->reason, text, sizeof text));
     stream->lost = 0;
-    stream->next_news = now + SECONDS_BETWEEN_NEWS;
+    stream->news_at = now + MILLISECONDS_BETWEEN_NEWS;
 }
 
 /* Write it all, or as much as the file takes; returns how much, with errno set when that is less. */
@@ -385,9 +379,7 @@ static bool end_thread(weir_component_logs_t *logs)
 {
     if (!logs->has_thread)
         return true;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += SECONDS_TO_END;
+    const struct timespec until = weir_monotonic_after(SECONDS_TO_END * UINT64_C(1000000000));
     pthread_mutex_lock(&logs->mutex);
     logs->is_ending = true;
     pthread_cond_signal(&logs->changed);

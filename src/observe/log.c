@@ -5,6 +5,7 @@
  */
 #include "observe/log.h"
 
+#include "observe/clock.h"
 #include "observe/escape.h"
 #include "observe/standard_error.h"
 
@@ -62,24 +63,17 @@ static void init(void)
     pthread_condattr_destroy(&attributes);
 }
 
-static int64_t now_milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- One writer at a time, and none for long --------------------------------------------------------------------- */
 
 static int64_t give_up_at(void)
 {
-    return now_milliseconds() + WAIT_MILLISECONDS;
+    return (int64_t)weir_monotonic_milliseconds() + WAIT_MILLISECONDS;
 }
 
 /* Become the one who writes. A mutex would do, but could not be waited for until a time of the monotonic clock. */
 static bool writer_enter(int64_t deadline)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000};
+    const struct timespec until = weir_monotonic_moment((uint64_t)deadline * 1000000);
     pthread_mutex_lock(&writer_mutex);
     int error = 0;
     while (writer_is_in && !atomic_load(&stalled) && error != ETIMEDOUT)
@@ -105,7 +99,7 @@ static void writer_leave(void)
 static bool wait_for_room(int64_t deadline)
 {
     while (!atomic_load(&stalled)) {
-        int64_t left = deadline - now_milliseconds();
+        int64_t left = deadline - (int64_t)weir_monotonic_milliseconds();
         struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
         int ready = poll(&wanted, 1, left > 0 ? (int)left : 0);
         if (ready > 0)

@@ -3,10 +3,11 @@
  */
 #include "observe/log_rate.h"
 
+#include "observe/clock.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { LINE_MILLISECONDS = 1000 };
 
@@ -32,9 +33,7 @@ void weir_log_rate_destroy(weir_log_rate_t *rate, const char *what)
 /* Whether a line may be written now; then `*ret_left_out` were left out before it. */
 static bool take(weir_log_rate_t *rate, uint64_t *ret_left_out)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    int64_t now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    int64_t now = (int64_t)weir_monotonic_milliseconds();
     pthread_mutex_lock(&rate->lock);
     int64_t empty_at = rate->empty_at > now ? rate->empty_at : now;
     bool may = empty_at - now <= (int64_t)(WEIR_LOG_RATE_BURST - 1) * LINE_MILLISECONDS;

@@ -4,6 +4,7 @@
  */
 #include "observe/otlp.h"
 
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "observe/otlp_answer.h"
 #include "observe/record_queue.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     STACK_BYTES = 1 << 19,           /* the bridge runs on it */
@@ -62,13 +62,6 @@ struct weir_otlp {
     weir_record_queue_t *queues[];
 };
 
-static uint64_t now_milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void count(const weir_otlp_t *otlp, weir_process_counter_t counter, uint64_t spans)
 {
     if (otlp->metrics != NULL)
@@ -87,7 +80,7 @@ static void count_lost(weir_otlp_t *otlp, uint64_t spans)
 static void tell(weir_otlp_t *otlp, bool always)
 {
     uint64_t lost = atomic_load_explicit(&otlp->lost, memory_order_relaxed);
-    uint64_t now = lost == otlp->told ? 0 : now_milliseconds();
+    uint64_t now = lost == otlp->told ? 0 : weir_monotonic_milliseconds();
     if (lost == otlp->told || (now < otlp->tell_at && !always))
         return;
     weir_log(WEIR_LOG_WARNING, "lost %" PRIu64 " %s for the collector at %s: %s", lost - otlp->told,
@@ -110,25 +103,13 @@ __attribute__((format(printf, 3, 4))) static void lose(weir_otlp_t *otlp, uint64
 
 /* ---- Sending ----------------------------------------------------------------------------------------------------- */
 
-/* Wait for a semaphore, for a time at most. */
-static void wait_for(sem_t *semaphore, uint64_t milliseconds)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    until.tv_sec += (time_t)(milliseconds / 1000) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    while (sem_clockwait(semaphore, CLOCK_MONOTONIC, &until) < 0 && errno == EINTR) {
-        /* again */
-    }
-}
-
 /* Do nothing for a time, unless the end comes. */
 static void rest_for(weir_otlp_t *otlp, uint64_t milliseconds)
 {
-    uint64_t until = now_milliseconds() + milliseconds;
-    for (uint64_t now = now_milliseconds(); now < until && !atomic_load(&otlp->is_ending); now = now_milliseconds())
-        wait_for(&otlp->wake, until - now);
+    uint64_t until = weir_monotonic_milliseconds() + milliseconds;
+    for (uint64_t now = weir_monotonic_milliseconds(); now < until && !atomic_load(&otlp->is_ending);
+        now = weir_monotonic_milliseconds())
+        (void)weir_semaphore_wait(&otlp->wake, until - now);
 }
 
 /* Whether another attempt may end better. */
@@ -181,7 +162,7 @@ static void take_answer(weir_otlp_t *otlp, uint64_t spans)
 static void send(weir_otlp_t *otlp, uint64_t spans)
 {
     const weir_otlp_settings_t *settings = &otlp->settings;
-    uint64_t deadline = now_milliseconds() + settings->export_milliseconds;
+    uint64_t deadline = weir_monotonic_milliseconds() + settings->export_milliseconds;
     weir_otlp_request_t request = {
         .url = settings->url,
         .certificate = settings->certificate,
@@ -192,7 +173,7 @@ static void send(weir_otlp_t *otlp, uint64_t spans)
         .body_size = otlp->bytes.size,
     };
     for (unsigned attempt = 0;; attempt++) {
-        uint64_t now = now_milliseconds();
+        uint64_t now = weir_monotonic_milliseconds();
         uint64_t limit = limit_of(otlp, deadline);
         if (now >= limit)
             break;
@@ -207,7 +188,7 @@ static void send(weir_otlp_t *otlp, uint64_t spans)
         if (!is_worth_another(&otlp->answer) || atomic_load(&otlp->is_ending))
             break;
         uint64_t pause = pause_after(attempt, &otlp->answer);
-        if (now_milliseconds() + pause >= deadline)
+        if (weir_monotonic_milliseconds() + pause >= deadline)
             break;
         tell(otlp, false); /* of what found no room meanwhile */
         rest_for(otlp, pause);
@@ -260,13 +241,13 @@ static void await_span(weir_otlp_t *otlp)
 /* Wait until there is a batch, or those that there are have waited long enough. */
 static void await_batch(weir_otlp_t *otlp)
 {
-    uint64_t until = now_milliseconds() + otlp->settings.delay_milliseconds;
+    uint64_t until = weir_monotonic_milliseconds() + otlp->settings.delay_milliseconds;
     atomic_store(&otlp->rest, REST_FILL);
-    for (uint64_t now = now_milliseconds(); now < until; now = now_milliseconds()) {
+    for (uint64_t now = weir_monotonic_milliseconds(); now < until; now = weir_monotonic_milliseconds()) {
         if (atomic_load(&otlp->is_ending) || atomic_load(&otlp->waiting) >= otlp->settings.batch_size)
             break;
         atomic_store(&otlp->rest, REST_FILL);
-        wait_for(&otlp->wake, until - now);
+        (void)weir_semaphore_wait(&otlp->wake, until - now);
     }
     atomic_store(&otlp->rest, REST_NONE);
 }
@@ -372,23 +353,17 @@ weir_request_sink_t weir_otlp_sink(weir_otlp_t *otlp)
 /* Let the thread end, in time. False when it has not: an attempt is under way whose own time is not over. */
 static bool end_thread(weir_otlp_t *otlp)
 {
-    struct timespec until;
-    int result;
     if (!otlp->has_thread)
         return true;
-    atomic_store(&otlp->end_at, now_milliseconds() + WEIR_OTLP_MILLISECONDS_TO_END);
+    atomic_store(&otlp->end_at, weir_monotonic_milliseconds() + WEIR_OTLP_MILLISECONDS_TO_END);
     atomic_store(&otlp->is_ending, true);
     sem_post(&otlp->wake);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WEIR_OTLP_MILLISECONDS_TO_END / 1000 + 1;
-    do
-        result = sem_clockwait(&otlp->ended, CLOCK_MONOTONIC, &until);
-    while (result < 0 && errno == EINTR);
-    if (result == 0)
+    bool has_ended = weir_semaphore_wait(&otlp->ended, WEIR_OTLP_MILLISECONDS_TO_END + 1000);
+    if (has_ended)
         pthread_join(otlp->thread, NULL);
     else
         pthread_detach(otlp->thread);
-    return result == 0;
+    return has_ended;
 }
 
 bool weir_otlp_free(weir_otlp_t *own_otlp)

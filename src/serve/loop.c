@@ -6,6 +6,7 @@
  */
 #include "serve/loop.h"
 
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "serve/accept.h"
 #include "serve/admission.h"
@@ -22,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -42,13 +42,6 @@ bool weir_loop_is_own(const weir_inbox_t *inbox)
 bool weir_loop_is_late(const weir_loop_t *loop)
 {
     return weir_ticker_count(loop->server->ticker) - loop->turn_ticks > loop->max_turn_ticks;
-}
-
-uint64_t weir_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* ---- Making and freeing ------------------------------------------------------------------------------------------ */
@@ -96,8 +89,8 @@ bool weir_loop_init(weir_loop_t *loop)
     atomic_init(&loop->turns, 0);
     atomic_init(&loop->ended, false);
     loop->metrics = weir_metrics_of_loop(loop->server->metrics, loop->index);
-    loop->woken_at = weir_record_clock();
-    loop->now = weir_clock();
+    loop->woken_at = weir_monotonic_nanoseconds();
+    loop->now = weir_monotonic_milliseconds();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll >= 0 && allocate(loop) && watch_inbox(loop)) {
         weir_admission_init(loop);
@@ -153,7 +146,7 @@ void weir_loop_destroy(weir_loop_t *loop)
 
 /* ---- One turn ---------------------------------------------------------------------------------------------------- */
 
-/* A time of weir_clock on the loop's own clock. */
+/* A time of the monotonic clock, in milliseconds, on the loop's own clock. */
 static uint64_t on_own_clock(const weir_loop_t *loop, uint64_t at)
 {
     return at > loop->lost ? at - loop->lost : 0;
@@ -273,13 +266,13 @@ static void run_spinning(weir_loop_t *loop)
     if (link == NULL) {
         return;
     }
-    uint64_t began = weir_record_clock();
+    uint64_t began = weir_monotonic_nanoseconds();
     uint64_t others = began - loop->woken_at;
     uint64_t due = others < OTHERS_MAX_NANOSECONDS ? others / 2 : OTHERS_MAX_NANOSECONDS / 2;
     do {
         run_task(link);
         link = weir_list_first(&loop->spin_queue);
-    } while (link != NULL && weir_record_clock() - began < due);
+    } while (link != NULL && weir_monotonic_nanoseconds() - began < due);
 }
 
 /*
@@ -359,14 +352,14 @@ static void give_up(weir_loop_t *loop)
 /* Where the time went: what a turn took counts when it is over. */
 static void note_sleep(weir_loop_t *loop)
 {
-    weir_count(&loop->metrics->counters[WEIR_LOOP_BUSY_NANOSECONDS], weir_record_clock() - loop->woken_at);
+    weir_count(&loop->metrics->counters[WEIR_LOOP_BUSY_NANOSECONDS], weir_monotonic_nanoseconds() - loop->woken_at);
     weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_WAITING], loop->waiting_count);
     weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_TURN_AT], 0);
 }
 
 static void note_turn(weir_loop_t *loop)
 {
-    loop->woken_at = weir_record_clock();
+    loop->woken_at = weir_monotonic_nanoseconds();
     weir_gauge_set(&loop->metrics->gauges[WEIR_LOOP_TURN_AT], loop->woken_at);
 }
 

@@ -49,8 +49,8 @@ typedef struct weir_loop {
 
     pthread_t thread;
     int epoll;
-    uint64_t now;        /* weir_clock's time at the start of the turn, without `lost` */
-    uint64_t woken_at;   /* weir_clock's, in nanoseconds */
+    uint64_t now;        /* milliseconds of the monotonic clock at the start of the turn, without `lost` */
+    uint64_t woken_at;   /* nanoseconds of that clock, with it */
     uint64_t lost;       /* milliseconds in which the thread was held up, and which count for no limit */
     uint64_t lost_until; /* before that, on its own clock, no more is lost */
     uint32_t turn_ticks; /* the ticker's count then */
@@ -68,7 +68,7 @@ typedef struct weir_loop {
     struct weir_stake *stake; /* of the current one, as of the beginning of the turn */
     uint32_t waiting_count;   /* connections that wait for an instance, in all lanes */
     uint64_t next_turn;       /* numbers requests as they come */
-    uint64_t notice_at;       /* when to tell what was left out of the log, on weir_clock; 0: nothing was */
+    uint64_t notice_at;       /* when to tell what was left out of the log, on the monotonic clock; 0: nothing was */
 
     weir_deadline_lists_t heads;       /* requests without their response's head, or an instance */
     weir_deadline_lists_t chain_heads; /* and those of them that a guest made */

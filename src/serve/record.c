@@ -3,6 +3,7 @@
  */
 #include "serve/record.h"
 
+#include "observe/clock.h"
 #include "serve/connection.h"
 #include "serve/request.h"
 #include "serve/shared.h"
@@ -10,13 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-uint64_t weir_record_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static weir_component_metrics_t *metrics_of(const weir_connection_t *connection)
 {
@@ -56,7 +50,7 @@ void weir_record_begin(weir_connection_t *connection, bool has_head)
         .loop = loop->index,
         .secure = loop->server->settings.tls != NULL,
         .minor = has_head ? (uint8_t)connection->head.minor : 1,
-        .begun_at = weir_record_clock(),
+        .begun_at = weir_monotonic_nanoseconds(),
     };
     keeping->counted = weir_metrics_component(loop->server->metrics, 0);
     keeping->method =
@@ -146,7 +140,7 @@ static void stop_waiting(weir_connection_t *connection)
 void weir_record_admit(weir_connection_t *connection)
 {
     weir_record_keeping_t *keeping = &connection->keeping;
-    connection->record.admitted_at = keeping->waited ? weir_record_clock() : connection->record.begun_at;
+    connection->record.admitted_at = keeping->waited ? weir_monotonic_nanoseconds() : connection->record.begun_at;
     stop_waiting(connection);
 }
 
@@ -186,7 +180,7 @@ void weir_record_failure(weir_connection_t *connection, const weir_exchange_t *e
 void weir_record_head(weir_connection_t *connection, unsigned status)
 {
     connection->record.status = (uint16_t)status;
-    connection->record.head_at = weir_record_clock();
+    connection->record.head_at = weir_monotonic_nanoseconds();
 }
 
 /* ---- The end ----------------------------------------------------------------------------------------------------- */
@@ -218,7 +212,7 @@ void weir_record_finish(weir_connection_t *connection)
     }
     size_t unsent = connection->unsent_size - connection->unsent_at;
     record->sent_bytes -= unsent < record->sent_bytes ? unsent : record->sent_bytes;
-    record->ended_at = weir_record_clock();
+    record->ended_at = weir_monotonic_nanoseconds();
     record->component = keeping->counted->id;
     move_gauges(connection, false);
     weir_metrics_note_request(metrics_of(connection), keeping->method, record, keeping->waited);

@@ -31,9 +31,6 @@ typedef struct weir_record_keeping {
     size_t texts_size;
 } weir_record_keeping_t;
 
-/* Nanoseconds of CLOCK_MONOTONIC. */
-uint64_t weir_record_clock(void);
-
 /* A request has begun, with the connection's head, or without one when what came is refused. Again changes nothing. */
 void weir_record_begin(struct weir_connection *connection, bool has_head);
 

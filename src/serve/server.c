@@ -4,6 +4,7 @@
  */
 #include "serve/server.h"
 
+#include "observe/clock.h"
 #include "observe/thread.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
@@ -317,7 +318,7 @@ void weir_server_drain(weir_server_t *server)
     if (!server->listener_is_shared) {
         refuse_new_connections(server->listener);
     }
-    server->drain_until = weir_clock() + server->settings.drain_timeout_milliseconds;
+    server->drain_until = weir_monotonic_milliseconds() + server->settings.drain_timeout_milliseconds;
     atomic_store(&server->stopping, true);
     for (unsigned i = 0; i < server->loop_count; i++) {
         weir_inbox_wake(server->loops[i].inbox);

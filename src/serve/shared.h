@@ -40,7 +40,7 @@ struct weir_server {
     weir_loop_t *loops;
 
     bool joined;          /* the threads have ended */
-    uint64_t drain_until; /* on weir_clock's clock; written before `stopping` is set */
+    uint64_t drain_until; /* on the monotonic clock, in milliseconds; written before `stopping` is set */
     atomic_bool leaving;  /* it serves on, but not for long: connections are not kept for further requests */
     atomic_bool stopping;
     atomic_uint listening; /* loops that have not yet emptied the listen queue for the last time */
@@ -54,8 +54,5 @@ struct weir_server {
 
 /* What a new connection needs of TLS, with the certificate as it is now; NULL where memory ran out. Any thread. */
 weir_tls_t *weir_server_new_tls(struct weir_server *server);
-
-/* Milliseconds of a clock that never runs backwards. */
-uint64_t weir_clock(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include "serve/task.h"
 
 #include "guest/handover.h"
+#include "observe/clock.h"
 #include "observe/log.h"
 #include "serve/chain.h"
 #include "serve/connection.h"
@@ -132,7 +133,7 @@ static uint64_t read_clock(const weir_task_t *task)
 {
     struct timespec now;
     if (!task->is_metered) {
-        return weir_record_clock();
+        return weir_monotonic_nanoseconds();
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;

@@ -4,6 +4,7 @@
  */
 #include "serve/ticker.h"
 
+#include "observe/clock.h"
 #include "observe/thread.h"
 
 #include <errno.h>
@@ -77,14 +78,7 @@ static bool sleep_until_needed(weir_ticker_t *ticker)
 /* Wait for one period. Returns false when the ticker is to stop. */
 static bool wait_a_period(weir_ticker_t *ticker)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ticker->milliseconds / 1000;
-    until.tv_nsec += ticker->milliseconds % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
+    const struct timespec until = weir_monotonic_after((uint64_t)ticker->milliseconds * 1000000);
     pthread_mutex_lock(&ticker->lock);
     int error = 0;
     while (!ticker->stop && error != ETIMEDOUT) {
