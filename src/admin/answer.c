@@ -5,6 +5,7 @@
 
 #include "admin/page.h"
 #include "admin/write.h"
+#include "http/head.h"
 #include "serve/target.h"
 
 #include <arpa/inet.h>
@@ -59,30 +60,6 @@ bool weir_admin_host_is_known(weir_bytes_t host, const weir_admin_names_t *names
 
 /* ---- Accept ------------------------------------------------------------------------------------------------------ */
 
-static weir_bytes_t trim(weir_bytes_t text)
-{
-    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) {
-        text.size--;
-    }
-    return text;
-}
-
-/* Up to a separator, and what comes after it. */
-static weir_bytes_t split(weir_bytes_t *rest, char separator)
-{
-    const char *end = memchr(rest->data, separator, rest->size);
-    size_t size = end == NULL ? rest->size : (size_t)(end - rest->data);
-    weir_bytes_t part = {rest->data, size};
-    size += end == NULL ? 0 : 1;
-    rest->data += size;
-    rest->size -= size;
-    return trim(part);
-}
-
 /* A weight in thousandths: "0.8" is 800. What is none counts as 1. */
 static unsigned weight_of(weir_bytes_t text)
 {
@@ -103,17 +80,17 @@ static unsigned wish_for(weir_bytes_t accept, const char *type)
 {
     unsigned wish = 0;
     while (accept.size > 0) {
-        weir_bytes_t range = split(&accept, ',');
-        weir_bytes_t name = split(&range, ';');
+        weir_bytes_t range = weir_text_split(&accept, ',');
+        weir_bytes_t name = weir_text_split(&range, ';');
         unsigned weight = 1000;
         while (range.size > 0) {
-            weir_bytes_t parameter = split(&range, ';');
+            weir_bytes_t parameter = weir_text_split(&range, ';');
             if (parameter.size > 2 && (parameter.data[0] == 'q' || parameter.data[0] == 'Q') &&
                 parameter.data[1] == '=') {
                 weight = weight_of((weir_bytes_t){parameter.data + 2, parameter.size - 2});
             }
         }
-        bool same = name.size == strlen(type) && strncasecmp(name.data, type, name.size) == 0;
+        bool same = weir_text_is(name, type);
         wish = same && weight > wish ? weight : wish;
     }
     return wish;

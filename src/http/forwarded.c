@@ -9,11 +9,6 @@
 
 /* ---- Texts ------------------------------------------------------------------------------------------------------- */
 
-static bool is_space(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 static bool is_token(char byte)
 {
     bool alphanumeric = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
@@ -22,19 +17,10 @@ static bool is_token(char byte)
 
 static void skip_spaces(weir_bytes_t *text)
 {
-    while (text->size > 0 && is_space(text->data[0])) {
+    while (text->size > 0 && (text->data[0] == ' ' || text->data[0] == '\t')) {
         text->data++;
         text->size--;
     }
-}
-
-static weir_bytes_t trim(weir_bytes_t text)
-{
-    skip_spaces(&text);
-    while (text.size > 0 && is_space(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
 }
 
 static bool take_byte(weir_bytes_t *text, char byte)
@@ -223,7 +209,7 @@ static weir_bytes_t take_last(weir_bytes_t *list)
     const char *comma = memrchr(list->data, ',', list->size);
     size_t before = comma == NULL ? 0 : (size_t)(comma - list->data);
     size_t start = comma == NULL ? 0 : before + 1;
-    weir_bytes_t member = trim((weir_bytes_t){list->data + start, list->size - start});
+    weir_bytes_t member = weir_text_trim((weir_bytes_t){list->data + start, list->size - start});
     list->size = before;
     return member;
 }

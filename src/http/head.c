@@ -12,7 +12,7 @@ bool weir_text_is(weir_bytes_t text, const char *word)
     return text.size == size && strncasecmp(text.data, word, size) == 0;
 }
 
-static weir_bytes_t trim(weir_bytes_t text)
+weir_bytes_t weir_text_trim(weir_bytes_t text)
 {
     while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
         text.data++;
@@ -24,22 +24,21 @@ static weir_bytes_t trim(weir_bytes_t text)
     return text;
 }
 
-/* Take the first member off a list that has some left. */
-static weir_bytes_t take_member(weir_bytes_t *list)
+weir_bytes_t weir_text_split(weir_bytes_t *text, char separator)
 {
-    const char *comma = memchr(list->data, ',', list->size);
-    size_t size = comma == NULL ? list->size : (size_t)(comma - list->data);
-    weir_bytes_t member = trim((weir_bytes_t){list->data, size});
-    size += comma == NULL ? 0 : 1;
-    list->data += size;
-    list->size -= size;
-    return member;
+    const char *end = memchr(text->data, separator, text->size);
+    size_t size = end == NULL ? text->size : (size_t)(end - text->data);
+    weir_bytes_t part = {text->data, size};
+    size += end == NULL ? 0 : 1;
+    text->data += size;
+    text->size -= size;
+    return weir_text_trim(part);
 }
 
 bool weir_list_has(weir_bytes_t list, const char *word)
 {
     while (list.size > 0) {
-        if (weir_text_is(take_member(&list), word)) {
+        if (weir_text_is(weir_text_split(&list, ','), word)) {
             return true;
         }
     }
@@ -92,7 +91,7 @@ static unsigned judge_codings(weir_bytes_t list)
     bool is_last = false;
     bool ends_in_comma = list.size > 0 && list.data[list.size - 1] == ',';
     while (list.size > 0) {
-        weir_bytes_t coding = take_member(&list);
+        weir_bytes_t coding = weir_text_split(&list, ',');
         is_last = weir_text_is(coding, "chunked");
         chunked += is_last ? 1 : 0;
         if (coding.size == 0) {
@@ -106,7 +105,7 @@ static unsigned judge_codings(weir_bytes_t list)
 static bool expects_nothing_else(weir_bytes_t list)
 {
     while (list.size > 0) {
-        weir_bytes_t member = take_member(&list);
+        weir_bytes_t member = weir_text_split(&list, ',');
         if (member.size > 0 && !weir_text_is(member, "100-continue")) {
             return false;
         }

@@ -62,6 +62,12 @@ bool weir_trailer_is_allowed(weir_bytes_t name);
 /* Whether two texts are the same but for the case of ASCII letters; `word` is in lower case. */
 bool weir_text_is(weir_bytes_t text, const char *word);
 
+/* A text without the blanks (spaces and tabs) at both its ends. */
+weir_bytes_t weir_text_trim(weir_bytes_t text);
+
+/* Take what comes before the first separator, and that, off a text, or all of it. Returns what came before, trimmed. */
+weir_bytes_t weir_text_split(weir_bytes_t *text, char separator);
+
 /* Whether a list of tokens with commas between them, such as Connection's, has this one, which is in lower case. */
 bool weir_list_has(weir_bytes_t list, const char *word);
 
