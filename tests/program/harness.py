@@ -300,6 +300,26 @@ class Server:
             self.process.wait()
 
 
+@contextlib.contextmanager
+def starting(program, *arguments):
+    """A function that starts a server with these arguments and more, and returns it once it serves. With the block they
+    all end as they should."""
+    servers = []
+
+    def start(*options):
+        server = Server(program, *arguments, *options)
+        servers.append(server)
+        return server.wait_until_serving()
+
+    try:
+        yield start
+        for server in servers:
+            server.stop()
+    finally:
+        for server in servers:
+            server.kill()
+
+
 class Wire:
     """A connection on which bytes are written and responses read as they are on the wire."""
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import make_program
-from harness import REQUEST_DEADLINE, Component, Server, Wire, write_application
+from harness import REQUEST_DEADLINE, Component, Server, Wire, starting, write_application
 from mirror import read_report, report_of_component, report_of_wagi
 
 TRUSTED, STRANGER = "127.0.0.2", "127.0.0.9"
@@ -33,20 +33,8 @@ def program(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def start(program, guest, tmp_path_factory):
     application = application_of(guest, tmp_path_factory.mktemp("application"))
-    servers = []
-
-    def begin(*options):
-        server = Server(program, application, "--quiet", *options)
-        servers.append(server)
-        return server.wait_until_serving()
-
-    try:
+    with starting(program, application, "--quiet") as begin:
         yield begin
-        for server in servers:
-            server.stop()
-    finally:
-        for server in servers:
-            server.kill()
 
 
 @pytest.fixture(scope="module")

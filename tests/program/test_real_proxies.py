@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import make_program
-from harness import START_DEADLINE, Component, Server, Wire, write_application
+from harness import START_DEADLINE, Component, Wire, starting, write_application
 from mirror import read_report, report_of_component
 
 MADE_UP = (
@@ -24,20 +24,8 @@ def start(guest, tmp_path_factory):
     directory = tmp_path_factory.mktemp("application")
     application = write_application(directory, [Component("mirror", "/...", guest("http_mirror"))])
     program = make_program("release", directory)
-    servers = []
-
-    def begin(*options):
-        server = Server(program, application, "--quiet", "--trusted-proxy", "127.0.0.2", *options)
-        servers.append(server)
-        return server.wait_until_serving()
-
-    try:
+    with starting(program, application, "--quiet", "--trusted-proxy", "127.0.0.2") as begin:
         yield begin
-        for server in servers:
-            server.stop()
-    finally:
-        for server in servers:
-            server.kill()
 
 
 def free_port():
