@@ -1,17 +1,15 @@
 /*
- * connection.c: the life of a connection: how it comes, receives and sends, which time limits it has, and how it ends.
+ * connection.c: the life of a connection: how it comes, has its turns, and ends.
  */
 #include "serve/connection.h"
 
 #include "observe/log.h"
 #include "serve/admission.h"
 #include "serve/limits.h"
-#include "serve/notice.h"
 #include "serve/shared.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -163,169 +161,6 @@ void weir_connection_free_closed(weir_loop_t *loop)
     weir_list_init(&loop->closed);
 }
 
-/* ---- Receiving --------------------------------------------------------------------------------------------------- */
-
-weir_received_t weir_connection_receive(weir_connection_t *connection)
-{
-    weir_loop_t *loop = connection->loop;
-    bool ends = connection->peer_closed;
-    if (!connection->transport.readable) {
-        return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
-    }
-    size_t size = connection->input_size;
-    if (size > 0 && connection->input != loop->received) {
-        memmove(loop->received, connection->input, size);
-    }
-    connection->input = loop->received;
-    ssize_t more = weir_transport_receive(&connection->transport, loop->received + size, WEIR_RECEIVE_BYTES - size);
-    free(connection->kept);
-    connection->kept = NULL;
-    if (more > 0) {
-        connection->input_size = size + (size_t)more;
-        connection->received = true;
-        connection->heard = true;
-        weir_count(&loop->metrics->counters[WEIR_LOOP_RECEIVED_BYTES], (uint64_t)more);
-        connection->active_at = loop->now;
-        return WEIR_RECEIVED_SOME;
-    }
-    if (more == WEIR_TRANSPORT_LATER) {
-        return ends ? WEIR_RECEIVED_END : WEIR_RECEIVED_NOTHING;
-    }
-    if (more == WEIR_TRANSPORT_BROKEN) {
-        if (connection->transport.tls != NULL && !connection->heard) {
-            weir_count(&loop->metrics->counters[WEIR_LOOP_TLS_FAILED], 1);
-        }
-        weir_connection_close(connection);
-        return WEIR_RECEIVED_END;
-    }
-    connection->transport.readable = false;
-    connection->peer_closed = true;
-    return WEIR_RECEIVED_END;
-}
-
-void weir_connection_use(weir_connection_t *connection, size_t size)
-{
-    connection->input += size;
-    connection->input_size -= size;
-}
-
-/* The loop's buffer is for the next connection: keep what is left in it. Returns false when memory ran out. */
-static bool keep_input(weir_connection_t *connection)
-{
-    if (connection->input_size == 0) {
-        free(connection->kept);
-        connection->kept = NULL;
-        return true;
-    }
-    if (connection->kept != NULL) {
-        return true;
-    }
-    connection->kept = malloc(connection->input_size);
-    if (connection->kept == NULL) {
-        return false;
-    }
-    memcpy(connection->kept, connection->input, connection->input_size);
-    connection->input = connection->kept;
-    return true;
-}
-
-/* ---- Sending ----------------------------------------------------------------------------------------------------- */
-
-/* Keep what is left of these bytes after `sent` of them. */
-static bool keep_unsent(weir_connection_t *connection, const struct iovec *pieces, size_t count, size_t sent)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size += pieces[i].iov_len;
-    }
-    connection->unsent = malloc(size - sent);
-    if (connection->unsent == NULL) {
-        return false;
-    }
-    connection->unsent_at = 0;
-    connection->unsent_size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t skipped = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
-        sent -= skipped;
-        memcpy(connection->unsent + connection->unsent_size, (const char *)pieces[i].iov_base + skipped,
-            pieces[i].iov_len - skipped);
-        connection->unsent_size += pieces[i].iov_len - skipped;
-    }
-    return true;
-}
-
-static void note_sent(weir_connection_t *connection, ssize_t sent)
-{
-    if (sent > 0) {
-        connection->sent = true;
-        weir_count(&connection->loop->metrics->counters[WEIR_LOOP_SENT_BYTES], (uint64_t)sent);
-    }
-}
-
-bool weir_connection_send(weir_connection_t *connection, const struct iovec *pieces, size_t count)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size += pieces[i].iov_len;
-    }
-    if (size == 0) {
-        return true;
-    }
-    ssize_t sent = weir_transport_send(&connection->transport, pieces, count);
-    note_sent(connection, sent);
-    if (sent == (ssize_t)size) {
-        return true;
-    }
-    if (sent == WEIR_TRANSPORT_BROKEN) {
-        weir_connection_close(connection);
-        return false;
-    }
-    if (!keep_unsent(connection, pieces, count, sent < 0 ? 0 : (size_t)sent)) {
-        weir_record_note(connection, WEIR_REQUEST_INTERNAL);
-        weir_connection_close(connection);
-        return false;
-    }
-    return true;
-}
-
-bool weir_connection_is_blocked(const weir_connection_t *connection)
-{
-    return connection->unsent != NULL || connection->transport.blocked;
-}
-
-bool weir_connection_flush(weir_connection_t *connection)
-{
-    if (connection->transport.blocked) {
-        ssize_t flushed = weir_transport_flush(&connection->transport);
-        if (flushed == WEIR_TRANSPORT_BROKEN) {
-            weir_connection_close(connection);
-        }
-        if (flushed != 0) {
-            return false;
-        }
-        connection->sent = true;
-    }
-    while (connection->unsent_at < connection->unsent_size) {
-        struct iovec rest = {
-            connection->unsent + connection->unsent_at, connection->unsent_size - connection->unsent_at};
-        ssize_t sent = weir_transport_send(&connection->transport, &rest, 1);
-        if (sent == WEIR_TRANSPORT_LATER) {
-            return false;
-        }
-        if (sent < 0) {
-            weir_connection_close(connection);
-            return false;
-        }
-        connection->unsent_at += (size_t)sent;
-        note_sent(connection, sent);
-    }
-    free(connection->unsent);
-    connection->unsent = NULL;
-    connection->unsent_size = 0;
-    connection->unsent_at = 0;
-    return !connection->transport.blocked;
-}
-
 /* ---- Its turns --------------------------------------------------------------------------------------------------- */
 
 void weir_connection_make_ready(weir_connection_t *connection)
@@ -357,70 +192,6 @@ void weir_connection_event(weir_connection_t *connection, uint32_t events)
     weir_connection_make_ready(connection);
 }
 
-/* Whether it goes on only when the client sends or takes something. */
-static bool waits_for_client(const weir_connection_t *connection)
-{
-    return connection->stage == WEIR_STAGE_IDLE || weir_connection_is_blocked(connection) ||
-           (connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->input_size == 0 &&
-               (connection->task != NULL || connection->response != WEIR_RESPONSE_AWAITED));
-}
-
-static void set_idle_limit(weir_connection_t *connection)
-{
-    weir_loop_t *loop = connection->loop;
-    if (weir_connection_is_blocked(connection)) {
-        connection->taken = weir_transport_taken(&connection->transport);
-    }
-    weir_deadline_set(&loop->idles, &connection->idle_deadline, loop->now);
-}
-
-/*
- * Whether the client has taken something since the limit was set. The epoll tells only once a third of what the system
- * holds has gone, which may be more than a mebibyte (tcp(7), tcp_wmem), and nothing of what TLS holds.
- */
-static bool has_taken(const weir_connection_t *connection)
-{
-    return weir_connection_is_blocked(connection) && weir_transport_taken(&connection->transport) > connection->taken;
-}
-
-static void set_body_limit(weir_connection_t *connection)
-{
-    weir_loop_t *loop = connection->loop;
-    connection->body_mark = connection->record.received_bytes;
-    weir_deadline_set(&loop->bodies, &connection->body_deadline, loop->now);
-}
-
-/* Whether its guest can only go on when more of the body comes, as far as the server knows. */
-static bool waits_for_body(const weir_connection_t *connection)
-{
-    return connection->stage == WEIR_STAGE_BEGUN && connection->body_coming && connection->input_size == 0 &&
-           connection->task != NULL && connection->task->polls > 0;
-}
-
-static void set_limits(weir_connection_t *connection)
-{
-    weir_loop_t *loop = connection->loop;
-    /* Where the client does not take what it is sent, only that it does is progress. */
-    bool moved = connection->sent || (connection->received && !weir_connection_is_blocked(connection));
-    if (!waits_for_client(connection)) {
-        weir_deadline_lift(&connection->idle_deadline);
-    } else if (moved || !weir_deadline_is_set(&connection->idle_deadline)) {
-        set_idle_limit(connection);
-    }
-    if (!waits_for_body(connection)) {
-        weir_deadline_lift(&connection->body_deadline);
-    } else if (loop->bodies.delay != 0 && (connection->sent || !weir_deadline_is_set(&connection->body_deadline))) {
-        /* While a response goes on, its client may well have nothing to say. */
-        set_body_limit(connection);
-    }
-    if (connection->peer_closed && connection->stage == WEIR_STAGE_BEGUN && !loop->server->settings.allow_half_close &&
-        (connection->sent || connection->received || !weir_deadline_is_set(&connection->watch_deadline))) {
-        weir_deadline_set(&loop->watches, &connection->watch_deadline, loop->now);
-    }
-    connection->sent = false;
-    connection->received = false;
-}
-
 void weir_connection_run(weir_connection_t *connection)
 {
     unsigned rounds = 0;
@@ -434,74 +205,13 @@ void weir_connection_run(weir_connection_t *connection)
     if (connection->stage == WEIR_STAGE_CLOSED) {
         return;
     }
-    if (!keep_input(connection)) {
+    if (!weir_connection_keep_input(connection)) {
         weir_record_note(connection, WEIR_REQUEST_INTERNAL);
         weir_log(WEIR_LOG_ERROR, "a connection was closed without an answer: out of memory");
         weir_connection_close(connection);
         return;
     }
-    set_limits(connection);
-}
-
-/* ---- Its time limits --------------------------------------------------------------------------------------------- */
-
-void weir_connection_request_overdue(weir_connection_t *connection)
-{
-    if (connection->input_size > 0) {
-        weir_connection_refuse(connection, 408);
-        weir_connection_make_ready(connection);
-    } else {
-        weir_connection_part(connection);
-    }
-}
-
-/* The client does not go on: tell it, where that makes sense. */
-static void give_up_on(weir_connection_t *connection)
-{
-    bool owes_body = connection->stage == WEIR_STAGE_BEGUN && connection->body_coming &&
-                     !weir_connection_is_blocked(connection) && connection->response == WEIR_RESPONSE_AWAITED &&
-                     connection->answer.status == 0;
-    if (owes_body) {
-        weir_connection_refuse(connection, 408);
-        weir_connection_make_ready(connection);
-    } else if (connection->stage == WEIR_STAGE_IDLE && !weir_connection_is_blocked(connection)) {
-        weir_connection_part(connection);
-    } else {
-        weir_record_note(connection, WEIR_REQUEST_STALLED);
-        weir_connection_close(connection);
-    }
-}
-
-void weir_connection_idle_over(weir_connection_t *connection)
-{
-    if (has_taken(connection)) {
-        set_idle_limit(connection);
-    } else {
-        give_up_on(connection);
-    }
-}
-
-void weir_connection_body_slow(weir_connection_t *connection)
-{
-    if (connection->record.received_bytes - connection->body_mark >= WEIR_BODY_PROGRESS_BYTES) {
-        set_body_limit(connection);
-    } else {
-        give_up_on(connection);
-    }
-}
-
-/*
- * As hyper does for Spin, and nginx, a client that has closed its side is taken to have left: its guest is ended. But
- * not at once: simple ones say all they have to say, close their side and read on, and what is answered fast is
- * answered. One that reads slowly has not left.
- */
-void weir_connection_watch_due(weir_connection_t *connection)
-{
-    if (weir_connection_is_blocked(connection)) {
-        weir_deadline_set(&connection->loop->watches, &connection->watch_deadline, connection->loop->now);
-    } else {
-        weir_connection_close(connection);
-    }
+    weir_connection_set_limits(connection);
 }
 
 /* ---- The end of the server --------------------------------------------------------------------------------------- */

@@ -1,9 +1,10 @@
 /*
  * connection.h: a client's connection and the request on it. All of it belongs to one loop's thread.
  *
- * connection.c is its life, and what the loop tells it; client.c knows who is at its other end; handler.c goes with a
- * request from its head to its end; request.c examines the head, body.c takes the body in; response.c says what to
- * send; tracing.c reads and writes what a trace goes on with; record.c keeps what there is to tell of the request.
+ * connection.c is its life, connection_transfer.c receives and sends, connection_limits.c sets its time limits;
+ * client.c knows who is at its other end; handler.c goes with a request from its head to its end; request.c examines
+ * the head, starting.c starts its guest, body.c takes the body in; response.c says what to send; tracing.c reads and
+ * writes what a trace goes on with; record.c keeps what there is to tell of the request.
  */
 #ifndef WEIR_SERVE_CONNECTION_H
 #define WEIR_SERVE_CONNECTION_H
@@ -184,6 +185,9 @@ weir_received_t weir_connection_receive(weir_connection_t *connection);
 /* Go on to what comes after so many bytes of the input. */
 void weir_connection_use(weir_connection_t *connection, size_t size);
 
+/* The loop's buffer is for the next connection: keep what is left in it. Returns false when memory ran out. */
+bool weir_connection_keep_input(weir_connection_t *connection);
+
 /* Send, and keep what the client does not take. Closes the connection on failure, and returns false then. */
 bool weir_connection_send(weir_connection_t *connection, const struct iovec *pieces, size_t count);
 
@@ -192,6 +196,9 @@ bool weir_connection_is_blocked(const weir_connection_t *connection);
 
 /* Send what was kept. Returns whether nothing is left of it. */
 bool weir_connection_flush(weir_connection_t *connection);
+
+/* Set its time limits, or lift them, after its turn. */
+void weir_connection_set_limits(weir_connection_t *connection);
 
 /*
  * Answer with this status and close the connection, whatever was under way: where the request ends is not known, or
