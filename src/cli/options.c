@@ -1,169 +1,17 @@
 /*
  * options.c: the options of `weir up`, in tables. They are Spin's where Spin has them (src/commands/up.rs,
  * crates/trigger/src/cli.rs, crates/trigger-http/src/lib.rs, crates/runtime-factors/src/lib.rs); what Spin has and weir
- * lacks is refused by name, with what to do, so that nobody looks for a typing error.
+ * lacks is refused by name, with what to do, so that nobody looks for a typing error. How values are
+ * taken that are more than a text or a flag stands in option_takers.c.
  */
 #include "cli/options.h"
 
-#include "allocator/translate.h"
-#include "serve/ticker.h"
+#include "cli/option_takers.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define AT(member) offsetof(weir_up_options_t, member)
-
-/* ---- What options do --------------------------------------------------------------------------------------------- */
-
-static bool take_application(void *place, const char *value, char **ret_message)
-{
-    weir_up_options_t *options = place;
-    if (options->application != NULL) {
-        return weir_arguments_refuse(
-            ret_message, "one application at a time: '%s' and '%s' were given", options->application, value);
-    }
-    if (value[0] == '\0') {
-        return weir_arguments_refuse(
-            ret_message, "the name of the application is empty; give a spin.toml, its directory or a .wasm file");
-    }
-    options->application = value;
-    return true;
-}
-
-/* Spin: src/commands/up.rs, parse_env_var. What has another form is not shown: it may be a secret. */
-static bool take_environment(void *options, const char *name, const char *value, char **ret_message)
-{
-    const char *equals = strchr(value, '=');
-    if (equals == NULL || equals == value) {
-        return weir_arguments_refuse(ret_message,
-            "what %s gives has no %s; write a name and a value, as in %s GREETING=hello", name,
-            equals == NULL ? "'='" : "name before its '='", name);
-    }
-    return weir_texts_add(&((weir_up_options_t *)options)->environment, value);
-}
-
-static bool take_format(void *options, const char *name, const char *value, char **ret_message)
-{
-    bool json = strcmp(value, "json") == 0;
-    if (!json && strcmp(value, "plain") != 0) {
-        return weir_arguments_refuse(ret_message, "%s is '%s'; it can be plain or json", name, value);
-    }
-    ((weir_up_options_t *)options)->json = json;
-    return true;
-}
-
-static bool take_access_log_format(void *options, const char *name, const char *value, char **ret_message)
-{
-    bool json = strcmp(value, "json") == 0;
-    if (!json && strcmp(value, "logfmt") != 0) {
-        return weir_arguments_refuse(ret_message, "%s is '%s'; it can be logfmt or json", name, value);
-    }
-    ((weir_up_options_t *)options)->access_log_json = json;
-    return true;
-}
-
-static bool take_proxy(void *options, const char *name, const char *value, char **ret_message)
-{
-    bool valid;
-    weir_endpoint_t network;
-    unsigned prefix;
-    if (weir_peers_has_host_bits(value, &network, &prefix)) {
-        char ip[WEIR_ENDPOINT_TEXT_BYTES];
-        weir_endpoint_write_ip(&network, ip);
-        return weir_arguments_refuse(ret_message,
-            "%s is '%s', an address within a network; give %s/%u for all of that network, or the address without /%u",
-            name, value, ip, prefix, prefix);
-    }
-    if (weir_trusted_proxies_add(&((weir_up_options_t *)options)->proxies, value, &valid)) {
-        return true;
-    }
-    return !valid &&
-           weir_arguments_refuse(ret_message,
-               "%s is '%s'; give an IP address, a network such as 10.0.0.0/8 or fd00::/8, or loopback", name, value);
-}
-
-/* Any limit whose option is called as it is in the table. */
-static bool take_limit(void *options, const char *name, const char *value, char **ret_message)
-{
-    char advice[160];
-    weir_serving_limit_t limit = weir_limit_named(name + strspn(name, "-"));
-    return weir_limits_parse(&((weir_up_options_t *)options)->limits, limit, value) ||
-           weir_arguments_refuse(
-               ret_message, "%s is '%s'; %s", name, value, weir_limit_advice(limit, advice, sizeof(advice)));
-}
-
-static bool take_timeout(void *place, const char *name, const char *value, char **ret_message)
-{
-    weir_up_options_t *options = place;
-    if (weir_limits_parse(&options->limits, WEIR_SERVING_REQUEST_TIMEOUT, value)) {
-        options->request_timeout_milliseconds = options->limits.values[WEIR_SERVING_REQUEST_TIMEOUT];
-        return true;
-    }
-    if (strstr(value, "..") != NULL) {
-        return weir_arguments_refuse(ret_message,
-            "%s is '%s', and a range is for instances that are used again, which weir's are not; give one time", name,
-            value);
-    }
-    return weir_arguments_refuse(ret_message,
-        "%s is '%s'; give a time such as 500ms, 2s or 1m (a number alone is of seconds), at most 24h", name, value);
-}
-
-static bool take_slice(void *place, const char *name, const char *value, char **ret_message)
-{
-    weir_up_options_t *options = place;
-    uint64_t milliseconds;
-    if (strcmp(value, "0") == 0) {
-        options->time_slice_milliseconds = WEIR_TICK_NEVER;
-        return true;
-    }
-    if (!weir_duration_parse(value, &milliseconds) || milliseconds > WEIR_MAX_TIME_SLICE_MILLISECONDS) {
-        return weir_arguments_refuse(ret_message,
-            "%s is '%s'; give a time from 1ms to 1s, or 0, which lets guests compute without interruption", name,
-            value);
-    }
-    options->time_slice_milliseconds = (uint32_t)milliseconds;
-    return true;
-}
-
-static bool take_drain_timeout(void *options, const char *name, const char *value, char **ret_message)
-{
-    return weir_duration_parse(value, &((weir_up_options_t *)options)->drain_timeout_milliseconds) ||
-           weir_arguments_refuse(ret_message,
-               "%s is '%s'; give a time such as 500ms, 2s or 1m (a number alone is of seconds), at most 24h", name,
-               value);
-}
-
-static bool take_drain_delay(void *options, const char *name, const char *value, char **ret_message)
-{
-    uint64_t *delay = &((weir_up_options_t *)options)->drain_delay_milliseconds;
-    if (strcmp(value, "0") == 0 || strcmp(value, "0s") == 0) {
-        *delay = 0;
-        return true;
-    }
-    return weir_duration_parse(value, delay) ||
-           weir_arguments_refuse(
-               ret_message, "%s is '%s'; give a time such as 500ms, 5s or 1m, at most 24h, or 0", name, value);
-}
-
-static bool take_memory(void *place, const char *name, const char *value, char **ret_message)
-{
-    weir_up_options_t *options = place;
-    if (weir_limits_parse(&options->limits, WEIR_SERVING_INSTANCE_MEMORY, value)) {
-        options->max_instance_memory_bytes = options->limits.values[WEIR_SERVING_INSTANCE_MEMORY];
-        return true;
-    }
-    return weir_arguments_refuse(ret_message,
-        weir_translate("%s is '%s'; give a number of bytes, or one with KiB, MiB or GiB, from 64KiB to 4GiB"), name,
-        value);
-}
-
-static bool take_concurrency(void *options, const char *name, const char *value, char **ret_message)
-{
-    return weir_concurrency_parse(value, &((weir_up_options_t *)options)->max_concurrency) ||
-           weir_arguments_refuse(ret_message, weir_translate("%s is '%s'; give a number from 1 to %d"), name, value,
-               WEIR_MAX_CONCURRENCY);
-}
 
 /* ---- The tables -------------------------------------------------------------------------------------------------- */
 
@@ -186,7 +34,7 @@ static const weir_option_t up_options[] = {
         .letter = 'e',
         .value = "NAME=VALUE",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_environment,
+        .take = weir_option_take_environment,
         .help = "set an environment variable of every component; may be repeated"},
     {.name = "variable",
         .value = "NAME=VALUE",
@@ -237,7 +85,7 @@ static const weir_option_t up_options[] = {
     {.name = "trusted-proxy",
         .value = "ADDRESS[/PREFIX]",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_proxy,
+        .take = weir_option_take_proxy,
         .help = "believe what this proxy says of its clients in Forwarded or X-Forwarded-For\n"
                 "and -Proto; also a network, or loopback; may be repeated"},
     {.name = "proxy-protocol",
@@ -248,18 +96,18 @@ static const weir_option_t up_options[] = {
     {.name = "format",
         .value = "FORMAT",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_format,
+        .take = weir_option_take_format,
         .help = "how to tell the routes when it serves: plain (default) or json"},
     {.name = "drain-delay",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_drain_delay,
+        .take = weir_option_take_drain_delay,
         .help = "how long weir serves on, new connections, too, when it is to end and\n"
                 "says that it is not ready (default: 0s); then it drains"},
     {.name = "drain-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_drain_timeout,
+        .take = weir_option_take_drain_timeout,
         .help = "how long requests in flight may take when weir is to end (default: the\n"
                 "request timeout and 30s); what is left then is cut"},
     {.name = "watch",
@@ -270,7 +118,7 @@ static const weir_option_t up_options[] = {
     {.name = "time-slice",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_slice,
+        .take = weir_option_take_slice,
         .help = "how long a guest may compute before others have their turn: 1ms to 1s\n"
                 "(default 2ms); 0, for measuring, never interrupts one"},
     {.group = "Hardening",
@@ -301,91 +149,91 @@ static const weir_option_t up_options[] = {
         .name = "max-concurrency",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_concurrency,
+        .take = weir_option_take_concurrency,
         .help = "how many requests guests handle at once (default: what the allocator has\n"
                 "room for); more wait their turn"},
     {.name = "max-waiting",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "how many requests wait for an instance at most (default 1024); beyond it: 503"},
     {.name = "request-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_timeout,
+        .take = weir_option_take_timeout,
         .help = "how long a guest may take until the head of its response: 500ms, 2s, 1m\n"
                 "(default 30s), or a number of seconds; then the client gets 504, or 503 when\n"
                 "no instance was free"},
     {.name = "waiting-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "how long one may wait for an instance (default: with what follows, as long\n"
                 "as --request-timeout); then 503"},
     {.name = "cpu-time",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "how long a guest may compute for a request, before its response and after\n"
                 "(default: as --request-timeout), or none"},
     {.name = "max-instance-memory",
         .value = "SIZE",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_memory,
+        .take = weir_option_take_memory,
         .variable = "SPIN_MAX_INSTANCE_MEMORY",
         .help = "how far an instance's memories may grow together: bytes, or with KiB,\n"
                 "MiB or GiB"},
     {.name = "max-request-body",
         .value = "SIZE",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "a request with more in its body gets 413 (default none)"},
     {.name = "max-response-body",
         .value = "SIZE",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "a response with more is 502, or cut once it has begun (default none)"},
     {.name = "max-request-head",
         .value = "SIZE",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "a request with a longer head gets 431, or 414 (default 32KiB, the most)"},
     {.name = "max-request-headers",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "one with more headers gets 431 (default 256, the most)"},
     {.name = "header-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "how long the head of a request may take (default 2m); then 408"},
     {.name = "body-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "in each such time 1 KiB of a body that is waited for has to come (default\n"
                 "1m), or none; else 408"},
     {.name = "idle-timeout",
         .value = "T",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "how long a client may neither send nor take anything (default 1m)"},
     {.name = "max-connections",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "clients that are connected at once (default: as many as open files and\n"
                 "memory allow, at most 4096); more wait"},
     {.name = "max-connections-per-address",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "of one client address, or IPv6 /64 (default none); more are closed"},
     {.name = "max-requests-per-connection",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_limit,
+        .take = weir_option_take_limit,
         .help = "after which a connection is closed (default none)"},
     {.name = "allow-half-close",
         .kind = WEIR_OPTION_FLAG,
@@ -432,7 +280,7 @@ static const weir_option_t up_options[] = {
     {.name = "access-log-format",
         .value = "FORMAT",
         .kind = WEIR_OPTION_TAKEN,
-        .take = take_access_log_format,
+        .take = weir_option_take_access_log_format,
         .help = "logfmt (default) or json, an object a line"},
     {.name = "omit-queries",
         .kind = WEIR_OPTION_FLAG,
@@ -519,7 +367,7 @@ const weir_command_t weir_up_command = {
     .option_count = COUNT(up_options),
     .foreign = spin_options,
     .foreign_count = COUNT(spin_options),
-    .operand = take_application,
+    .operand = weir_option_take_application,
 };
 
 /* ---- All of it ----------------------------------------------------------------------------------------------------- */
