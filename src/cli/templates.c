@@ -6,6 +6,7 @@
 #include "app/near.h"
 #include "app/text.h"
 #include "cli/arguments.h"
+#include "observe/directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -210,33 +211,11 @@ bool weir_templates_has(const char *templates, const char *name, char **ret_mess
     return found;
 }
 
-/* Make the directories that a path's last part is in, as far as they are not there. False with errno set. */
-static bool make_parents(const char *directory)
-{
-    char *path = strdup(directory);
-    bool made = path != NULL;
-    for (size_t at = path == NULL ? 0 : strspn(path, "/"); made;) {
-        at += strcspn(path + at, "/");
-        size_t next = at + strspn(path + at, "/");
-        if (path[next] == '\0') {
-            break;
-        }
-        path[at] = '\0';
-        made = mkdir(path, 0777) == 0 || errno == EEXIST; /* what is no directory is noticed with the next part */
-        path[at] = '/';
-        at = next;
-    }
-    int error = errno;
-    free(path);
-    errno = error;
-    return made;
-}
-
 /* Whether a directory can be filled: it is new, or empty. */
 static bool make_directory(const char *directory, bool *ret_is_new, char **ret_message)
 {
     *ret_is_new = false;
-    if (!make_parents(directory)) {
+    if (!weir_directory_make_parents(directory, 0777)) {
         return weir_arguments_refuse(
             ret_message, "cannot make the directory %s: %s", weir_quote(directory).text, strerror(errno));
     }

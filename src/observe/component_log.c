@@ -5,6 +5,7 @@
 #include "observe/component_log.h"
 
 #include "observe/clock.h"
+#include "observe/directory.h"
 #include "observe/log.h"
 #include "observe/thread.h"
 
@@ -74,26 +75,12 @@ struct weir_component_logs {
 /* Make a directory and those above it. False with errno set. */
 static bool make_directory(const char *directory)
 {
-    char path[4096];
-    size_t size = strlen(directory);
-    if (size == 0 || size >= sizeof path) {
-        errno = size == 0 ? ENOENT : ENAMETOOLONG;
-        return false;
-    }
-    memcpy(path, directory, size + 1);
-    for (char *at = path + 1; *at != '\0'; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        int made = mkdir(path, 0777);
-        *at = '/';
-        if (made < 0 && errno != EEXIST)
-            return false;
-    }
     struct stat facts;
-    if (mkdir(path, 0777) == 0)
+    if (!weir_directory_make_parents(directory, 0777))
+        return false;
+    if (mkdir(directory, 0777) == 0)
         return true;
-    if (errno != EEXIST || stat(path, &facts) < 0)
+    if (errno != EEXIST || stat(directory, &facts) < 0)
         return false;
     errno = ENOTDIR;
     return S_ISDIR(facts.st_mode);
