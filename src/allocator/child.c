@@ -47,9 +47,7 @@ double weir_clock_milliseconds(void)
 
 /* ---- In the child ------------------------------------------------------------------------------------------------ */
 
-/* The first that the kernel takes when memory runs out. Where that is forbidden, the child is as likely as its parent.
- */
-static void volunteer_for_oom(void)
+void weir_child_volunteer_for_oom(void)
 {
     int descriptor = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (descriptor >= 0) {
@@ -95,7 +93,7 @@ static _Noreturn void run_child(
     if (getppid() != parent) {
         _exit(0); /* the parent died before it could be watched */
     }
-    volunteer_for_oom();
+    weir_child_volunteer_for_oom();
     limit_self(milliseconds);
     /* Rust makes a backtrace with a lock held, and needs memory for that. Where that is refused, it wants to make one
      * of the refusal, and waits for the lock that it holds: what is to be a verdict would only end at the deadline. */

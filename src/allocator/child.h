@@ -44,6 +44,10 @@ typedef int (*weir_child_function_t)(int report_descriptor, void *context);
 void weir_child_run(weir_child_function_t function, void *context, uint32_t milliseconds, void *report, size_t size,
     weir_child_result_t *ret_result);
 
+/* Be the first that the kernel takes when memory runs out, with all children. Where that is forbidden, nothing changes.
+ */
+void weir_child_volunteer_for_oom(void);
+
 /* Milliseconds on a clock that only goes forward. */
 double weir_clock_milliseconds(void);
 

@@ -3,6 +3,7 @@
  */
 #include "cli/confine.h"
 
+#include "allocator/child.h"
 #include "allocator/translate.h"
 #include "allocator/trial_server.h"
 #include "app/text.h"
@@ -235,23 +236,13 @@ static bool is_wanted(const weir_up_options_t *options)
     return !options->no_sandbox && !SANITIZED;
 }
 
-/* A trial asks to be the first that is taken when memory runs out, which it may not any more then: it inherits it. */
-static void volunteer_for_oom(void)
-{
-    int descriptor = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        ssize_t ignored = write(descriptor, "1000", 4);
-        (void)ignored;
-        close(descriptor);
-    }
-}
-
 void weir_confine_trials(void *options)
 {
     weir_sandbox_t sandbox;
     if (is_wanted(options)) {
         const weir_sandbox_settings_t settings = {.filter = {.kind = WEIR_FILTER_TRIALS, .tell = is_told()}};
-        volunteer_for_oom();
+        /* A trial asks for that itself, and may not any more then: it inherits it. */
+        weir_child_volunteer_for_oom();
         weir_sandbox_enter(&settings, &sandbox);
     }
 }
