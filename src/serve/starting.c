@@ -43,9 +43,19 @@ bool weir_starting_take_refusal(weir_connection_t *connection)
         connection->has_collected = true;
     }
     weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_REFUSED], 1);
+    /* First, for with its last task a generation goes, and its routes. */
+    bool same_routes = task->permit.stake->generation->parts.routes == loop->stake->generation->parts.routes;
+    bool leads_on = same_routes || weir_request_route(connection);
     weir_connection_end_task(connection);
-    weir_admission_wait_again(connection);
-    weir_record_wait(connection);
+    if (!same_routes) {
+        weir_record_route(connection);
+    }
+    if (leads_on) {
+        weir_admission_wait_again(connection);
+        weir_record_wait(connection);
+    } else {
+        weir_connection_answered(connection);
+    }
     return true;
 }
 

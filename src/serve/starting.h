@@ -18,7 +18,10 @@ bool weir_starting_is_answerable(const weir_connection_t *connection);
 /* Whether it waits for an instance: it goes no further before it has one. */
 bool weir_starting_waits(const weir_connection_t *connection);
 
-/* If its task's instance was refused, let it wait for another, with all that it has. Returns whether that was so. */
+/*
+ * If its task's instance was refused, let it wait for another, with all that it has. Returns whether that was so. Where
+ * another generation is served by now, with other routes, it goes where these lead, as those do that have waited.
+ */
 bool weir_starting_take_refusal(weir_connection_t *connection);
 
 /* Whether the request may have to be handed to a guest, again or for the first time: its head is needed for that. */

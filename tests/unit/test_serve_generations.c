@@ -6,7 +6,9 @@
 #include "serve/admission.h"
 #include "serve/chain.h"
 #include "serve/gate.h"
+#include "serve/limits.h"
 #include "serve/shared.h"
+#include "serve/ticker.h"
 
 enum { POOL_BYTES = 16 << 20, CLIENTS = 5, SWAPS = 200, NAP_MILLISECONDS = 2 };
 
@@ -428,6 +430,90 @@ static void test_what_waits_goes_where_the_new_routes_lead(void **state)
     assert_int_equal(world_stop(&world), 0);
 }
 
+/* ---- Refused late ------------------------------------------------------------------------------------------------ */
+
+enum { LATE_REQUESTS = 5 }; /* the first is of the guest that is apart */
+
+typedef struct late {
+    world_t world;
+    int first;
+    int connections[LATE_REQUESTS];
+    atomic_uint refusals;
+} late_t;
+
+/* One slot for the guest apart and one for the others, and both are said to hold eight calls. */
+static weir_generation_t *one_apart_for_eight(world_t *world)
+{
+    const rung_t rungs[] = {
+        {.slots = 1, .slot_bytes = POOL_BYTES, .max_calls = 8}, {.slots = 1, .slot_bytes = POOL_BYTES, .max_calls = 8}};
+    return generation_with(world, rungs, 2, false);
+}
+
+/*
+ * On the loop's thread. When the first is refused its client leaves, and requests come that are handled in one turn,
+ * once the pause after the refusal is over. Of these the one apart is refused, and meanwhile this turn becomes late, so
+ * that the guests of the others are left for the next; and what that serves with is another generation.
+ */
+static void send_then_swap(void *context, const char *component, const char *what)
+{
+    late_t *late = context;
+    weir_server_t *server = late->world.server;
+    const struct linger at_once = {1, 0};
+    unsigned number = atomic_fetch_add(&late->refusals, 1);
+    (void)component;
+    (void)what;
+    if (number == 0) {
+        assert_int_equal(setsockopt(late->first, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+        close(late->first);
+        for (unsigned i = 0; i < LATE_REQUESTS; i++)
+            assert_true(
+                tell(late->connections[i], i == 0 ? "GET /holder HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                                                  : "GET /cat HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+        nap(2 * WEIR_REFUSED_PAUSE_MILLISECONDS);
+    } else if (number == 1) {
+        const rung_t rungs[] = {{.slots = 8, .slot_bytes = POOL_BYTES, .max_calls = 8},
+            {.slots = 8, .slot_bytes = POOL_BYTES, .max_calls = 8}};
+        assert_true(weir_server_swap(server, generation_with(&late->world, rungs, 2, true)));
+        uint32_t began = weir_ticker_count(server->ticker);
+        weir_ticker_begin(server->ticker, 0);
+        while (weir_ticker_count(server->ticker) - began <= server->loops[0].max_turn_ticks + 1)
+            nap(1);
+        weir_ticker_end(server->ticker, 0);
+    }
+}
+
+static void test_what_is_refused_by_an_old_generation_goes_where_the_new_routes_lead(void **state)
+{
+    (void)state;
+    static late_t late;
+    world_t *world = &late.world;
+    weir_server_settings_t settings = {.loops = 1,
+        .max_waiting = 64,
+        .max_connections = 128,
+        .request_timeout_milliseconds = 20000,
+        .drain_timeout_milliseconds = 30000,
+        .refused = send_then_swap,
+        .context = &late};
+    world_prepare(world);
+    world_serve(world, &settings, one_apart_for_eight);
+    int holders[2] = {hold(world), hold_at(world, "/cat")};
+    for (unsigned i = 0; i < LATE_REQUESTS; i++) {
+        late.connections[i] = dial(world->listener.port);
+        assert_true(late.connections[i] >= 0);
+    }
+    wait_for_loop(world);
+    late.first = dial(world->listener.port);
+    assert_true(tell(late.first, "GET /cat HTTP/1.1\r\nHost: a\r\n\r\n"));
+    expect(late.connections[0], 404, NULL);
+    for (unsigned i = 1; i < LATE_REQUESTS; i++)
+        expect(late.connections[i], 200, "quick");
+    assert_true(atomic_load(&late.refusals) >= 4); /* two as above, one in that turn, and after it */
+    for (unsigned i = 0; i < 2; i++)
+        let_go(holders[i]);
+    wait_for_generations(world, 1);
+    assert_int_equal(world_stop(world), 0);
+}
+
 static void test_static_response_keeps_the_generation_whose_route_it_is_of(void **state)
 {
     (void)state;
@@ -564,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_one_instance_goes_round_among_loops),
         cmocka_unit_test(test_component_apart_holds_up_nobody_but_itself),
         cmocka_unit_test(test_what_waits_goes_where_the_new_routes_lead),
+        cmocka_unit_test(test_what_is_refused_by_an_old_generation_goes_where_the_new_routes_lead),
         cmocka_unit_test(test_static_response_keeps_the_generation_whose_route_it_is_of),
         cmocka_unit_test(test_static_response_needs_no_instance),
         cmocka_unit_test(test_gate_gives_to_loops_in_the_order_in_which_they_asked),
