@@ -37,8 +37,9 @@ struct weir_adapt {
 
     /* The thread's own. */
     weir_pressure_policy_t policy;
-    bool told; /* that nothing lower can be had */
-    bool trim; /* the old engine is on its way out */
+    bool told;        /* that nothing lower can be had */
+    bool trim;        /* the old engine is on its way out */
+    uint64_t reloads; /* when it was looked last */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -285,6 +286,9 @@ static bool wait_a_second(weir_adapt_t *adapt, uint32_t *ret_refusals)
 /* What the old engine's guests had allocated is of no use to the new ones where it lies. */
 static void trim(weir_adapt_t *adapt)
 {
+    uint64_t reloads = weir_metrics_read(weir_server_metrics(adapt->server), WEIR_PROCESS_RELOADS_DONE);
+    adapt->trim = adapt->trim || reloads != adapt->reloads;
+    adapt->reloads = reloads;
     if (adapt->trim && weir_server_generations(adapt->server) == 1) {
         adapt->trim = false;
 #ifdef __GLIBC__
