@@ -16,6 +16,7 @@ from pathlib import Path
 
 from admin import Admin
 from harness import Expired, toml_text
+from held import Held, wait_until_no_more_than
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = HERE / "soak_clients.py"
@@ -24,7 +25,6 @@ MEMORY_MIB = 96  # that a guest may have
 REQUEST_TIMEOUT = 5  # seconds
 MAX_GROWTH = 1.05  # of resident memory, from the second third of the time to the last
 REFUSED_MAX = 0.02  # of all requests
-SETTLE_SECONDS = 60  # until all that a client's request opened is closed: Tokio's threads stay for ten
 SAMPLE_SECONDS = 0.25
 RELOAD_SECONDS = 5
 
@@ -123,11 +123,6 @@ def read_resident(pid):
     return int(re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.M)[1]) * 1024
 
 
-def count_open(pid):
-    """Descriptors and threads."""
-    return tuple(len(list(Path(f"/proc/{pid}/{what}").iterdir())) for what in ("fd", "task"))
-
-
 def rounds_of_100_ms(server):
     """How many rounds of http_work's /compute take about so long here."""
     rounds, taken = 1_000_000, 0
@@ -190,19 +185,6 @@ class Clients:
                 process.wait()
 
 
-def wait_until_closed(server, before):
-    """Descriptors and threads are no more than before the load."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        now = count_open(server.process.pid)
-        if all(is_now <= was for is_now, was in zip(now, before)):
-            return now
-        if time.monotonic() > deadline:
-            names = [str(path.readlink()) for path in Path(f"/proc/{server.process.pid}/fd").iterdir()]
-            raise Expired(f"descriptors and threads were {before} and are {now}: {sorted(names)}")
-        time.sleep(0.1)
-
-
 def judge(results, server):
     """What must hold of every soak."""
     told = "\n".join(results["failures"][:20])
@@ -244,7 +226,7 @@ def soak(server, seconds, users, processes=1, authority=None, rounds=None):
     """Let clients loose on a server, and judge. Returns what came of it, for figures."""
     rounds = rounds or rounds_of_100_ms(server)
     counted = count_in_metrics(server)
-    before = count_open(server.process.pid)
+    before = Held(server)
     watcher = Watcher(server.process.pid)
     reloads = Reloads(server)
     clients = Clients(server, users, processes, time.monotonic() + seconds, rounds, authority)
@@ -255,11 +237,12 @@ def soak(server, seconds, users, processes=1, authority=None, rounds=None):
         reloads.close()
         clients.kill()
     results["resident_thirds"] = watcher.thirds()
-    results["open_before"] = before
     results["reloads"] = reloads.count
+    print(summary(results, seconds))  # first: where the rest fails it is needed most
     assert reloads.error is None, reloads.error
     judge(results, server)
-    results["open_after"] = wait_until_closed(server, before)
+    after = wait_until_no_more_than(before, server)
+    print(f"before: {before}; after: {after}")
     compare(count_in_metrics(server) - counted, results, "/metrics")
     return results
 
@@ -269,6 +252,6 @@ def summary(results, seconds):
     return (
         f"{results['requests']} requests in {seconds} s ({results['requests'] / seconds:.0f}/s), "
         f"{results['left']} left by their clients; statuses {dict(sorted(results['statuses'].items()))}; "
-        f"resident MiB in thirds {thirds}; descriptors and threads {results['open_before']} before, "
-        f"{results['open_after']} after; {results['reloads']} reloads\n{json.dumps(dict(sorted(results['outcomes'].items())))}"
+        f"resident MiB in thirds {thirds}; {results['reloads']} reloads\n"
+        f"{json.dumps(dict(sorted(results['outcomes'].items())))}"
     )

@@ -20,7 +20,8 @@ from conftest import make_program, prlimit_address_space
 from harness import REQUEST_DEADLINE, Component, Expired, in_background, write_application
 from json_schema import Schema
 from modules import module_with_memory
-from reloads import REFUSED, RELOADED, Held, Load, Versions, reload, version_of
+from held import Held, wait_until_no_more_than
+from reloads import REFUSED, RELOADED, Load, Versions, reload, version_of
 
 GIB = 1 << 30
 
@@ -199,10 +200,16 @@ def reload_again_and_again(server, versions, count):
 
 def settled(server, temporary):
     """What is held once all is over that was served before."""
-    wait_until(lambda: Held(server, temporary).copies == 1)
-    held = [Held(server, temporary)]
-    wait_until(lambda: held.append(Held(server, temporary)) or held[-1].same_as(held[-2]))
-    return held[-1]
+    wait_until(lambda: len(Held(server, temporary).copies) == 1)
+    return Held(server, temporary)
+
+
+def wait_until_resident_is(most, server):
+    """What was freed is given back to the system within seconds of the last reload."""
+    try:
+        wait_until(lambda: server.resident_bytes() <= most)
+    except Expired:
+        pytest.fail(f"{server.resident_bytes()} bytes are resident, and {most:.0f} may be")
 
 
 def reload_under_load(program, serve, versions, temporary, count, warm=10):
@@ -212,16 +219,17 @@ def reload_under_load(program, serve, versions, temporary, count, warm=10):
     before = settled(server, temporary)
     load = reload_again_and_again(server, versions, count)
     assert all(load.counts.get(what, 0) > 0 for what in ("one", "two", "streams", "waits")), load.counts
-    wait_until(lambda: Held(server, temporary).same_as(before))
-    return server, before, settled(server, temporary), load
+    return server, before, wait_until_no_more_than(before, server, temporary), load
 
 
 @pytest.mark.parametrize("flavour", RELOADS)
 def test_reloads_under_load_fail_no_request_and_leave_nothing_behind(flavour, serve, versions, tmp_path):
     program = make_program(flavour, tmp_path)
-    _, before, after, _ = reload_under_load(program, serve, versions, tmp_path / "temp", RELOADS[flavour])
+    server, before, after, load = reload_under_load(program, serve, versions, tmp_path / "temp", RELOADS[flavour])
+    others = [line for line in server.stderr.lines if re.match("weir: (?!reload)", line)]
+    print(f"before: {before}; after: {after}; answers: {load.counts}; said besides: {others[-20:]}")
     if flavour == "release":
-        assert after.resident <= before.resident * 1.25 + (4 << 20), (vars(before), vars(after))
+        wait_until_resident_is(before.resident * 1.25 + (4 << 20), server)
 
 
 def test_many_wishes_for_a_reload_at_once_are_few_reloads_and_the_last_is_served(weir_checked, serve, versions):

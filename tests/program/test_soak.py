@@ -8,7 +8,7 @@ import os
 import pytest
 
 from harness import all_in_background
-from soak import MAX_GROWTH, judge_access_log, options, rounds_of_100_ms, soak, summary, write_soak_application
+from soak import MAX_GROWTH, judge_access_log, options, rounds_of_100_ms, soak, write_soak_application
 
 SECONDS = float(os.environ.get("WEIR_SOAK_SECONDS", "60"))
 
@@ -28,7 +28,6 @@ def test_a_minute_of_all_guests_and_clients(weir, serve, soaked, certificates, t
     with all_in_background(lambda run: soak(run[0], SECONDS, run[1], 1, run[2], rounds), runs) as results:
         for (server, *_), log, result in zip(runs, logs, results):
             done = result(SECONDS + 300)
-            print(summary(done, SECONDS))
             _, second, last = done["resident_thirds"]
             # In a minute it may still be warming up: that it does not go on growing is for the long soak to show.
             assert last <= second * MAX_GROWTH * 1.1, done["resident_thirds"]
@@ -40,6 +39,5 @@ def test_a_minute_of_all_guests_and_clients(weir, serve, soaked, certificates, t
 def test_sanitizers_have_nothing_to_say(request, flavour, serve, soaked, tmp_path):
     server = serve(request.getfixturevalue(flavour), soaked, *options(tmp_path / "access.log"), seconds=120)
     results = soak(server, SECONDS / 3, 64, rounds=10_000_000)
-    print(summary(results, SECONDS / 3))
     server.stop()
     judge_access_log(tmp_path / "access.log", results)

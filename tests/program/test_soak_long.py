@@ -6,7 +6,7 @@ import os
 import time
 
 from harness import all_in_background
-from soak import MAX_GROWTH, judge_access_log, options, rounds_of_100_ms, soak, summary, write_soak_application
+from soak import MAX_GROWTH, judge_access_log, options, rounds_of_100_ms, soak, write_soak_application
 
 SECONDS = float(os.environ.get("WEIR_SOAK_SECONDS", "1800"))
 REQUESTS = 1_000_000 * SECONDS / 1800
@@ -25,7 +25,6 @@ def test_a_million_requests_in_half_an_hour(weir, guest, hello, serve, certifica
         done = [result(SECONDS + 300) for result in results]
     print(f"after {time.monotonic() - began:.0f} s:")
     for (server, *_), log, result in zip(runs, logs, done):
-        print(summary(result, SECONDS))
         server.stop()
         judge_access_log(log, result)
         _, second, last = result["resident_thirds"]
