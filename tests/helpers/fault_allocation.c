@@ -3,7 +3,8 @@
  * library's (see CMakeLists.txt), and so does jansson on its behalf. WEIR_FAULT_ALLOCATION=N refuses the Nth
  * allocation, N+ that one and all later ones. A child goes on counting where its parent was when it forked.
  * WEIR_FAULT_REPORT names a file that gets a line for each refusal: which one, and where in the program it was asked
- * for.
+ * for. WEIR_FAULT_CONTROL names a file of three numbers of 64 bits, which a test may write while the program runs: how
+ * many were asked for, which is refused (0: none), and whether all later ones are, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void *weir_fault_malloc(size_t size);
@@ -30,10 +32,25 @@ __attribute__((format(printf, 2, 3))) int weir_fault_asprintf(char **ret_text, c
 /* The linker makes this name; addresses in a report are counted from here. NOLINTNEXTLINE(cert-dcl37-c) */
 extern const char __executable_start[];
 
+typedef struct control {
+    _Atomic uint64_t asked;
+    _Atomic uint64_t first; /* 0: none is refused */
+    _Atomic uint64_t onward;
+} control_t;
+
 static atomic_ulong asked;
 static unsigned long first; /* 0: none is refused */
 static bool onward;
 static int report = -1;
+static control_t *control; /* NULL: there is none, and what stands above holds; children share it */
+
+static void open_control(const char *path)
+{
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    void *mapped = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    control = mapped == MAP_FAILED ? NULL : mapped;
+    close(descriptor);
+}
 
 static void *jansson_malloc(size_t size)
 {
@@ -52,13 +69,27 @@ __attribute__((constructor)) static void begin(void)
     if (path != NULL) {
         report = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     }
+    if (getenv("WEIR_FAULT_CONTROL") != NULL) {
+        open_control(getenv("WEIR_FAULT_CONTROL"));
+    }
     json_set_alloc_funcs(jansson_malloc, free);
+}
+
+static bool is_due(unsigned long *ret_number)
+{
+    if (control != NULL) {
+        uint64_t number = *ret_number = atomic_fetch_add(&control->asked, 1) + 1;
+        uint64_t its_first = atomic_load(&control->first);
+        return its_first != 0 && (number == its_first || (number > its_first && atomic_load(&control->onward) != 0));
+    }
+    unsigned long number = *ret_number = atomic_fetch_add(&asked, 1) + 1;
+    return first != 0 && (number == first || (number > first && onward));
 }
 
 static bool is_refused(const void *caller)
 {
-    unsigned long number = atomic_fetch_add(&asked, 1) + 1;
-    if (first == 0 || number < first || (number > first && !onward)) {
+    unsigned long number;
+    if (!is_due(&number)) {
         return false;
     }
     char line[64];
