@@ -75,22 +75,37 @@ static void make_directory(const char *path)
     free(copy);
 }
 
-/* A file or directory of this user's that nobody else may write. */
-static bool is_private(const struct stat *status, mode_t kind)
+static bool may_others_write(const struct stat *status)
 {
-    return (status->st_mode & S_IFMT) == kind && status->st_uid == geteuid() &&
-           (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return (status->st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
-/* Whether nobody else can write a directory, nor put another one in its place: who may write the one above could, but
- * not where that is sticky, nor can root be kept from it. */
-static bool is_safe_directory(int folder)
+/* A file of this user's that nobody else may write. */
+static bool is_private_file(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) && status->st_uid == geteuid() && !may_others_write(status);
+}
+
+/* Who else can write a directory, or put another one in its place, in words: who may write the one above could, but
+ * not where that is sticky, nor can root be kept from it. NULL: nobody. */
+static const char *danger_of(int folder)
 {
     struct stat own;
     struct stat above;
-    return fstat(folder, &own) == 0 && is_private(&own, S_IFDIR) && fstatat(folder, "..", &above, 0) == 0 &&
-           (above.st_uid == geteuid() || above.st_uid == 0) &&
-           ((above.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (above.st_mode & S_ISVTX) != 0);
+    if (fstat(folder, &own) != 0 || fstatat(folder, "..", &above, 0) != 0) {
+        return "it cannot be looked at";
+    }
+    if (own.st_uid != geteuid()) {
+        return "it belongs to another user";
+    }
+    if (may_others_write(&own)) {
+        return "others may write it";
+    }
+    if (above.st_uid != geteuid() && above.st_uid != 0) {
+        return "the directory above it belongs to another user";
+    }
+    return may_others_write(&above) && (above.st_mode & S_ISVTX) == 0 ? "others may write the directory above it"
+                                                                      : NULL;
 }
 
 weir_store_t *weir_store_open(const char *directory, uint64_t most_bytes, const char **ret_why)
@@ -104,8 +119,9 @@ weir_store_t *weir_store_open(const char *directory, uint64_t most_bytes, const 
         *ret_why = "it cannot be opened or made";
         return NULL;
     }
-    if (!is_safe_directory(folder)) {
-        *ret_why = "it, or the directory above it, belongs to another user, or others may write it";
+    const char *danger = danger_of(folder);
+    if (danger != NULL) {
+        *ret_why = danger;
         close(folder);
         return NULL;
     }
@@ -191,7 +207,7 @@ int weir_store_open_file(const weir_store_t *store, const char *name)
     /* Not blocking, so that a pipe in its place is refused instead of waited for. */
     int file = openat(store->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
-    if (file >= 0 && (fstat(file, &status) != 0 || !is_private(&status, S_IFREG))) {
+    if (file >= 0 && (fstat(file, &status) != 0 || !is_private_file(&status))) {
         close(file);
         return -1;
     }

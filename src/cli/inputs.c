@@ -9,6 +9,7 @@
 #include "cache/store.h"
 #include "cli/logs.h"
 #include "cli/overrides.h"
+#include "cli/ownership.h"
 #include "cli/spin_variables.h"
 #include "cli/strategy.h"
 #include "cli/tls_files.h"
@@ -58,9 +59,12 @@ static weir_store_t *open_cache(const weir_inputs_t *inputs)
     if (!options->disable_cache && cache == NULL && why != NULL) {
         char *directory =
             inputs->cache_directory != NULL ? strdup(inputs->cache_directory) : weir_store_directory("code");
+        char *whose = directory == NULL ? NULL : weir_ownership_explain(directory, WEIR_OWNERSHIP_DIRECTORY);
         weir_log(WEIR_LOG_INFO,
-            weir_translate("compiled code is not kept: the cache's directory cannot be used: %s: %s"),
-            directory == NULL ? "" : weir_shown(directory).text, why);
+            weir_translate("compiled code is not kept: the cache's directory cannot be used: %s: %s; XDG_CACHE_HOME or "
+                           "--cache names another"),
+            directory == NULL ? "" : weir_shown(directory).text, whose == NULL ? why : whose);
+        free(whose);
         free(directory);
     }
     return cache;

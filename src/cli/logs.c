@@ -5,6 +5,7 @@
 
 #include "app/text.h"
 #include "cli/overrides.h"
+#include "cli/ownership.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -69,11 +70,13 @@ weir_component_logs_t *weir_logs_open(const weir_up_options_t *options, const we
         first(options->log_dir, config->log_dir) != NULL || first(options->state_dir, config->state_dir) != NULL;
     if (logs != NULL && named && !weir_component_logs_make_directory(logs)) {
         const char *reason = strerror(errno);
+        char *whose = errno == EACCES ? weir_ownership_explain(directory, WEIR_OWNERSHIP_DIRECTORY) : NULL;
         if (asprintf(ret_message,
                 "logs cannot be kept in \"%s\": %s; --log-dir DIRECTORY names another place, --log-dir '' keeps none",
-                weir_shown(directory).text, reason) < 0) {
+                weir_shown(directory).text, whose == NULL ? reason : whose) < 0) {
             *ret_message = NULL;
         }
+        free(whose);
         weir_component_logs_free(logs);
         logs = NULL;
     }

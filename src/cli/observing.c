@@ -4,9 +4,11 @@
 #include "cli/observing.h"
 
 #include "cli/collector.h"
+#include "cli/ownership.h"
 #include "observe/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +24,19 @@ unsigned weir_observing_threads(const weir_up_options_t *options)
     return (options->access_log != NULL ? 1 : 0) + (has_endpoint() ? 1 : 0);
 }
 
+/* Add to a message whose the file or its directory is, if that is why. */
+static void explain_refusal(const char *path, char **message)
+{
+    char *longer;
+    bool denied = access(path, W_OK) != 0 && (errno == EACCES || errno == ENOENT);
+    char *whose = *message == NULL || !denied ? NULL : weir_ownership_explain(path, WEIR_OWNERSHIP_FILE);
+    if (whose != NULL && asprintf(&longer, "%s: %s", *message, whose) >= 0) {
+        free(*message);
+        *message = longer;
+    }
+    free(whose);
+}
+
 static bool open_access_log(
     const weir_up_options_t *options, unsigned loops, weir_observing_t *observing, char **ret_message)
 {
@@ -33,6 +48,9 @@ static bool open_access_log(
         return true;
     }
     observing->access_log = weir_access_log_open(options->access_log, &style, loops, observing->metrics, ret_message);
+    if (observing->access_log == NULL) {
+        explain_refusal(options->access_log, ret_message);
+    }
     return observing->access_log != NULL;
 }
 

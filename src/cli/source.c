@@ -7,8 +7,10 @@
 #include "cli/source.h"
 
 #include "app/shown_url.h"
+#include "app/text.h"
 #include "cache/bytes.h"
 #include "cache/store.h"
+#include "cli/ownership.h"
 #include "guest/message.h"
 #include "observe/log.h"
 #include "weir_bridge.h"
@@ -144,7 +146,11 @@ static bool fetch_from(weir_manifest_t *manifest, size_t first, const char *dire
     const char *why;
     weir_store_t *store = directory == NULL ? NULL : weir_store_open(directory, WEIR_SOURCES_MOST_BYTES, &why);
     if (store == NULL && directory != NULL) {
-        weir_log(WEIR_LOG_INFO, "what is fetched is not kept: the cache's directory cannot be used: %s", why);
+        char *whose = weir_ownership_explain(directory, WEIR_OWNERSHIP_DIRECTORY);
+        weir_log(WEIR_LOG_INFO,
+            "what is fetched is not kept: the cache's directory cannot be used: %s: %s; XDG_CACHE_HOME names another",
+            weir_shown(directory).text, whose == NULL ? why : whose);
+        free(whose);
     }
     bool good = true;
     for (size_t i = first; i < manifest->component_count && good; i++) {
