@@ -82,6 +82,17 @@ bool weir_admin_is_exposed(const weir_admin_t *admin)
     return !admin->listener.is_loopback;
 }
 
+bool weir_admin_give(const weir_admin_t *admin, uid_t user, gid_t group)
+{
+    return weir_admin_listener_give(&admin->listener, user, group);
+}
+
+void weir_admin_disown(weir_admin_t *admin)
+{
+    close(admin->listener.descriptor);
+    admin->listener.descriptor = -1;
+}
+
 weir_board_t *weir_admin_board(weir_admin_t *admin)
 {
     return &admin->board;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 typedef struct weir_admin weir_admin_t;
 
@@ -24,6 +25,12 @@ bool weir_admin_open(const char *address, weir_admin_t **ret_admin, char **ret_m
  * reach it there. */
 const char *weir_admin_url(const weir_admin_t *admin);
 bool weir_admin_is_exposed(const weir_admin_t *admin);
+
+/* Give its Unix socket, if it has one, to a user, as weir_admin_listener_give does. False with errno set. */
+bool weir_admin_give(const weir_admin_t *admin, uid_t user, gid_t group);
+
+/* Close where it listens in a process that was forked, whose it is not; nothing is removed. */
+void weir_admin_disown(weir_admin_t *admin);
 
 /* The board on which it is told of the application and the allocator, before it starts and later. Any thread. */
 weir_board_t *weir_admin_board(weir_admin_t *admin);

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +216,30 @@ bool weir_admin_listener_open(const char *address, weir_admin_listener_t *ret_li
         return open_unix(address, address + sizeof(prefix) - 1, ret_listener, ret_message);
     }
     return open_tcp(address, ret_listener, ret_message);
+}
+
+bool weir_admin_listener_give(const weir_admin_listener_t *listener, uid_t user, gid_t group)
+{
+    struct stat there;
+    if (listener->path == NULL) {
+        return true;
+    }
+    int file = open(listener->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    bool given = fstat(file, &there) == 0;
+    int error = errno;
+    if (given && (there.st_dev != listener->device || there.st_ino != listener->inode)) {
+        given = false;
+        error = ESTALE; /* somebody has put something else there: not to be given away with root's rights */
+    } else if (given) {
+        given = fchownat(file, "", user, group, AT_EMPTY_PATH) == 0;
+        error = errno;
+    }
+    close(file);
+    errno = error;
+    return given;
 }
 
 void weir_admin_listener_close(weir_admin_listener_t *listener)

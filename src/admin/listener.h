@@ -26,6 +26,13 @@ typedef struct weir_admin_listener {
  */
 bool weir_admin_listener_open(const char *address, weir_admin_listener_t *ret_listener, char **ret_message);
 
+/*
+ * Give its socket in the file system to a user and a group, before root's rights are given up; its mode stays. Nothing
+ * but that very socket is given away, whoever may write the directory. True also where there is none. False with errno
+ * set.
+ */
+bool weir_admin_listener_give(const weir_admin_listener_t *listener, uid_t user, gid_t group);
+
 /* Close it, and remove its socket from the file system. */
 void weir_admin_listener_close(weir_admin_listener_t *listener);
 

@@ -86,7 +86,7 @@ static void change_environment(const weir_user_t *user)
     }
 }
 
-static bool become(const weir_inputs_t *inputs, const weir_user_t *user, char **ret_message)
+static bool become(const weir_inputs_t *inputs, const weir_admin_t *admin, const weir_user_t *user, char **ret_message)
 {
     if (weir_user_is(user) && geteuid() != 0) {
         return true; /* as it should be already */
@@ -98,6 +98,10 @@ static bool become(const weir_inputs_t *inputs, const weir_user_t *user, char **
             inputs->options.user, (unsigned)geteuid(), user->name);
     }
     make_directories(inputs, user);
+    if (admin != NULL && !weir_admin_give(admin, user->user, user->group)) {
+        return weir_arguments_refuse(ret_message, "the admin address %s cannot be given to user %s: %s",
+            inputs->options.admin, user->name, strerror(errno));
+    }
     if (!weir_user_become(user, ret_message)) {
         return false;
     }
@@ -105,7 +109,7 @@ static bool become(const weir_inputs_t *inputs, const weir_user_t *user, char **
     return true;
 }
 
-bool weir_confine_user(const weir_inputs_t *inputs, char **ret_message)
+bool weir_confine_user(const weir_inputs_t *inputs, const weir_admin_t *admin, char **ret_message)
 {
     weir_user_t user;
     *ret_message = NULL;
@@ -115,7 +119,7 @@ bool weir_confine_user(const weir_inputs_t *inputs, char **ret_message)
     if (!weir_user_find("--user", inputs->options.user, &user, ret_message)) {
         return false;
     }
-    bool done = become(inputs, &user, ret_message);
+    bool done = become(inputs, admin, &user, ret_message);
     weir_user_free(&user);
     return done;
 }
@@ -236,7 +240,7 @@ static bool is_wanted(const weir_up_options_t *options)
     return !options->no_sandbox && !SANITIZED;
 }
 
-void weir_confine_trials(void *options)
+void weir_confine_trials(const weir_up_options_t *options)
 {
     weir_sandbox_t sandbox;
     if (is_wanted(options)) {

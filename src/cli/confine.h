@@ -5,6 +5,7 @@
 #ifndef WEIR_CLI_CONFINE_H
 #define WEIR_CLI_CONFINE_H
 
+#include "admin/admin.h"
 #include "cli/application.h"
 #include "cli/inputs.h"
 #include "sandbox/sandbox.h"
@@ -14,14 +15,14 @@
 
 /*
  * Become the user of --user, if that was given; root makes directories that options name and that are not there, for
- * that user. After ports are bound and files read that only root may; before anything else is opened or made, while the
- * process has one thread. On failure returns false and stores a one-line message to be freed with free(3), NULL when
- * memory ran out.
+ * that user, and gives it the socket of `admin`, unless that is NULL. After ports are bound and files read that only
+ * root may; before anything else is opened or made, while the process has one thread. On failure returns false and
+ * stores a one-line message to be freed with free(3), NULL when memory ran out.
  */
-bool weir_confine_user(const weir_inputs_t *inputs, char **ret_message);
+bool weir_confine_user(const weir_inputs_t *inputs, const weir_admin_t *admin, char **ret_message);
 
-/* What a trial server calls before its first trial; `options` is the weir_up_options_t. */
-void weir_confine_trials(void *options);
+/* Confine the process for trials: it calls this before its first one. */
+void weir_confine_trials(const weir_up_options_t *options);
 
 /*
  * Confine the server, unless --no-sandbox was given; warn of what was refused, and go on. Once the allocator was chosen

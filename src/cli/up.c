@@ -321,6 +321,22 @@ static void begin_watching(up_t *up)
     }
 }
 
+/*
+ * Root's rights are given up. What is watched looks different to the user, who may see less: that is no change. But one
+ * of what was read before, as root, is.
+ */
+static bool become_user(up_t *up, char **ret_message)
+{
+    bool changed = up->watch != NULL && weir_watch_has_changed(up->watch);
+    if (!weir_confine_user(&up->inputs, up->admin, ret_message)) {
+        return false;
+    }
+    if (up->watch != NULL && !changed) {
+        weir_watch_look_again(up->watch);
+    }
+    return true;
+}
+
 /* Everything that the user gave is read; as root, only to become the user that options name. */
 static int read_inputs(up_t *up)
 {
@@ -329,16 +345,27 @@ static int read_inputs(up_t *up)
     if (!weir_inputs_read(&up->inputs, &message)) {
         return fail(EXIT_INPUT, message);
     }
-    if (up->inputs.options.user != NULL && (!take_port(up, &message) || !weir_confine_user(&up->inputs, &message))) {
+    if (up->inputs.options.user != NULL && (!take_port(up, &message) || !become_user(up, &message))) {
         return fail(EXIT_INPUT, message);
     }
     return EXIT_FINE;
 }
 
+/* In the process for trials: where the server listens is nobody else's, or it would stay taken when that is killed. */
+static void enter_trials(void *context)
+{
+    up_t *up = context;
+    weir_listener_close(&up->listener);
+    if (up->admin != NULL) {
+        weir_admin_disown(up->admin);
+    }
+    weir_confine_trials(&up->inputs.options);
+}
+
 /* The process that further trials are made in; without it the choice stays what it is. */
 static void start_trial_server(up_t *up)
 {
-    if (weir_trial_server_start_confined(weir_confine_trials, &up->inputs.options, &up->trial_server) != WEIR_OK) {
+    if (weir_trial_server_start_confined(enter_trials, up, &up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
 }

@@ -104,6 +104,16 @@ weir_watch_t *weir_watch_new(const weir_up_options_t *options)
     return watch;
 }
 
+bool weir_watch_has_changed(weir_watch_t *watch)
+{
+    return look(watch) != watch->state;
+}
+
+void weir_watch_look_again(weir_watch_t *watch)
+{
+    watch->state = look(watch);
+}
+
 /* ---- The thread -------------------------------------------------------------------------------------------------- */
 
 /* What has happened does not matter, for it is looked at everything. */

@@ -17,6 +17,12 @@ typedef struct weir_watch weir_watch_t;
  */
 weir_watch_t *weir_watch_new(const weir_up_options_t *options);
 
+/* Whether something is other than it was when it was looked at last. */
+bool weir_watch_has_changed(weir_watch_t *watch);
+
+/* How everything is now counts as what it was: it looks different to another user. Before weir_watch_start. */
+void weir_watch_look_again(weir_watch_t *watch);
+
 /*
  * Start a thread that calls `changed(context)`, on that thread, each time that something is other than it was: once
  * nothing has changed for a moment. Returns false, with errno set, when it cannot be had.

@@ -4,13 +4,10 @@ import errno
 import json
 import os
 import platform
-import pwd
 import re
 import shutil
 import signal
 import socket
-import stat
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,8 +17,6 @@ from harness import START_DEADLINE, hello_body
 
 REFUSED = "the sandbox refused system call"
 UNCONFINED = "this system refuses what would confine weir"
-
-only_as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
 def children_of(pid):
@@ -194,134 +189,3 @@ def test_a_run_writes_nowhere_but_to_its_own_directories(weir, application, serv
         own = path == "/dev/null" or re.fullmatch(r"/proc/self/(oom_score_adj|fd/[12])", path)
         made_above = "mkdir" in line and "EEXIST" in line
         assert own or made_above or any(path == place or path.startswith(place + "/") for place in allowed), line
-
-
-# ---- Another user ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def anybodys(hello, tmp_path):
-    """A copy of the example that every user may read, in a directory that every user may enter."""
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/") and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    tmp_path.chmod(0o755)
-    copy = tmp_path / "application"
-    shutil.copytree(hello, copy, ignore=shutil.ignore_patterns(".spin"))
-    subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
-    return copy
-
-
-@pytest.fixture
-def anybodys_weir(weir, tmp_path):
-    program = tmp_path / "weir"
-    shutil.copy(weir.path, program)
-    program.chmod(0o755)
-    weir.path = program
-    return weir
-
-
-def identity(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    users = re.search(r"^Uid:\t(.*)$", status, re.M).group(1).split()
-    groups = re.search(r"^Gid:\t(.*)$", status, re.M).group(1).split()
-    more = re.search(r"^Groups:\t(.*)$", status, re.M).group(1).split()
-    capabilities = set(re.findall(r"^Cap(?:Inh|Prm|Eff|Amb):\t(\w+)$", status, re.M))
-    return users, groups, more, capabilities
-
-
-@only_as_root
-def test_root_becomes_another_user_and_keeps_nothing(anybodys_weir, anybodys, serve, tmp_path):
-    arguments = ["--user", "65532:65533", "--state-dir", tmp_path / "state", "--listen", "127.0.0.1:0"]
-    server = serve(anybodys_weir, anybodys, *arguments, listen=None)
-    assert_serves(server)
-    for process in (server.process.pid, *children_of(server.process.pid)):
-        users, groups, more, capabilities = identity(process)
-        assert users == ["65532"] * 4 and groups == ["65533"] * 4 and more == [], identity(process)
-        assert capabilities == {"0" * 16}
-    assert (tmp_path / "state").stat().st_uid == 65532
-    server.stop()
-    assert "warning" not in server.stderr.text, server.log
-
-
-@only_as_root
-def test_what_root_alone_may_do_is_done_before_it_is_another_user(anybodys_weir, anybodys, serve, tmp_path):
-    """A port below 1024, and a key that nobody else may read."""
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl is needed"
-    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    subprocess.run(
-        [openssl, *command.split(), "-keyout", tmp_path / "key", "-out", tmp_path / "certificate"],
-        check=True,
-        capture_output=True,
-    )
-    (tmp_path / "key").chmod(0o400)
-    arguments = ["--tls-cert", tmp_path / "certificate", "--tls-key", tmp_path / "key", "--user", "65532:65532"]
-    for port in range(1023, 900, -1):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-                break
-            except OSError:
-                continue
-    server = serve(anybodys_weir, anybodys, *arguments, "--listen", f"127.0.0.1:{port}", listen=None)
-    assert server.port == port
-    assert identity(server.process.pid)[0] == ["65532"] * 4
-
-
-@only_as_root
-def test_a_user_has_its_home_its_groups_and_its_cache(anybodys_weir, anybodys, serve, tmp_path):
-    try:
-        entry = pwd.getpwnam("www-data")
-    except KeyError:
-        pytest.skip("there is no user www-data here")
-    cache = tmp_path / "cache"
-    server = serve(anybodys_weir, anybodys, "--user", "www-data", environment={"XDG_CACHE_HOME": cache})
-    environment = Path(f"/proc/{server.process.pid}/environ")
-    assert environment.stat().st_uid == entry.pw_uid, "what is in /proc is its own"
-    assert identity(server.process.pid)[2] == [str(entry.pw_gid)]
-    server.stop()
-    assert cache.stat().st_uid == entry.pw_uid and any((cache / "weir").rglob("*"))
-
-
-@only_as_root
-def test_a_directory_that_the_user_may_not_write_is_an_error_with_the_remedy(anybodys_weir, anybodys, tmp_path):
-    logs = tmp_path / "logs"
-    logs.mkdir(mode=0o700)
-    done = anybodys_weir.run("up", anybodys, "--user", "65532:65532", "--log-dir", logs, "--listen", "127.0.0.1:0")
-    assert done.status == 2 and "--log-dir DIRECTORY names another place" in done.stderr, done
-    assert stat.S_IMODE(logs.stat().st_mode) == 0o700 and logs.stat().st_uid == 0
-
-
-@pytest.mark.parametrize(
-    "user, words",
-    [
-        ("nobody-of-that-name", "there is no user 'nobody-of-that-name' on this system"),
-        ("65532", "give it too, as in --user 65532:65532"),
-        ("root:no-such-group", "there is no group 'no-such-group'"),
-        ("", "give a user and perhaps a group"),
-    ],
-)
-def test_a_user_that_cannot_be_is_refused(weir_checked, hello, user, words):
-    done = weir_checked.run("up", hello, "--user", user, "--listen", "127.0.0.1:0")
-    assert done.status == 2 and words in done.stderr and done.stderr.count("\n") == 1, done
-
-
-def test_build_commands_do_not_run_as_root_by_accident(weir, hello):
-    done = weir.run("up", hello, "--user", "root", "--build")
-    assert done.status == 2 and "--user" in done.stderr and "--build" in done.stderr, done
-
-
-@only_as_root
-def test_nobody_else_can_become_another_user(anybodys_weir, anybodys):
-    unprivileged = anybodys_weir.wrapped("setpriv", "--reuid=65532", "--regid=65532", "--clear-groups")
-    done = unprivileged.run("up", anybodys, "--user", "root", "--listen", "127.0.0.1:0", environment={"HOME": "/nowhere"})
-    assert done.status == 2 and "only root can become another user, and this is user 65532" in done.stderr, done
-
-
-@only_as_root
-def test_who_is_that_user_already_serves(anybodys_weir, anybodys, serve):
-    unprivileged = anybodys_weir.wrapped("setpriv", "--reuid=65532", "--regid=65532", "--clear-groups")
-    server = serve(unprivileged, anybodys, "--user", "65532:65532", environment={"HOME": None, "XDG_CACHE_HOME": None})
-    assert_serves(server)
