@@ -174,6 +174,13 @@ bool weir_board_note_change(weir_board_t *board, const char *from, const char *t
     return true;
 }
 
+void weir_board_tell_certificate(weir_board_t *board, int64_t not_after)
+{
+    pthread_mutex_lock(&board->lock);
+    board->certificate_not_after = not_after;
+    pthread_mutex_unlock(&board->lock);
+}
+
 void weir_board_note_reload(weir_board_t *board, const char *error)
 {
     int64_t now = (int64_t)time(NULL);

@@ -101,6 +101,7 @@ typedef struct weir_board {
     size_t limit_count;
     weir_board_sandbox_t sandbox;
     weir_board_reload_t reload;
+    int64_t certificate_not_after; /* seconds since 1970; 0: there is none, or that is unknown */
 } weir_board_t;
 
 /* Prepare a board, and free what it has. */
@@ -114,6 +115,9 @@ bool weir_board_tell_allocator(weir_board_t *board, const weir_board_allocator_t
 
 /* The allocator was changed while weir serves: from what to what, and why. False: memory ran out. */
 bool weir_board_note_change(weir_board_t *board, const char *from, const char *to, const char *cause);
+
+/* Until when the certificate in use is valid, in seconds since 1970; 0: unknown. */
+void weir_board_tell_certificate(weir_board_t *board, int64_t not_after);
 
 /* A reload is over; `error`: why all, or a part of it, was refused; NULL: nothing was. */
 void weir_board_note_reload(weir_board_t *board, const char *error);

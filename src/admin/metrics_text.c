@@ -233,12 +233,17 @@ static void write_last_reload(weir_head_text_t *text, const weir_status_sources_
     pthread_mutex_lock(&board->lock);
     bool refused = board->reload.refused;
     int64_t done_at = board->reload.done_at;
+    int64_t not_after = board->certificate_not_after;
     pthread_mutex_unlock(&board->lock);
     write_one(text, "weir_last_reload_successful", "gauge",
         "1 when nothing of the last reload was refused, and before the first.", refused ? 0 : 1);
     write_one(text, "weir_last_reload_success_timestamp_seconds", "gauge",
         "When the last reload was of which nothing was refused, or else the start.",
         done_at == 0 ? sources->started_at : (double)done_at);
+    if (not_after != 0) {
+        write_one(text, "weir_tls_certificate_not_after_timestamp_seconds", "gauge",
+            "When the certificate in use expires (notAfter).", (double)not_after);
+    }
 }
 
 static void write_logs(weir_head_text_t *text)

@@ -418,6 +418,18 @@ static void write_reload(weir_json_t *json, const weir_board_reload_t *reload)
     weir_json_close(json, '}');
 }
 
+static void write_tls(weir_json_t *json, int64_t not_after)
+{
+    char text[TEXT_MOST];
+    if (not_after == 0) {
+        weir_json_null(json, "tls");
+        return;
+    }
+    weir_json_open(json, "tls", '{');
+    weir_json_string(json, "certificate_not_after", moment(not_after, text));
+    weir_json_close(json, '}');
+}
+
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *text)
@@ -446,6 +458,7 @@ void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *t
     write_limits(&json, sources->board, pools, pool_count);
     write_sandbox(&json, &sources->board->sandbox);
     write_reload(&json, &sources->board->reload);
+    write_tls(&json, sources->board->certificate_not_after);
     pthread_mutex_unlock(&sources->board->lock);
     write_loops(&json, sources);
     write_components(&json, sources);

@@ -46,7 +46,8 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
         options->limits.are_set[WEIR_SERVING_INSTANCE_MEMORY] = inputs->config.max_instance_memory != 0;
     }
     if (options->tls_certificate != NULL) {
-        return weir_tls_files_load(options->tls_certificate, options->tls_key, &inputs->tls, ret_message);
+        return weir_tls_files_load(
+            options->tls_certificate, options->tls_key, &inputs->tls, &inputs->tls_not_after, ret_message);
     }
     return true;
 }
@@ -124,6 +125,9 @@ void weir_inputs_log_warnings(const weir_inputs_t *inputs)
     }
     if (inputs->variables_note != NULL) {
         weir_log(WEIR_LOG_WARNING, "%s", inputs->variables_note);
+    }
+    if (inputs->options.tls_certificate != NULL) {
+        weir_tls_files_log_expiry(inputs->options.tls_certificate, inputs->tls_not_after);
     }
     if (inputs->options.direct_mounts && inputs->options.allow_transient_write) {
         weir_log(WEIR_LOG_WARNING, "%s",

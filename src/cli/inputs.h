@@ -12,6 +12,7 @@
 #include "weir_bridge.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct weir_inputs {
     weir_up_options_t options;
@@ -20,6 +21,7 @@ typedef struct weir_inputs {
     weir_strategy_t strategy;
     char *strategy_warning; /* or NULL, as the next one */
     weir_tls_config_t *tls; /* or NULL */
+    int64_t tls_not_after;  /* until when its certificate is valid, in seconds since 1970; 0: unknown */
     char *variables_note;   /* on environment variables that have no meaning here */
 } weir_inputs_t;
 

@@ -67,6 +67,13 @@ void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox)
     }
 }
 
+void weir_oversee_certificate(weir_admin_t *admin, int64_t not_after)
+{
+    if (admin != NULL) {
+        weir_board_tell_certificate(weir_admin_board(admin), not_after);
+    }
+}
+
 /* ---- The application --------------------------------------------------------------------------------------------- */
 
 static const char *kind_of(const weir_application_t *application, const weir_http_trigger_t *trigger)

@@ -30,6 +30,10 @@ void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, 
 void weir_oversee_application(weir_admin_t *admin, const weir_application_t *application);
 void weir_oversee_choice(weir_admin_t *admin, const weir_choice_t *choice);
 
+/* Tell until when the certificate in use is valid, in seconds since 1970; 0: there is none, or it is unknown. Any
+ * thread. */
+void weir_oversee_certificate(weir_admin_t *admin, int64_t not_after);
+
 /* Tell of what the process has given up. */
 void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox);
 

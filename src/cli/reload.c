@@ -79,11 +79,12 @@ static bool is_stopped(weir_reload_t *reload)
 static void reload_tls(weir_reload_t *reload, const weir_up_options_t *options)
 {
     weir_tls_config_t *next;
+    int64_t not_after;
     char *message = NULL;
     if (reload->tls == NULL || options->tls_certificate == NULL) {
         return;
     }
-    if (!weir_tls_files_load(options->tls_certificate, options->tls_key, &next, &message)) {
+    if (!weir_tls_files_load(options->tls_certificate, options->tls_key, &next, &not_after, &message)) {
         const char *why = message == NULL ? weir_translate("out of memory") : message;
         weir_log(WEIR_LOG_ERROR, weir_translate("certificate and key stay as they were: %s"), why);
         weir_metrics_count(weir_server_metrics(reload->settings.server), WEIR_PROCESS_TLS_RELOADS_REFUSED, 1);
@@ -96,6 +97,8 @@ static void reload_tls(weir_reload_t *reload, const weir_up_options_t *options)
     reload->tls = next;
     weir_metrics_count(weir_server_metrics(reload->settings.server), WEIR_PROCESS_TLS_RELOADS_DONE, 1);
     weir_log(WEIR_LOG_INFO, "new connections use certificate and key as they are now");
+    weir_tls_files_log_expiry(options->tls_certificate, not_after);
+    weir_oversee_certificate(reload->settings.admin, not_after);
 }
 
 /* ---- The application --------------------------------------------------------------------------------------------- */

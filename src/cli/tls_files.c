@@ -3,7 +3,10 @@
  */
 #include "cli/tls_files.h"
 
+#include "allocator/translate.h"
 #include "cli/arguments.h"
+#include "cli/certificate.h"
+#include "observe/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BYTES_MAX = 1024 * 1024 };
+enum { BYTES_MAX = 1024 * 1024, DAYS_WARNED = 14, SECONDS_A_DAY = 24 * 60 * 60 };
 
 static void wipe(char *own_text, size_t size)
 {
@@ -140,7 +144,8 @@ static bool refuse_file(const char *option, const char *path, char **ret_message
                : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", option, path, strerror(errno));
 }
 
-bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_config_t **ret_config, char **ret_message)
+bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_config_t **ret_config,
+    int64_t *ret_not_after, char **ret_message)
 {
     const struct {
         const char *option;
@@ -156,8 +161,34 @@ bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_conf
     }
     fine = fine && texts[0] != NULL && texts[1] != NULL &&
            configure((const char *const[]){certificate, key}, texts[0], texts[1], ret_config, ret_message);
+    if (fine && !weir_certificate_not_after(texts[0], ret_not_after)) {
+        *ret_not_after = 0;
+    }
     for (size_t i = 0; i < 2; i++) {
         wipe(texts[i], texts[i] == NULL ? 0 : strlen(texts[i]));
     }
     return fine;
+}
+
+void weir_tls_files_log_expiry(const char *certificate, int64_t not_after)
+{
+    char date[32];
+    struct tm moment;
+    time_t at = (time_t)not_after;
+    double left = difftime(at, time(NULL));
+    if (not_after == 0 || left >= DAYS_WARNED * SECONDS_A_DAY || gmtime_r(&at, &moment) == NULL) {
+        return;
+    }
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &moment);
+    if (left < 0) {
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("--tls-cert: the certificate in %s expired at %s: it is used all the same, but clients "
+                           "refuse it; renew it, and reload (SIGHUP)"),
+            certificate, date);
+    } else {
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("--tls-cert: the certificate in %s expires in %.1f days, at %s; renew it, and reload "
+                           "(SIGHUP)"),
+            certificate, left / SECONDS_A_DAY, date);
+    }
 }

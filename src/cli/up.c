@@ -178,6 +178,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     up->url = up->listener.url;
     weir_oversee_limits(up->admin, &up->inputs.options, &settings);
     weir_oversee_sandbox(up->admin, weir_confine_state());
+    weir_oversee_certificate(up->admin, up->inputs.tls_not_after);
     weir_oversee_application(up->admin, up->application);
     weir_oversee_choice(up->admin, up->choice);
     weir_oversee_start(up->admin, &up->inputs.options, up->server, &up->url);

@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import datetime
 import errno
 import fcntl
 import hashlib
@@ -18,6 +19,7 @@ import time
 
 import pytest
 
+from admin import Admin, sample
 from harness import REQUEST_DEADLINE, Wire, in_background
 
 MIB = 1 << 20
@@ -162,6 +164,122 @@ def test_what_is_not_tls_is_not_served(secured, client, sent):
         assert b"HTTP/1.1" not in wire.rest()
     with client(secured) as wire:
         assert ask(wire, "/echo/").status == 200
+
+
+def wait_until(true):
+    deadline = time.monotonic() + REQUEST_DEADLINE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_handshakes_that_fail_are_counted_and_others_are_not(weir_checked, application, serve, pem, client):
+    certificate = ("--tls-cert", pem / "server.pem", "--tls-key", pem / "server.key")
+    server = serve(weir_checked, application, *certificate, "--admin", "0")
+    admin = Admin(server)
+
+    def failed():
+        return sample(admin.metrics(), "weir_tls_handshakes_failed_total")
+
+    with client(server) as wire:
+        assert ask(wire, "/echo/").status == 200
+    assert failed() == 0
+    with server.wire(REQUEST_DEADLINE) as wire:
+        wire.send(NOT_TLS[0])
+        wire.rest()
+    wait_until(lambda: failed() == 1)
+    plain = socket.create_connection((server.host, server.port), timeout=REQUEST_DEADLINE)
+    with pytest.raises(ssl.SSLError), ssl.create_default_context().wrap_socket(plain, server_hostname="localhost"):
+        pass  # it does not trust the certificate, and says so in the middle of the handshake
+    wait_until(lambda: failed() == 2)
+    with pytest.raises(ssl.SSLError):
+        client(server, protocols=("h2",))
+    wait_until(lambda: failed() == 3)
+    with client(server) as wire:
+        assert ask(wire, "/echo/").status == 200
+    assert failed() == 3
+
+
+# ---- Until when ------------------------------------------------------------------------------------------------------
+
+
+def certify(directory, name, days):
+    """A certificate that is valid from ten days ago until so many days from now; returns that end, as OpenSSL has it."""
+    openssl(directory, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=localhost")  # fmt: skip
+    (directory / "index.txt").write_text("")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    begin, end = (now + datetime.timedelta(days=days) for days in (-10, days))
+    configuration = directory / "ca.cnf"
+    configuration.write_text(
+        f"[ca]\ndefault_ca = it\n[it]\ndatabase = {directory}/index.txt\nnew_certs_dir = {directory}\nrand_serial = yes\n"
+        "policy = any\ndefault_md = sha256\nunique_subject = no\n"
+        "x509_extensions = more\n[any]\ncommonName = supplied\n[more]\nsubjectAltName = DNS:localhost\n"
+    )
+    openssl(directory, "ca", "-batch", "-selfsign", "-config", configuration, "-notext", "-keyfile", f"{name}.key",
+            "-in", f"{name}.csr", "-out", f"{name}.pem",
+            "-startdate", f"{begin:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}")  # fmt: skip
+    told = openssl(directory, "x509", "-in", f"{name}.pem", "-noout", "-enddate").decode().strip()
+    return ssl.cert_time_to_seconds(told.removeprefix("notAfter="))
+
+
+EXPIRED = "warning: --tls-cert: the certificate in .* expired at .*: it is used all the same, but clients refuse it"
+EXPIRES = r"warning: --tls-cert: the certificate in .* expires in (\d+\.\d) days"
+
+
+def told_end(admin):
+    """What metrics and status say, which agree."""
+    seconds = sample(admin.metrics(), "weir_tls_certificate_not_after_timestamp_seconds")
+    date = admin.status()["tls"]["certificate_not_after"]
+    assert datetime.datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp() == seconds
+    return seconds
+
+
+def test_when_the_certificate_expires_is_told_and_warned_of(weir_checked, application, serve, tmp_path):
+    """Of 2050 and later, too, which is written in another form (RFC 5280, section 4.1.2.5)."""
+    ends = {name: certify(tmp_path, name, days) for name, days in (("far", 40_000), ("near", 13), ("expired", -1))}
+    pem, key = tmp_path / "used.pem", tmp_path / "used.key"
+
+    def use(name):
+        shutil.copy(tmp_path / f"{name}.pem", pem)
+        shutil.copy(tmp_path / f"{name}.key", key)
+
+    use("far")
+    server = serve(weir_checked, application, "--tls-cert", pem, "--tls-key", key, "--admin", "0")
+    admin = Admin(server)
+    assert told_end(admin) == ends["far"]
+    assert "expire" not in server.stderr.text
+    use("near")
+    server.send_signal(signal.SIGHUP)
+    assert float(server.stderr.wait_for(EXPIRES)[1]) in (12.9, 13.0)
+    wait_until(lambda: told_end(admin) == ends["near"])
+    use("expired")
+    server.send_signal(signal.SIGHUP)
+    server.stderr.wait_for(EXPIRED)
+    wait_until(lambda: told_end(admin) == ends["expired"])
+
+
+def test_an_expired_certificate_is_served_and_refused_by_who_looks(weir_checked, application, serve, tmp_path):
+    end = certify(tmp_path, "expired", -1)
+    server = serve(
+        weir_checked, application, "--tls-cert", tmp_path / "expired.pem", "--tls-key", tmp_path / "expired.key", "--admin", "0"
+    )
+    server.stderr.wait_for(EXPIRED)
+    assert told_end(Admin(server)) == end
+    blind = ssl.create_default_context(cafile=tmp_path / "expired.pem")
+    blind.check_hostname = False
+    address = (server.host, server.port)
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        blind.wrap_socket(socket.create_connection(address, timeout=REQUEST_DEADLINE))
+    blind.verify_mode = ssl.CERT_NONE
+    with Wire(blind.wrap_socket(socket.create_connection(address, timeout=REQUEST_DEADLINE))) as wire:
+        assert ask(wire, "/echo/").status == 200
+
+
+def test_without_tls_there_is_no_certificate_to_tell_of(weir_checked, application, serve):
+    admin = Admin(serve(weir_checked, application, "--admin", "0"))
+    assert admin.status()["tls"] is None
+    assert not any(name.startswith("weir_tls_certificate") for name, _ in admin.metrics())
 
 
 def test_clients_that_leave_are_noticed_and_a_stop_ends_well(secured, client):
