@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -39,12 +40,17 @@ def wait_until(true):
 
 
 @pytest.fixture
+def tmp_path():
+    """A directory that every user may enter: pytest closes its own to others, and those above it, again and again."""
+    with tempfile.TemporaryDirectory(prefix="weir-test-") as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.fixture
 def anybodys(hello, tmp_path):
-    """A copy of the example that every user may read, in a directory that every user may enter."""
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/") and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    tmp_path.chmod(0o755)
+    """A copy of the example that every user may read."""
     copy = tmp_path / "application"
     shutil.copytree(hello, copy, ignore=shutil.ignore_patterns(".spin"))
     subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
