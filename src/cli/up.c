@@ -14,6 +14,7 @@
 #include "cli/confine.h"
 #include "cli/current.h"
 #include "cli/deciding.h"
+#include "cli/ending.h"
 #include "cli/help.h"
 #include "cli/inputs.h"
 #include "cli/limits.h"
@@ -28,16 +29,13 @@
 #include "cli/tune.h"
 #include "cli/watch.h"
 #include "guest/message.h"
-#include "observe/clock.h"
 #include "observe/log.h"
 #include "serve/server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <wasmtime.h>
 
@@ -47,8 +45,6 @@ enum {
     EXIT_INPUT = 2,
     PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
     MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
-    END_UNSAID_STEPS = 20,         /* of 5 ms: an end that takes no longer needs no word */
-    END_MILLISECONDS = 10 * 1000,  /* what a service manager is told: beyond the drain time-out */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
 
@@ -216,22 +212,6 @@ static bool announce(const up_t *up)
     return printed || !json;
 }
 
-/* Say for what a server that drains does not end yet; nothing when there is no such thing, or not for long. */
-static void announce_end(const up_t *up)
-{
-    const struct timespec step = {0, 5 * 1000 * 1000};
-    unsigned requests = weir_server_requests(up->server);
-    for (unsigned steps = 0; requests > 0 && steps < END_UNSAID_STEPS; steps++) {
-        nanosleep(&step, NULL);
-        requests = weir_server_requests(up->server);
-    }
-    if (requests > 0) {
-        weir_log(WEIR_LOG_INFO,
-            "ending after %u %s in flight, in %" PRIu64 " s at the latest; a second Ctrl-C or SIGTERM ends it at once",
-            requests, requests == 1 ? "request" : "requests", (up->drain_milliseconds + 999) / 1000);
-    }
-}
-
 /* ---- The steps --------------------------------------------------------------------------------------------------- */
 
 /* Where it is to listen: on what was handed over, or where the options say. */
@@ -250,28 +230,6 @@ static bool take_port(up_t *up, char **ret_message)
     return taken && weir_oversee_open(options, &up->admin, ret_message);
 }
 
-/*
- * It is to end: for as long as was asked for it serves on and says that it is not ready, until nobody sends it more. A
- * second signal ends it at once, here as later.
- */
-static void leave(up_t *up)
-{
-    uint64_t delay = up->inputs.options.drain_delay_milliseconds;
-    if (delay == 0) {
-        return;
-    }
-    const struct timespec until = weir_monotonic_after(delay * 1000000);
-    weir_systemd_stopping(delay + up->drain_milliseconds + END_MILLISECONDS);
-    weir_server_leave(up->server);
-    weir_log(WEIR_LOG_INFO,
-        "not ready any more, and serving on for %.1f s (--drain-delay) until nobody sends more; a second Ctrl-C or "
-        "SIGTERM ends it at once",
-        (double)delay / 1e3);
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
-        /* SIGHUP, or the same wish to end in a second signal */
-    }
-}
-
 /* Serve until it is to end, and end: whatever is in flight is answered first. */
 static void serve_to_the_end(up_t *up)
 {
@@ -283,12 +241,12 @@ static void serve_to_the_end(up_t *up)
             weir_reload_request(up->reload, "SIGHUP");
         }
     }
-    leave(up);
+    weir_ending_leave(up->server, up->inputs.options.drain_delay_milliseconds, up->drain_milliseconds);
 }
 
 static void end(up_t *up)
 {
-    weir_systemd_stopping(up->drain_milliseconds + END_MILLISECONDS);
+    weir_ending_begin(up->drain_milliseconds);
     weir_watch_free(up->watch);
     up->watch = NULL;
     if (up->reload != NULL) {
@@ -297,20 +255,14 @@ static void end(up_t *up)
     if (up->adapt != NULL) {
         weir_adapt_stop(up->adapt);
     }
-    weir_server_drain(up->server);
-    announce_end(up);
-    weir_server_wait(up->server);
+    weir_ending_drain(up->server, up->drain_milliseconds);
     if (up->reload != NULL) {
         weir_reload_join(up->reload);
     }
     weir_admin_free(up->admin); /* until now it has shown how the server ends */
     up->admin = NULL;
     weir_systemd_watchdog_stop();
-    unsigned cut = weir_server_stop(up->server);
-    if (cut > 0) {
-        weir_log(WEIR_LOG_WARNING, "%u %s no answer yet when the time to stop was over, and %s cut", cut,
-            cut == 1 ? "request had" : "requests had", cut == 1 ? "was" : "were");
-    }
+    weir_ending_stop(up->server);
 }
 
 /* For --watch: how everything is before it is read. */
