@@ -80,6 +80,13 @@ bool weir_limits_parse(weir_limits_t *limits, weir_serving_limit_t limit, const 
     return true;
 }
 
+bool weir_limit_is_kept(weir_serving_limit_t limit)
+{
+    return limit == WEIR_SERVING_HEADER_TIMEOUT || limit == WEIR_SERVING_BODY_TIMEOUT ||
+           limit == WEIR_SERVING_IDLE_TIMEOUT || limit == WEIR_SERVING_CONNECTIONS ||
+           limit == WEIR_SERVING_CONNECTIONS_PER_ADDRESS;
+}
+
 const char *weir_limit_write_size(char *buffer, size_t size, uint64_t bytes)
 {
     static const char *const units[] = {"", "KiB", "MiB", "GiB"};
@@ -89,6 +96,22 @@ const char *weir_limit_write_size(char *buffer, size_t size, uint64_t bytes)
         unit++;
     }
     snprintf(buffer, size, "%llu%s", (unsigned long long)bytes, units[unit]);
+    return buffer;
+}
+
+const char *weir_limit_write(weir_serving_limit_t limit, char *buffer, size_t size, uint64_t value)
+{
+    weir_unit_t unit = weir_limit_rules[limit].unit;
+    bool seconds = value % 1000 == 0;
+    if (value == 0 && weir_limit_rules[limit].least > 0) {
+        snprintf(buffer, size, "none");
+    } else if (unit == WEIR_UNIT_SIZE) {
+        weir_limit_write_size(buffer, size, value);
+    } else if (unit == WEIR_UNIT_TIME) {
+        snprintf(buffer, size, "%llu%s", (unsigned long long)(seconds ? value / 1000 : value), seconds ? "s" : "ms");
+    } else {
+        snprintf(buffer, size, "%llu", (unsigned long long)value);
+    }
     return buffer;
 }
 
@@ -122,6 +145,15 @@ const char *weir_limit_setter(
 {
     const weir_limit_rule_t *rule = &weir_limit_rules[limit];
     switch (limits->sources[limit]) {
+    case WEIR_LIMIT_VARIABLE:
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "SPIN_%s", rule->key);
+        for (char *letter = buffer; *letter != '\0'; letter++) {
+            *letter = (char)(*letter >= 'a' && *letter <= 'z' ? *letter - 'a' + 'A' : *letter);
+        }
+        break;
+    case WEIR_LIMIT_RUNTIME_CONFIG:
+        snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "\"%s\" of the runtime configuration", rule->key);
+        break;
     case WEIR_LIMIT_APPLICATION:
         snprintf(buffer, WEIR_LIMIT_WORDS_BYTES, "\"%s\" of [application.tool.weir]", rule->key);
         break;
@@ -168,13 +200,14 @@ static void resolve(weir_limits_t *limits, weir_serving_limit_t limit, const wei
     weir_limit_source_t source = WEIR_LIMIT_DEFAULT;
     if (options->are_set[limit]) {
         from = options;
-        source = WEIR_LIMIT_OPTION;
+        source = options->sources[limit] == WEIR_LIMIT_DEFAULT ? WEIR_LIMIT_OPTION
+                                                               : (weir_limit_source_t)options->sources[limit];
     } else if (application->are_set[limit]) {
         from = application;
         source = WEIR_LIMIT_APPLICATION;
     }
     if (component != NULL && component->are_set[limit] &&
-        (source != WEIR_LIMIT_OPTION || is_stricter(component->values[limit], options->values[limit]))) {
+        (!options->are_set[limit] || is_stricter(component->values[limit], options->values[limit]))) {
         from = component;
         source = WEIR_LIMIT_COMPONENT;
     }

@@ -53,6 +53,8 @@ extern const weir_limit_rule_t weir_limit_rules[WEIR_SERVING_COUNT];
 typedef enum weir_limit_source {
     WEIR_LIMIT_DEFAULT = 0,
     WEIR_LIMIT_OPTION,
+    WEIR_LIMIT_VARIABLE,       /* of the environment, in place of the option */
+    WEIR_LIMIT_RUNTIME_CONFIG, /* in place of that */
     WEIR_LIMIT_APPLICATION,
     WEIR_LIMIT_COMPONENT,
 } weir_limit_source_t;
@@ -64,7 +66,7 @@ typedef struct weir_limits {
     uint64_t values[WEIR_SERVING_COUNT]; /* 0: there is none */
     bool are_set[WEIR_SERVING_COUNT];    /* somebody said so */
     uint32_t lines[WEIR_SERVING_COUNT];  /* of the manifest, where it stands there; else 0 */
-    uint8_t sources[WEIR_SERVING_COUNT]; /* weir_limit_source_t, once they were resolved */
+    uint8_t sources[WEIR_SERVING_COUNT]; /* weir_limit_source_t; before they are resolved, 0 for an option's */
     bool is_cpu_time_of_request;         /* there is none of its own */
 } weir_limits_t;
 
@@ -74,11 +76,17 @@ weir_serving_limit_t weir_limit_named(const char *name);
 /* Set a limit from what somebody wrote. Returns false, and changes nothing, when that is no value of it. */
 bool weir_limits_parse(weir_limits_t *limits, weir_serving_limit_t limit, const char *text);
 
+/* Whether a server keeps it as it is from its start to its end. Others change when the application is loaded anew. */
+bool weir_limit_is_kept(weir_serving_limit_t limit);
+
 /* What a value of this limit looks like, for people: "give a time such as ...". Returns `buffer`. */
 const char *weir_limit_advice(weir_serving_limit_t limit, char *buffer, size_t size);
 
 /* Write a size with the largest unit that it is a whole number of, as it can be given: "64MiB". Returns `buffer`. */
 const char *weir_limit_write_size(char *buffer, size_t size, uint64_t bytes);
+
+/* Write a value of a limit as it can be given: "64MiB", "1500ms", "2s", "none". Returns `buffer`. */
+const char *weir_limit_write(weir_serving_limit_t limit, char *buffer, size_t size, uint64_t value);
 
 /*
  * What has set a limit that counts, after weir_limits_resolve: "--cpu-time", or "\"cpu_time\" of
@@ -92,11 +100,11 @@ const char *weir_limit_words(const weir_limits_t *limits, weir_serving_limit_t l
     char buffer[WEIR_LIMIT_WORDS_BYTES]);
 
 /*
- * What counts, where `options` were given on the command line, `application` and `component` stand in the manifest
- * (NULL: it is about no component): an option wins over the application's value, that over the default. A component's
- * own value counts in place of all these, but never for more than an option allows. All are set then, 0 being none,
- * except for those whose default is in words: they are 0, but that the time for waiting stays 0, which is: together
- * with the time for the request; and that of the processor is that of the request.
+ * What counts, where `options` were given on the command line, or for it, `application` and `component` stand in the
+ * manifest (NULL: it is about no component): an option wins over the application's value, that over the default. A
+ * component's own value counts in place of all these, but never for more than an option allows. All are set then, 0
+ * being none, except for those whose default is in words: they are 0, but that the time for waiting stays 0, which is:
+ * together with the time for the request; and that of the processor is that of the request.
  */
 weir_limits_t weir_limits_resolve(
     const weir_limits_t *options, const weir_limits_t *application, const weir_limits_t *component);

@@ -35,6 +35,7 @@ typedef struct doctor_options {
     bool no_trial_requests;
     uint32_t max_concurrency;
     uint64_t max_instance_memory_bytes;
+    weir_limit_source_t memory_source; /* who has set that */
     const char *application;
 } doctor_options_t;
 
@@ -141,8 +142,11 @@ static bool parse_options(int argc, char **argv, doctor_options_t *ret_options)
 static bool take_memory_variable(doctor_options_t *options)
 {
     const char *value = getenv("SPIN_MAX_INSTANCE_MEMORY");
-    if (value == NULL || options->max_instance_memory_bytes != 0 ||
-        weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
+    if (value == NULL || options->max_instance_memory_bytes != 0) {
+        return true;
+    }
+    if (weir_instance_memory_parse(value, &options->max_instance_memory_bytes)) {
+        options->memory_source = WEIR_LIMIT_VARIABLE;
         return true;
     }
     weir_log(WEIR_LOG_ERROR,
@@ -183,6 +187,7 @@ static bool load_application(const doctor_options_t *options, weir_diagnosis_t *
     diagnosis->application.option_limits.values[WEIR_SERVING_INSTANCE_MEMORY] = options->max_instance_memory_bytes;
     diagnosis->application.option_limits.are_set[WEIR_SERVING_INSTANCE_MEMORY] =
         options->max_instance_memory_bytes != 0;
+    diagnosis->application.option_limits.sources[WEIR_SERVING_INSTANCE_MEMORY] = (uint8_t)options->memory_source;
     if (!weir_application_fits(&diagnosis->application, &message)) { /* weir up ends with it, too */
         weir_log(WEIR_LOG_ERROR, "%s", message != NULL ? message : weir_translate("out of memory"));
         free(message);

@@ -40,10 +40,11 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
     if (options->cache != NULL && !weir_cache_config_load(options->cache, &inputs->cache_directory, ret_message)) {
         return false;
     }
-    if (options->max_instance_memory_bytes == 0) {
+    if (options->max_instance_memory_bytes == 0 && inputs->config.max_instance_memory != 0) {
         options->max_instance_memory_bytes = inputs->config.max_instance_memory;
         options->limits.values[WEIR_SERVING_INSTANCE_MEMORY] = inputs->config.max_instance_memory;
-        options->limits.are_set[WEIR_SERVING_INSTANCE_MEMORY] = inputs->config.max_instance_memory != 0;
+        options->limits.are_set[WEIR_SERVING_INSTANCE_MEMORY] = true;
+        options->limits.sources[WEIR_SERVING_INSTANCE_MEMORY] = WEIR_LIMIT_RUNTIME_CONFIG;
     }
     if (options->tls_certificate != NULL) {
         return weir_tls_files_load(

@@ -145,6 +145,8 @@ bool weir_option_take_memory(void *place, const char *name, const char *value, c
     weir_up_options_t *options = place;
     if (weir_limits_parse(&options->limits, WEIR_SERVING_INSTANCE_MEMORY, value)) {
         options->max_instance_memory_bytes = options->limits.values[WEIR_SERVING_INSTANCE_MEMORY];
+        options->limits.sources[WEIR_SERVING_INSTANCE_MEMORY] =
+            name[0] == '-' ? WEIR_LIMIT_OPTION : WEIR_LIMIT_VARIABLE;
         return true;
     }
     return weir_arguments_refuse(ret_message,

@@ -81,14 +81,20 @@ weir_loop_t *weir_accept_choose(weir_loop_t *loop)
     return chosen;
 }
 
+void weir_accept_notice_crowd(weir_loop_t *loop)
+{
+    static const weir_serving_limit_t limit = WEIR_SERVING_CONNECTIONS_PER_ADDRESS;
+    const weir_limits_t *limits = &loop->server->settings.limits;
+    char words[WEIR_LIMIT_WORDS_BYTES];
+    weir_notice(loop, WEIR_NOTICE_CROWD, "a client's connection was closed: its address has %llu already, %s",
+        (unsigned long long)limits->values[limit], weir_limit_words(limits, limit, "", words));
+}
+
 static void place(weir_loop_t *loop, const weir_arrival_t *arrival)
 {
     if (!weir_addresses_enter(loop->server->addresses, key_of(loop, arrival))) {
         weir_count(&loop->metrics->counters[WEIR_LOOP_CONNECTIONS_REFUSED], 1);
-        weir_notice(loop, WEIR_NOTICE_CROWD,
-            "a client's connection was closed: its address has %llu already, the limit that "
-            "--max-connections-per-address sets",
-            (unsigned long long)loop->server->settings.limits.values[WEIR_SERVING_CONNECTIONS_PER_ADDRESS]);
+        weir_accept_notice_crowd(loop);
         close(arrival->descriptor);
         return;
     }

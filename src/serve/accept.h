@@ -24,6 +24,9 @@ void weir_accept_arrival(weir_loop_t *loop, weir_message_t *message);
 /* Close such a connection instead, and count it as cut. */
 void weir_accept_refuse(weir_loop_t *loop, weir_message_t *message);
 
+/* Tell that a connection was closed because its address has as many as it may have. */
+void weir_accept_notice_crowd(weir_loop_t *loop);
+
 /* Watch the listening socket, or not, as the loop's state asks for. */
 void weir_accept_update(weir_loop_t *loop);
 

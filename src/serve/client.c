@@ -5,6 +5,7 @@
 
 #include "http/forwarded.h"
 #include "http/proxy_protocol.h"
+#include "serve/accept.h"
 #include "serve/addresses.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
@@ -146,10 +147,7 @@ bool weir_client_take_header(weir_connection_t *connection)
     client->awaits_header = false;
     if (named.known) {
         if (!count_anew(connection, &named)) {
-            weir_notice(connection->loop, WEIR_NOTICE_CROWD,
-                "a client's connection was closed: its address has %llu already, the limit that "
-                "--max-connections-per-address sets",
-                (unsigned long long)settings_of(connection)->limits.values[WEIR_SERVING_CONNECTIONS_PER_ADDRESS]);
+            weir_accept_notice_crowd(connection->loop);
             weir_connection_close(connection);
             return false;
         }

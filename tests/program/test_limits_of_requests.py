@@ -453,6 +453,35 @@ def test_a_component_that_begins_with_more_than_its_memory_is_refused(weir, gues
     ), finished
 
 
+def test_what_is_refused_because_of_its_memory_names_who_has_set_the_limit(weir, guest, tmp_path):
+    path = write_application(tmp_path / "application", [Component("wait", "/...", guest("http_wait"))])
+    config = tmp_path / "run.toml"
+    config.write_text("max_instance_memory = 65536\n")
+    up = ("up", path, "--listen", "127.0.0.1:0")
+    done = weir.run(*up, environment={"SPIN_MAX_INSTANCE_MEMORY": "65536"})
+    assert done.status == 2 and "and SPIN_MAX_INSTANCE_MEMORY allows 64KiB" in done.stderr, done
+    diagnosed = weir.run("doctor", path, environment={"SPIN_MAX_INSTANCE_MEMORY": "65536"})
+    assert diagnosed.stderr == done.stderr, diagnosed
+    done = weir.run(*up, "--runtime-config-file", config)
+    assert done.status == 2, done
+    assert 'and "max_instance_memory" of the runtime configuration allows 64KiB' in done.stderr, done
+    done = weir.run(*up, "--runtime-config-file", config, environment={"SPIN_MAX_INSTANCE_MEMORY": "64KiB"})
+    assert "and SPIN_MAX_INSTANCE_MEMORY allows 64KiB" in done.stderr, done
+
+
+def test_a_connection_too_many_names_who_has_set_the_limit(limited):
+    server = limited(application="max_connections_per_address = 1")
+    with server.wire() as first:
+        first.send(head_of("/wait/1"))
+        assert first.head().status == 200
+        with server.wire() as second:
+            assert second.rest() == b""
+    server.stderr.wait_for(
+        r'a client\'s connection was closed: its address has 1 already, the limit that "max_connections_per_address" of '
+        r"\[application\.tool\.weir\] sets \(line \d+ of the manifest\)"
+    )
+
+
 def test_messages_name_who_has_set_the_limit(weir, serve, guest, tmp_path):
     path = write_application(
         tmp_path / "application",

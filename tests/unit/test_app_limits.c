@@ -117,6 +117,59 @@ static void test_none_is_more_than_any_value(void **state)
     }
 }
 
+static void test_a_limit_is_named_by_who_has_set_it(void **state)
+{
+    (void)state;
+    static const struct {
+        weir_limit_source_t source;
+        const char *setter;
+    } cases[] = {
+        {WEIR_LIMIT_DEFAULT, "--max-instance-memory"}, /* an option, as long as nobody says otherwise */
+        {WEIR_LIMIT_OPTION, "--max-instance-memory"},
+        {WEIR_LIMIT_VARIABLE, "SPIN_MAX_INSTANCE_MEMORY"},
+        {WEIR_LIMIT_RUNTIME_CONFIG, "\"max_instance_memory\" of the runtime configuration"},
+    };
+    const weir_limits_t application = limits_of(WEIR_SERVING_INSTANCE_MEMORY, "1MiB");
+    const weir_limits_t large = limits_of(WEIR_SERVING_INSTANCE_MEMORY, "4MiB");
+    const weir_limits_t small = limits_of(WEIR_SERVING_INSTANCE_MEMORY, "1MiB");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[WEIR_LIMIT_WORDS_BYTES];
+        weir_limits_t options = limits_of(WEIR_SERVING_INSTANCE_MEMORY, "2MiB");
+        options.sources[WEIR_SERVING_INSTANCE_MEMORY] = (uint8_t)cases[i].source;
+        weir_limits_t resolved = weir_limits_resolve(&options, &application, &large);
+        assert_string_equal(weir_limit_setter(&resolved, WEIR_SERVING_INSTANCE_MEMORY, "one", text), cases[i].setter);
+        assert_int_equal(resolved.values[WEIR_SERVING_INSTANCE_MEMORY], 2 << 20); /* it bounds the component's */
+        resolved = weir_limits_resolve(&options, &application, &small);
+        assert_string_equal(weir_limit_setter(&resolved, WEIR_SERVING_INSTANCE_MEMORY, "one", text),
+            "\"max_instance_memory\" of [component.one.tool.weir]");
+    }
+}
+
+static void test_a_value_is_written_as_it_can_be_given(void **state)
+{
+    (void)state;
+    static const struct {
+        weir_serving_limit_t limit;
+        uint64_t value;
+        const char *text;
+    } cases[] = {
+        {WEIR_SERVING_REQUEST_TIMEOUT, 1500, "1500ms"},
+        {WEIR_SERVING_REQUEST_TIMEOUT, 30000, "30s"},
+        {WEIR_SERVING_CPU_TIME, 0, "none"},
+        {WEIR_SERVING_REQUEST_BODY, 0, "none"},
+        {WEIR_SERVING_REQUEST_BODY, 1 << 20, "1MiB"},
+        {WEIR_SERVING_WAITING, 0, "0"},
+        {WEIR_SERVING_CONNECTIONS, 17, "17"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[32];
+        weir_limits_t limits = {.are_set = {false}};
+        assert_string_equal(weir_limit_write(cases[i].limit, text, sizeof text, cases[i].value), cases[i].text);
+        assert_true(weir_limits_parse(&limits, cases[i].limit, text));
+        assert_int_equal(limits.values[cases[i].limit], cases[i].value);
+    }
+}
+
 static void test_every_limit_is_an_option_and_its_advice_is_true(void **state)
 {
     (void)state;
@@ -217,6 +270,8 @@ int main(void)
         cmocka_unit_test(test_what_is_a_value_of_a_limit),
         cmocka_unit_test(test_an_option_wins_over_the_application_and_bounds_a_component),
         cmocka_unit_test(test_none_is_more_than_any_value),
+        cmocka_unit_test(test_a_limit_is_named_by_who_has_set_it),
+        cmocka_unit_test(test_a_value_is_written_as_it_can_be_given),
         cmocka_unit_test(test_every_limit_is_an_option_and_its_advice_is_true),
         cmocka_unit_test(test_the_table_in_the_documentation_is_that_of_the_program),
         cmocka_unit_test(test_help_tells_the_defaults),
