@@ -31,6 +31,10 @@ static void free_application(weir_board_application_t *own_application)
         free_text(own_application->routes[i].route);
         free_text(own_application->routes[i].component);
     }
+    for (size_t i = 0; i < own_application->component_count; i++) {
+        free_text(own_application->components[i].id);
+    }
+    free((void *)(uintptr_t)own_application->components);
     free((void *)(uintptr_t)own_application->routes);
     free_text(own_application->name);
     free_text(own_application->version);
@@ -43,9 +47,11 @@ static weir_board_application_t *copy_application(const weir_board_application_t
 {
     weir_board_application_t *copy = calloc(1, sizeof(*copy));
     weir_board_route_t *routes = calloc(application->route_count + 1, sizeof(*routes));
-    if (copy == NULL || routes == NULL) {
+    weir_board_component_t *components = calloc(application->component_count + 1, sizeof(*components));
+    if (copy == NULL || routes == NULL || components == NULL) {
         free(copy);
         free(routes);
+        free(components);
         return NULL;
     }
     bool ok = true;
@@ -54,12 +60,18 @@ static weir_board_application_t *copy_application(const weir_board_application_t
             .component = copy_text(application->routes[i].component, &ok),
             .kind = application->routes[i].kind};
     }
+    for (size_t i = 0; i < application->component_count; i++) {
+        components[i] = application->components[i];
+        components[i].id = copy_text(application->components[i].id, &ok);
+    }
     *copy = (weir_board_application_t){.name = copy_text(application->name, &ok),
         .version = copy_text(application->version, &ok),
         .description = copy_text(application->description, &ok),
         .manifest = copy_text(application->manifest, &ok),
         .routes = routes,
-        .route_count = application->route_count};
+        .route_count = application->route_count,
+        .components = components,
+        .component_count = application->component_count};
     if (!ok) {
         free_application(copy);
         return NULL;

@@ -13,6 +13,7 @@
 enum {
     WEIR_BOARD_HISTORY = 32, /* changes of the allocator that are remembered: the last ones */
     WEIR_BOARD_LIMITS = 40,
+    WEIR_BOARD_COMPONENT_LIMITS = 8,
     WEIR_BOARD_NAME_BYTES = 48,
 };
 
@@ -22,6 +23,19 @@ typedef struct weir_board_route {
     const char *kind;      /* "http", "wagi" or "static" */
 } weir_board_route_t;
 
+/* A limit that is in force; its name is in lower case with underscores, and ends in its unit, if it has one. */
+typedef struct weir_board_limit {
+    char name[WEIR_BOARD_NAME_BYTES];
+    double value; /* below 0: there is none */
+} weir_board_limit_t;
+
+typedef struct weir_board_component {
+    const char *id;
+    bool apart; /* it is placed in the engine apart */
+    weir_board_limit_t limits[WEIR_BOARD_COMPONENT_LIMITS];
+    size_t limit_count;
+} weir_board_component_t;
+
 /* NULL: there is none. */
 typedef struct weir_board_application {
     const char *name;
@@ -30,6 +44,8 @@ typedef struct weir_board_application {
     const char *manifest; /* its path */
     const weir_board_route_t *routes;
     size_t route_count;
+    const weir_board_component_t *components;
+    size_t component_count;
 } weir_board_application_t;
 
 /* A rung; its words are constant. */
@@ -60,12 +76,6 @@ typedef struct weir_board_allocator {
     const char *advice; /* or "" */
     bool reduced;       /* less than would have been wanted */
 } weir_board_allocator_t;
-
-/* A limit that is in force; its name is in lower case with underscores, and ends in its unit, if it has one. */
-typedef struct weir_board_limit {
-    char name[WEIR_BOARD_NAME_BYTES];
-    double value; /* below 0: there is none */
-} weir_board_limit_t;
 
 /* What the process has given up: docs/security.md. */
 typedef struct weir_board_sandbox {

@@ -596,6 +596,10 @@ const read = json => {
   view.rung = Object.entries(allocator.rung ?? {}).map(([name, value]) => plain(name, value));
   view.rung.push(...Object.entries(allocator.apart ?? {}).map(([name, value]) => plain(`components apart: ${name}`, value)));
   view.limits = Object.entries(json.limits ?? {}).map(([name, value]) => plain(name, value));
+  for (const { id, limits } of list(json.components)) {
+    const own = Object.entries(limits ?? {}).filter(([name, value]) => value !== json.limits?.[name]);
+    view.limits.push(...own.map(([name, value]) => plain(name, value)).map(([words, text]) => [`${id}: ${words.toLowerCase()}`, text]));
+  }
   view.pools = list(allocator.pool).map(pool => ({ ...pool, key: `${pool.engine} ${pool.generation}`, title: poolTitle(pool) }));
   const sum = name => view.pools.reduce((total, pool) => total + (pool[name] ?? 0), 0);
   view.live = sum('live');

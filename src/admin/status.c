@@ -4,6 +4,7 @@
 #include "admin/status.h"
 
 #include "admin/gather.h"
+#include "admin/status_limits.h"
 #include "admin/write.h"
 
 #include <stdio.h>
@@ -276,6 +277,7 @@ static void write_sums(weir_json_t *json, const weir_sums_t *sums, double last_s
     weir_json_real(json, "cpu_seconds", (double)sums->counters[WEIR_COMPONENT_CPU_NANOSECONDS] / 1e9);
 }
 
+/* With the board's lock. */
 static void write_components(weir_json_t *json, const weir_status_sources_t *sources)
 {
     const weir_metrics_t *metrics = weir_server_metrics(sources->server);
@@ -285,6 +287,7 @@ static void write_components(weir_json_t *json, const weir_status_sources_t *sou
         weir_sums_add(&sums, metrics, i);
         weir_json_open(json, NULL, '{');
         weir_json_string(json, "id", sums.id);
+        weir_status_write_limits_of(json, sources->board, sums.id, i - 1);
         write_sums(json, &sums, weir_history_rate(sources->history, i, 1),
             weir_history_rate(sources->history, i, WEIR_HISTORY_RATE_SECONDS));
         weir_json_close(json, '}');
@@ -355,45 +358,6 @@ static void write_recent(weir_json_t *json, const weir_history_t *history)
     weir_json_close(json, '}');
 }
 
-/*
- * What of a limit is in force, where the allocator has its part in it: no more guests at once than the engines that
- * serve now have calls, and no larger memories than the largest slot. Below 0: there is no limit.
- */
-static double in_force(
-    const weir_board_t *board, const weir_board_limit_t *limit, const weir_pool_reading_t *pools, size_t pool_count)
-{
-    const weir_board_allocator_t *allocator = board->allocator;
-    double most = 0;
-    if (strcmp(limit->name, "max_concurrency") == 0) {
-        for (size_t i = 0; i < pool_count; i++) {
-            most += pools[i].current ? (double)pools[i].max_calls : 0;
-        }
-    } else if (strcmp(limit->name, "max_instance_memory_bytes") == 0 && allocator != NULL) {
-        uint64_t apart = allocator->has_apart ? allocator->apart.slot_bytes : allocator->rung.slot_bytes;
-        bool bounded = apart != 0 && allocator->rung.slot_bytes != 0;
-        uint64_t larger = apart > allocator->rung.slot_bytes ? apart : allocator->rung.slot_bytes;
-        most = bounded ? (double)larger : 0;
-    } else {
-        return limit->value;
-    }
-    return most > 0 && (limit->value < 0 || most < limit->value) ? most : limit->value;
-}
-
-static void write_limits(
-    weir_json_t *json, const weir_board_t *board, const weir_pool_reading_t *pools, size_t pool_count)
-{
-    weir_json_open(json, "limits", '{');
-    for (size_t i = 0; i < board->limit_count; i++) {
-        double value = in_force(board, &board->limits[i], pools, pool_count);
-        if (value < 0) {
-            weir_json_null(json, board->limits[i].name);
-        } else {
-            weir_json_real(json, board->limits[i].name, value);
-        }
-    }
-    weir_json_close(json, '}');
-}
-
 static void write_sandbox(weir_json_t *json, const weir_board_sandbox_t *sandbox)
 {
     weir_json_open(json, "sandbox", '{');
@@ -455,13 +419,13 @@ void weir_status_write(const weir_status_sources_t *sources, weir_head_text_t *t
     write_allocator(&json, sources->board, pools, pool_count);
     write_memory(&json, sources->board, &process);
     write_routes(&json, sources->board->application);
-    write_limits(&json, sources->board, pools, pool_count);
+    weir_status_write_limits(&json, sources->board, pools, pool_count);
     write_sandbox(&json, &sources->board->sandbox);
     write_reload(&json, &sources->board->reload);
     write_tls(&json, sources->board->certificate_not_after);
+    write_components(&json, sources);
     pthread_mutex_unlock(&sources->board->lock);
     write_loops(&json, sources);
-    write_components(&json, sources);
     write_totals(&json, sources);
     write_recent(&json, sources->history);
     weir_json_close(&json, '}');

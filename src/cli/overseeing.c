@@ -30,13 +30,26 @@ bool weir_oversee_open(const weir_up_options_t *options, weir_admin_t **ret_admi
 /* ---- Limits ------------------------------------------------------------------------------------------------------ */
 
 /* A number in the unit that the name of its limit ends with. */
-static void tell_limit(weir_board_t *board, const char *key, weir_unit_t unit, uint64_t value, bool none)
+static weir_board_limit_t write_limit(const char *key, weir_unit_t unit, uint64_t value, bool none)
 {
     static const char *const ends[] = {
         [WEIR_UNIT_TIME] = "_seconds", [WEIR_UNIT_SIZE] = "_bytes", [WEIR_UNIT_NUMBER] = ""};
-    char name[WEIR_BOARD_NAME_BYTES];
-    snprintf(name, sizeof(name), "%s%s", key, ends[unit]);
-    weir_board_tell_limit(board, name, none ? -1 : unit == WEIR_UNIT_TIME ? (double)value / 1000 : (double)value);
+    double number = unit == WEIR_UNIT_TIME ? (double)value / 1000 : (double)value;
+    weir_board_limit_t told = {.value = none ? -1 : number};
+    snprintf(told.name, sizeof(told.name), "%s%s", key, ends[unit]);
+    return told;
+}
+
+/* One of the table. */
+static weir_board_limit_t write_ruled(weir_serving_limit_t limit, uint64_t value)
+{
+    const weir_limit_rule_t *rule = &weir_limit_rules[limit];
+    return write_limit(rule->key, rule->unit, value, value == 0 && limit != WEIR_SERVING_WAITING);
+}
+
+static void tell_limit(weir_board_t *board, const weir_board_limit_t limit)
+{
+    weir_board_tell_limit(board, limit.name, limit.value);
 }
 
 void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, const weir_server_settings_t *settings)
@@ -48,12 +61,36 @@ void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, 
     uint64_t concurrency = options->max_concurrency;
     for (unsigned i = 0; i < WEIR_SERVING_COUNT; i++) {
         uint64_t value = i == WEIR_SERVING_CONNECTIONS ? settings->max_connections : settings->limits.values[i];
-        const weir_limit_rule_t *rule = &weir_limit_rules[i];
-        tell_limit(board, rule->key, rule->unit, value, value == 0 && i != WEIR_SERVING_WAITING);
+        tell_limit(board, write_ruled((weir_serving_limit_t)i, value));
     }
-    tell_limit(board, "max_concurrency", WEIR_UNIT_NUMBER, concurrency, concurrency == 0);
-    tell_limit(board, "drain_timeout", WEIR_UNIT_TIME, settings->drain_timeout_milliseconds, false);
-    tell_limit(board, "drain_delay", WEIR_UNIT_TIME, options->drain_delay_milliseconds, false);
+    tell_limit(board, write_limit("max_concurrency", WEIR_UNIT_NUMBER, concurrency, concurrency == 0));
+    tell_limit(board, write_limit("drain_timeout", WEIR_UNIT_TIME, settings->drain_timeout_milliseconds, false));
+    tell_limit(board, write_limit("drain_delay", WEIR_UNIT_TIME, options->drain_delay_milliseconds, false));
+}
+
+/* Those that change with the application. */
+static void tell_changing_limits(weir_board_t *board, const weir_application_t *application)
+{
+    const weir_limits_t limits = weir_application_limits(application, WEIR_NO_COMPONENT);
+    for (unsigned i = 0; i < WEIR_SERVING_COUNT; i++) {
+        if (!weir_limit_is_kept((weir_serving_limit_t)i)) {
+            tell_limit(board, write_ruled((weir_serving_limit_t)i, limits.values[i]));
+        }
+    }
+}
+
+static void write_component(
+    const weir_application_t *application, size_t component, weir_board_component_t *ret_component)
+{
+    const weir_limits_t limits = weir_application_limits(application, component);
+    ret_component->id = application->manifest.components[component].id;
+    ret_component->apart = application->apart[component];
+    for (unsigned i = 0; i < WEIR_SERVING_COUNT; i++) {
+        if (weir_limit_rules[i].of_component && ret_component->limit_count < WEIR_BOARD_COMPONENT_LIMITS) {
+            ret_component->limits[ret_component->limit_count++] =
+                write_ruled((weir_serving_limit_t)i, limits.values[i]);
+        }
+    }
 }
 
 void weir_oversee_sandbox(weir_admin_t *admin, const weir_sandbox_t *sandbox)
@@ -87,11 +124,19 @@ static const char *kind_of(const weir_application_t *application, const weir_htt
 void weir_oversee_application(weir_admin_t *admin, const weir_application_t *application)
 {
     size_t count = admin == NULL ? 0 : weir_routes_count(application->routes);
+    const weir_manifest_t *manifest = &application->manifest;
     weir_board_route_t *routes = admin == NULL ? NULL : calloc(count + 1, sizeof(*routes));
-    if (routes == NULL) {
+    weir_board_component_t *components =
+        admin == NULL ? NULL : calloc(manifest->component_count + 1, sizeof(*components));
+    if (routes == NULL || components == NULL) {
+        free(routes);
+        free(components);
         return;
     }
-    const weir_manifest_t *manifest = &application->manifest;
+    tell_changing_limits(weir_admin_board(admin), application);
+    for (size_t i = 0; i < manifest->component_count; i++) {
+        write_component(application, i, &components[i]);
+    }
     for (size_t i = 0; i < count; i++) {
         const weir_route_t *route = weir_routes_at(application->routes, i);
         size_t component = route->trigger->component;
@@ -104,9 +149,12 @@ void weir_oversee_application(weir_admin_t *admin, const weir_application_t *app
         .description = manifest->description,
         .manifest = manifest->path,
         .routes = routes,
-        .route_count = count};
+        .route_count = count,
+        .components = components,
+        .component_count = manifest->component_count};
     (void)weir_board_tell_application(weir_admin_board(admin), &told);
     free(routes);
+    free(components);
 }
 
 /* ---- The allocator ----------------------------------------------------------------------------------------------- */

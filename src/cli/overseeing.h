@@ -26,7 +26,7 @@ bool weir_oversee_open(const weir_up_options_t *options, weir_admin_t **ret_admi
 /* Tell of the limits that are in force. */
 void weir_oversee_limits(weir_admin_t *admin, const weir_up_options_t *options, const weir_server_settings_t *settings);
 
-/* Tell of an application, or of a choice, that is served, or served with, from now on. Any thread. */
+/* Tell of an application and its limits, or of a choice, that is served, or served with, from now on. Any thread. */
 void weir_oversee_application(weir_admin_t *admin, const weir_application_t *application);
 void weir_oversee_choice(weir_admin_t *admin, const weir_choice_t *choice);
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from admin import Admin
-from harness import REQUEST_DEADLINE, in_background
+from harness import REQUEST_DEADLINE, Component, in_background, write_application
 from json_schema import Schema
 
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
@@ -63,6 +63,27 @@ def test_limits_are_those_in_force_where_the_allocator_sets_them(weir, hello, se
     rung = status["allocator"]["rung"]
     assert status["limits"]["max_concurrency"] == rung["slots"] == status["allocator"]["pool"][0]["max"]
     assert status["limits"]["max_instance_memory_bytes"] == rung["slot_bytes"] > 0
+
+
+def test_each_component_has_its_limits_in_the_status(weir, serve, guest, tmp_path, schema):
+    components = [Component(name, f"/{name}/...", guest("http_wait")) for name in ("plain", "own")]
+    path = write_application(tmp_path / "application", components)
+    path.write_text(
+        path.read_text() + '[application.tool.weir]\nrequest_timeout = "20s"\nmax_request_body = "1MiB"\n'
+        '[component.own.tool.weir]\nrequest_timeout = "1m"\nmax_request_body = "none"\nmax_instance_memory = "1MiB"\n'
+        'waiting_timeout = "500ms"\n'
+    )
+    status = Admin(serve(weir, path, "--admin", "0", "--request-timeout", "40s")).status()
+    assert schema.problems(status) == []
+    limits = {one["id"]: one["limits"] for one in status["components"]}
+    assert limits["plain"] == {
+        "request_timeout_seconds": 40, "waiting_timeout_seconds": None, "cpu_time_seconds": 40,
+        "max_instance_memory_bytes": status["limits"]["max_instance_memory_bytes"],
+        "max_request_body_bytes": 1 << 20, "max_response_body_bytes": None,
+    }  # fmt: skip
+    assert limits["own"] == limits["plain"] | {
+        "waiting_timeout_seconds": 0.5, "max_request_body_bytes": None, "max_instance_memory_bytes": 1 << 20,
+    }  # fmt: skip
 
 
 def test_status_shows_the_last_seconds(weir, hello, serve, schema):

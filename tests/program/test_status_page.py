@@ -261,6 +261,26 @@ def test_it_tells_what_confines_the_process(browser, start):
         assert (row == "nothing") == (not wanted and told["landlock_version"] == 0)
 
 
+@pytest.mark.parametrize("device", WIDTHS)
+def test_it_tells_which_components_have_limits_of_their_own(browser, serve, weir, shop, device):
+    shop.write_text(
+        shop.read_text() + '\n[component.never-asked.tool.weir]\nrequest_timeout = "2m"\nmax_request_body = "1MiB"\n'
+    )
+    browser.resize(WIDTHS[device])
+    show(browser, Admin(serve(weir, shop, "--admin", "127.0.0.1:0")))
+    rows = browser.run("""
+        return Object.fromEntries([...document.querySelectorAll('#limits div')]
+            .map(row => [...row.children].map(cell => cell.textContent)).filter(([name]) => name.includes(':')));""")
+    rows = {name: value.replace("\u00a0", " ") for name, value in rows.items()}
+    assert rows == {
+        "never-asked: request timeout": "2 min 0 s",
+        "never-asked: cpu time": "2 min 0 s",
+        "never-asked: max request body": "1.00 MiB",
+    }
+    assert browser.run("return document.scrollingElement.scrollWidth") <= WIDTHS[device]
+    assert browser.messages() == []
+
+
 def test_it_tells_whether_the_last_reload_was_good(browser, serve, weir, guest, tmp_path):
     shown = "const text = document.getElementById('checks').textContent; return text.includes(arguments[0]) ? text : null;"
     versions = Versions(tmp_path / "app", guest)
