@@ -34,7 +34,8 @@ struct weir_reload {
 
     /* The thread's own, while there is one. */
     weir_tls_config_t *tls; /* own: in use */
-    char *tls_refusal;      /* own: why certificate and key stay as they were; NULL: they do not */
+    bool is_tls_refused;    /* certificate and key stay as they were, in the reload under way */
+    char *tls_refusal;      /* own: why; NULL: memory ran out */
     weir_needs_t *needs;    /* own: of the application that the choice was made for, or kept for */
     size_t needs_count;
 
@@ -88,8 +89,8 @@ static void reload_tls(weir_reload_t *reload, const weir_up_options_t *options)
         const char *why = message == NULL ? weir_translate("out of memory") : message;
         weir_log(WEIR_LOG_ERROR, weir_translate("certificate and key stay as they were: %s"), why);
         weir_metrics_count(weir_server_metrics(reload->settings.server), WEIR_PROCESS_TLS_RELOADS_REFUSED, 1);
-        reload->tls_refusal = strdup(why);
-        free(message);
+        reload->is_tls_refused = true;
+        reload->tls_refusal = message;
         return;
     }
     weir_server_set_tls(reload->settings.server, next);
@@ -99,6 +100,13 @@ static void reload_tls(weir_reload_t *reload, const weir_up_options_t *options)
     weir_log(WEIR_LOG_INFO, "new connections use certificate and key as they are now");
     weir_tls_files_log_expiry(options->tls_certificate, not_after);
     weir_oversee_certificate(reload->settings.admin, not_after);
+}
+
+/* Why certificate and key stay as they were; NULL: they do not. */
+static const char *refusal_of_tls(const weir_reload_t *reload)
+{
+    const char *why = reload->tls_refusal == NULL ? weir_translate("out of memory") : reload->tls_refusal;
+    return reload->is_tls_refused ? why : NULL;
 }
 
 /* ---- The application --------------------------------------------------------------------------------------------- */
@@ -310,11 +318,12 @@ static void reload_once(weir_reload_t *reload, const char *cause)
         weir_metrics_count(weir_server_metrics(reload->settings.server),
             reloaded ? WEIR_PROCESS_RELOADS_DONE : WEIR_PROCESS_RELOADS_REFUSED, 1);
         const char *why = message == NULL ? weir_translate("out of memory") : message;
-        weir_oversee_reload(reload->settings.admin, reloaded ? reload->tls_refusal : why);
+        weir_oversee_reload(reload->settings.admin, !reloaded ? why : refusal_of_tls(reload));
         tell(reload, reloaded, weir_clock_milliseconds() - began, compiled, why);
     }
     free(reload->tls_refusal);
     reload->tls_refusal = NULL;
+    reload->is_tls_refused = false;
     free(message);
 }
 
