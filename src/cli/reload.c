@@ -38,6 +38,7 @@ struct weir_reload {
     char *tls_refusal;      /* own: why; NULL: memory ran out */
     weir_needs_t *needs;    /* own: of the application that the choice was made for, or kept for */
     size_t needs_count;
+    uint64_t max_memory_bytes; /* that its instances may have */
 
     pthread_mutex_t lock; /* guards what follows */
     bool stop;
@@ -56,7 +57,9 @@ weir_reload_t *weir_reload_new(const weir_reload_settings_t *settings, weir_tls_
     }
     reload->settings = *settings;
     weir_current_lock(settings->current);
-    reload->needs = weir_application_guest_needs(weir_current_application(settings->current), &reload->needs_count);
+    const weir_application_t *application = weir_current_application(settings->current);
+    reload->needs = weir_application_guest_needs(application, &reload->needs_count);
+    reload->max_memory_bytes = weir_application_max_memory(application);
     weir_current_unlock(settings->current);
     if (reload->needs == NULL) {
         free(reload);
@@ -155,6 +158,9 @@ static bool choose(weir_reload_t *reload, const weir_inputs_t *inputs, const wei
     weir_holds_t holds = weir_choice_holds(used, reload->needs, reload->needs_count, needs, count);
     *ret_choice = NULL;
     *ret_message = NULL;
+    if (holds == WEIR_HOLDS_WELL && weir_application_max_memory(application) != reload->max_memory_bytes) {
+        holds = WEIR_HOLDS; /* slots of another size may suit it better */
+    }
     if (holds == WEIR_HOLDS_WELL || (holds == WEIR_HOLDS && reload->settings.trial_server == NULL)) {
         return true;
     }
@@ -262,14 +268,20 @@ static bool reload_application(weir_reload_t *reload, weir_inputs_t *inputs, uin
     }
     weir_announce_warnings(&deployment->application);
     bool chosen = choice != NULL;
+    uint64_t max_memory_bytes = weir_application_max_memory(&deployment->application);
     weir_current_lock(reload->settings.current);
     bool replaced = weir_current_replace(reload->settings.current, deployment, choice, ret_message);
     if (replaced && chosen) {
         weir_log(WEIR_LOG_INFO, "the allocator was chosen anew for what the components need now: %s",
             weir_choice_summary(weir_current_choice(reload->settings.current)));
     }
+    if (replaced) {
+        weir_limits_warn_kept(
+            &reload->settings.kept, weir_current_application(reload->settings.current), &inputs->config);
+    }
     weir_current_unlock(reload->settings.current);
     if (replaced && chosen) {
+        reload->max_memory_bytes = max_memory_bytes;
         free(reload->needs);
         reload->needs = needs;
         reload->needs_count = count;

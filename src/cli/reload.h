@@ -6,6 +6,7 @@
 
 #include "cli/current.h"
 #include "cli/inputs.h"
+#include "cli/limits.h"
 #include "serve/server.h"
 #include "weir/allocator.h"
 
@@ -21,6 +22,7 @@ typedef struct weir_reload_settings {
     weir_server_t *server;
     weir_trial_server_t *trial_server; /* or NULL */
     weir_admin_t *admin;               /* which is told how reloads end; or NULL */
+    weir_limits_kept_t kept;           /* what no reload changes */
 } weir_reload_settings_t;
 
 typedef struct weir_reload weir_reload_t;

@@ -118,6 +118,16 @@ static bool prove(
 
 /* ---- The generation ---------------------------------------------------------------------------------------------- */
 
+/* The limits of the server that come with an application. */
+static weir_limits_t changing_limits(const weir_application_t *application)
+{
+    weir_limits_t limits = weir_application_limits(application, WEIR_NO_COMPONENT);
+    for (unsigned i = 0; i < WEIR_SERVING_COUNT; i++) {
+        limits.are_set[i] = !weir_limit_is_kept((weir_serving_limit_t)i);
+    }
+    return limits;
+}
+
 /* Hand engines and guests over to a generation. */
 static weir_generation_t *put_together(
     const weir_serving_t *serving, const weir_engines_t *engines, weir_guest_t *const *guests)
@@ -146,6 +156,7 @@ static weir_generation_t *put_together(
         .version = application->manifest.version,
         .engines = bounded,
         .engine_count = engines->apart != NULL ? 2 : 1,
+        .limits = changing_limits(application),
         .guests = placed,
         .guest_count = count,
         .release = serving->release,

@@ -44,7 +44,6 @@ enum {
     EXIT_FAILED = 1,
     EXIT_INPUT = 2,
     PORTS_TO_TRY = 10,             /* with --find-free-port, as Spin */
-    MAX_IDLE = 64,                 /* connections of guests that are kept for further requests */
     DRAIN_MILLISECONDS = 30 * 1000 /* beyond the request time-out, for responses that have begun */
 };
 
@@ -56,6 +55,7 @@ typedef struct up {
     weir_deployment_t *deployment;   /* until it is what is served, as the choice */
     weir_application_t *application; /* of the deployment; NULL once it may be loaded anew */
     uint64_t drain_milliseconds;
+    weir_limits_kept_t kept;
     weir_listener_t listener;
     weir_choice_t *choice;
     weir_trial_server_t *trial_server; /* or NULL, as the next two */
@@ -87,18 +87,6 @@ static uint64_t count_drain_milliseconds(const up_t *up)
     return wished != UINT64_MAX ? wished : limits.values[WEIR_SERVING_REQUEST_TIMEOUT] + DRAIN_MILLISECONDS;
 }
 
-/* What the guests may have open: what the runtime configuration says, or a part of what the process may. */
-static void bound_guests(const weir_runtime_config_t *config, uint64_t descriptors)
-{
-    uint32_t connections = weir_bounds_outbound(descriptors);
-    uint32_t http = config->http_connections.is_set ? config->http_connections.most : connections;
-    weir_outbound_bound(http,
-        config->no_connection_pooling ? 0
-        : http < MAX_IDLE             ? http
-                                      : MAX_IDLE,
-        config->sockets.is_set ? config->sockets.most : connections / 2);
-}
-
 static void request_reload(void *context)
 {
     weir_reload_request(context, "files that it is made from have changed");
@@ -113,7 +101,8 @@ static void start_reloading(up_t *up)
         .current = up->current,
         .server = up->server,
         .trial_server = up->trial_server,
-        .admin = up->admin};
+        .admin = up->admin,
+        .kept = up->kept};
     up->reload = weir_reload_new(&settings, up->inputs.tls);
     if (up->reload == NULL) {
         weir_log(WEIR_LOG_WARNING, "%s", weir_translate("the application cannot be loaded anew: out of memory"));
@@ -128,7 +117,7 @@ static void start_reloading(up_t *up)
 
 static int start(up_t *up, const weir_bounds_t *bounds)
 {
-    bound_guests(&up->inputs.config, bounds->descriptors);
+    up->kept.bounds = weir_limits_bound_guests(&up->inputs.config, bounds->descriptors);
     up->drain_milliseconds = count_drain_milliseconds(up);
     up->current = weir_current_new(up->deployment, up->choice, up->trial_server, up->inputs.options.max_concurrency);
     if (up->current == NULL) {
@@ -149,6 +138,8 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     };
     weir_observing_give(&up->observing, &settings);
     weir_limits_apply(up->application, bounds, &settings);
+    up->kept.limits = settings.limits;
+    up->kept.connections = settings.max_connections;
     char *message;
     weir_generation_t *generation = weir_deployment_serve(
         up->deployment, up->choice, up->inputs.options.max_concurrency, false, &up->engines, &message);

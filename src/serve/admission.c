@@ -9,6 +9,7 @@
 #include "serve/limits.h"
 #include "serve/request.h"
 #include "serve/shared.h"
+#include "serve/shares.h"
 
 enum {
     KEPT_OF_SHARE_MIN = 4, /* calls of a loop, below which none is kept for components that hold none */
@@ -52,6 +53,12 @@ uint64_t weir_admission_time(const weir_loop_t *loop, const weir_stake_t *stake,
     return own == 0 ? loop->server->settings.request_timeout_milliseconds : own;
 }
 
+uint64_t weir_admission_server_limit(const weir_loop_t *loop, weir_serving_limit_t limit)
+{
+    const weir_limits_t *limits = &loop->stake->generation->parts.limits;
+    return limits->are_set[limit] ? limits->values[limit] : loop->server->settings.limits.values[limit];
+}
+
 const weir_limits_t *weir_admission_limits_of(const weir_connection_t *connection)
 {
     return weir_admission_limits(connection->loop->stake, component_of(connection));
@@ -64,6 +71,11 @@ static void enter(weir_loop_t *loop)
     weir_generation_t *generation = weir_keeper_enter(&loop->server->keeper);
     loop->stake = &generation->stakes[loop->index];
     weir_list_append(&loop->stakes, &loop->stake->link);
+    const weir_limits_t *limits = &generation->parts.limits;
+    const weir_server_settings_t *settings = &loop->server->settings;
+    loop->max_waiting_of_all =
+        limits->are_set[WEIR_SERVING_WAITING] ? (uint32_t)limits->values[WEIR_SERVING_WAITING] : settings->max_waiting;
+    loop->max_waiting = weir_share(loop->max_waiting_of_all, generation->loop_count, loop->index);
 }
 
 /* Nobody waits here any more: what a gate would keep for this loop is for others. */

@@ -89,6 +89,9 @@ uint64_t weir_admission_time(const weir_loop_t *loop, const weir_stake_t *stake,
 /* The same limits, of the component that a request's match leads to in the loop's generation. */
 const weir_limits_t *weir_admission_limits_of(const struct weir_connection *connection);
 
+/* A limit of the server as a whole, in the loop's generation. 0: there is none. */
+uint64_t weir_admission_server_limit(const weir_loop_t *loop, weir_serving_limit_t limit);
+
 /* The guest that a request's match leads to, in the loop's generation. */
 const weir_guest_t *weir_admission_guest(const struct weir_connection *connection);
 

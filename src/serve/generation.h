@@ -32,7 +32,9 @@ typedef struct weir_generation_parts {
     const char *name;                /* of the application, copied; NULL: "" */
     const char *version;             /* of it, copied; or NULL */
     const weir_generation_engine_t *engines;
-    size_t engine_count;                   /* at least 1 */
+    size_t engine_count;  /* at least 1 */
+    weir_limits_t limits; /* of the server as a whole, but those that it keeps (weir_limit_is_kept); those that are not
+                           * set are the settings' */
     const weir_generation_guest_t *guests; /* by the trigger's component index, as the manifest's components */
     size_t guest_count;
     /* Called when guests and engines have been freed, for what they and the routes were made from; or NULL. Any thread.

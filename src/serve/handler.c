@@ -94,14 +94,14 @@ static void tell_of_http2(weir_connection_t *connection)
 
 static size_t most_of_head(const weir_connection_t *connection)
 {
-    size_t most = (size_t)connection->loop->server->settings.limits.values[WEIR_SERVING_REQUEST_HEAD];
+    size_t most = (size_t)weir_admission_server_limit(connection->loop, WEIR_SERVING_REQUEST_HEAD);
     return most == 0 || most > WEIR_REQUEST_HEAD_BYTES ? WEIR_REQUEST_HEAD_BYTES : most;
 }
 
 /* Whether it has more fields than it may have. */
 static bool has_many_fields(const weir_connection_t *connection)
 {
-    uint64_t most = connection->loop->server->settings.limits.values[WEIR_SERVING_REQUEST_HEADERS];
+    uint64_t most = weir_admission_server_limit(connection->loop, WEIR_SERVING_REQUEST_HEADERS);
     return most != 0 && connection->head.field_count > most;
 }
 

@@ -77,13 +77,13 @@ bool weir_loop_init(weir_loop_t *loop)
     weir_list_init(&loop->ready_chains);
     weir_deadline_lists_init(&loop->heads);
     weir_deadline_lists_init(&loop->chain_heads);
+    weir_deadline_lists_init(&loop->overtimes);
     weir_deadlines_init(&loop->bodies, settings->limits.values[WEIR_SERVING_BODY_TIMEOUT]);
     weir_deadlines_init(&loop->requests, head == 0 ? WEIR_REQUEST_HEAD_MILLISECONDS : head);
     weir_deadlines_init(&loop->idles, idle == 0 ? WEIR_IDLE_MILLISECONDS : idle);
     weir_deadlines_init(&loop->lingers, WEIR_LINGER_MILLISECONDS);
     weir_deadlines_init(&loop->proxy_headers, WEIR_PROXY_HEADER_MILLISECONDS);
     weir_deadlines_init(&loop->watches, WEIR_WATCH_MILLISECONDS);
-    weir_deadlines_init(&loop->overtimes, settings->request_timeout_milliseconds);
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->computing, 0);
     atomic_init(&loop->turns, 0);
@@ -159,8 +159,8 @@ static int time_to_wait(weir_loop_t *loop)
         !weir_list_is_empty(&loop->ready_chains) || !weir_list_is_empty(&loop->ready)) {
         return 0;
     }
-    const weir_deadlines_t *all[] = {&loop->bodies, &loop->requests, &loop->idles, &loop->lingers, &loop->proxy_headers,
-        &loop->watches, &loop->overtimes};
+    const weir_deadlines_t *all[] = {
+        &loop->bodies, &loop->requests, &loop->idles, &loop->lingers, &loop->proxy_headers, &loop->watches};
     uint64_t next = loop->accept_after == 0 ? UINT64_MAX : loop->accept_after;
     uint64_t retry = weir_admission_next(loop);
     next = retry < next ? retry : next;
@@ -169,7 +169,9 @@ static int time_to_wait(weir_loop_t *loop)
     uint64_t head = weir_deadline_lists_next(&loop->heads);
     uint64_t chain_head = weir_deadline_lists_next(&loop->chain_heads);
     next = head < next ? head : next;
+    uint64_t overtime = weir_deadline_lists_next(&loop->overtimes);
     next = chain_head < next ? chain_head : next;
+    next = overtime < next ? overtime : next;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         uint64_t at = weir_deadlines_next(all[i]);
         next = at < next ? at : next;
@@ -234,7 +236,7 @@ static void handle_deadlines(weir_loop_t *loop)
     while ((deadline = weir_deadline_lists_expire(&loop->chain_heads, loop->now)) != NULL) {
         weir_chain_overdue(WEIR_CONTAINER(deadline, weir_chain_t, deadline));
     }
-    while ((deadline = weir_deadlines_expire(&loop->overtimes, loop->now)) != NULL) {
+    while ((deadline = weir_deadline_lists_expire(&loop->overtimes, loop->now)) != NULL) {
         weir_task_t *task = WEIR_CONTAINER(deadline, weir_task_t, overtime);
         weir_log(
             WEIR_LOG_WARNING, "component %s: still running long after its response; ended", weir_guest_id(task->guest));

@@ -33,7 +33,8 @@ typedef struct weir_loop {
     struct weir_server *server;
     weir_loop_metrics_t *metrics; /* where its thread counts */
     unsigned index;
-    uint32_t max_waiting;
+    uint32_t max_waiting;        /* requests; as the current generation has it */
+    uint32_t max_waiting_of_all; /* loops together */
     uint32_t max_connections;
     uint32_t max_turn_ticks; /* beyond it a turn starts no more guests: what has come in goes first */
 
@@ -77,7 +78,7 @@ typedef struct weir_loop {
     weir_deadlines_t idles;            /* connections whose clients are waited for */
     weir_deadlines_t lingers;          /* connections whose rest is dropped */
     weir_deadlines_t watches;          /* requests whose clients have closed their side */
-    weir_deadlines_t overtimes;        /* guests that go on after their response */
+    weir_deadline_lists_t overtimes;   /* guests that go on after their response */
     weir_deadlines_t proxy_headers;    /* connections without their header of the PROXY protocol */
 
     bool listening;        /* the listening socket is in the epoll */

@@ -6,6 +6,7 @@
 #include "serve/response.h"
 
 #include "observe/log.h"
+#include "serve/admission.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 
@@ -75,7 +76,7 @@ static bool rest_is_short(const weir_connection_t *connection)
 static bool may_keep(const weir_connection_t *connection, bool goes_on)
 {
     bool unwanted = connection->body_coming && !goes_on && (connection->owes_continue || !rest_is_short(connection));
-    uint64_t most = connection->loop->server->settings.limits.values[WEIR_SERVING_REQUESTS_PER_CONNECTION];
+    uint64_t most = weir_admission_server_limit(connection->loop, WEIR_SERVING_REQUESTS_PER_CONNECTION);
     bool is_last = most != 0 && connection->requests >= most;
     bool ends =
         connection->loop->draining || atomic_load_explicit(&connection->loop->server->leaving, memory_order_relaxed);

@@ -89,7 +89,6 @@ static bool make_loops(weir_server_t *server, unsigned count)
         uint32_t connections = weir_share(settings->max_connections, count, i);
         loop->server = server;
         loop->index = i;
-        loop->max_waiting = weir_share(settings->max_waiting, count, i);
         loop->max_connections = connections == 0 ? 1 : connections;
         loop->max_turn_ticks = WEIR_TURN_MILLISECONDS / time_slice(settings);
         loop->max_turn_ticks += loop->max_turn_ticks == 0 ? 1 : 0;

@@ -20,7 +20,7 @@ typedef struct weir_server_settings {
     uint32_t max_connections;              /* over all loops */
     uint64_t request_timeout_milliseconds; /* until the response's head; then 504 */
     uint64_t idle_timeout_milliseconds;    /* until a client sends or takes something; 0: a minute */
-    weir_limits_t limits;                  /* further ones; zeroed: none but those of limits.h */
+    weir_limits_t limits;                  /* further ones, where a generation has none of its own; zeroed: none */
     bool allow_half_close;                 /* a client that has closed its side has not left */
     uint32_t time_slice_milliseconds;      /* that a guest computes at once; 0: the usual ones; or WEIR_TICK_NEVER */
     uint64_t drain_timeout_milliseconds;   /* how long a stop waits for requests in flight */

@@ -84,7 +84,7 @@ static void turn_away(weir_connection_t *connection)
     connection->answer = (weir_answer_t){.status = 503, .retry_after = weir_admission_retry_after(connection)};
     weir_notice(connection->loop, WEIR_NOTICE_FULL,
         "component %s: a request was answered with 503: all instances are in use, and %u requests wait already",
-        weir_guest_id(weir_admission_guest(connection)), (unsigned)connection->loop->server->settings.max_waiting);
+        weir_guest_id(weir_admission_guest(connection)), (unsigned)connection->loop->max_waiting_of_all);
 }
 
 /* How many milliseconds it has until the head of its response, or, apart from that, for waiting (0: not apart). */

@@ -224,7 +224,7 @@ weir_body_state_t weir_task_body(weir_task_t *task, weir_bytes_t *ret_bytes)
 void weir_task_detach(weir_task_t *task)
 {
     task->connection = NULL;
-    weir_deadline_set(&task->loop->overtimes, &task->overtime, task->loop->now);
+    weir_deadline_lists_set(&task->loop->overtimes, &task->overtime, weir_task_time(task), task->loop->now);
     weir_task_continue(task);
 }
 
