@@ -17,6 +17,7 @@ import pytest
 
 from admin import Admin
 from conftest import make_program, prlimit_address_space
+from environments_here import compile_helper
 from harness import REQUEST_DEADLINE, Component, Expired, in_background, write_application
 from json_schema import Schema
 from modules import module_with_memory
@@ -420,6 +421,23 @@ def test_certificate_and_key_are_read_again_and_broken_ones_change_nothing(weir_
         dial(server, tmp_path / "first.pem")
     ask(old)  # goes on with what it began with
     old.close()
+
+
+def test_that_a_certificate_was_refused_is_told_although_memory_ran_out(weir, serve, versions, tmp_path):
+    for name in ("used", "other"):
+        make_certificate(tmp_path, name)
+    library = compile_helper("refuse_copies", tmp_path, "-shared", "-fPIC")
+    environment = {"LD_PRELOAD": library, "REFUSE_COPIES": "does not belong to the certificate"}
+    server = serve(
+        weir, versions.write("1"), "--tls-cert", tmp_path / "used.pem", "--tls-key", tmp_path / "used.key", "--admin", "0",
+        environment=environment,
+    )  # fmt: skip
+    admin = Admin(server)
+    shutil.copy(tmp_path / "other.pem", tmp_path / "used.pem")
+    reload(server)
+    last = admin.status()["last_reload"]
+    assert (last["result"], last["error"]) == ("refused", None), "the reason is what there was no memory for"
+    assert admin.metrics()["weir_last_reload_successful", frozenset()] == 0
 
 
 # ---- Who asks --------------------------------------------------------------------------------------------------------
