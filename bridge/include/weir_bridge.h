@@ -240,6 +240,7 @@ typedef enum weir_guest_kind {
 typedef struct weir_guest_facts {
     weir_guest_kind_t kind;
     uint64_t minimum_memory_bytes; /* the largest minimum among the memories that it defines */
+    uint64_t initial_memory_bytes; /* of all memories that one instance of it defines, together */
     uint32_t memories;             /* that one instance of it defines, counting every core instance that it creates */
     uint32_t tables;
     uint32_t minimum_table_elements; /* the largest minimum among the tables that it defines */

@@ -16,6 +16,7 @@ pub const COMPONENT: c_int = 2;
 pub struct weir_guest_facts_t {
     kind: c_int,
     minimum_memory_bytes: u64,
+    initial_memory_bytes: u64,
     memories: u32,
     tables: u32,
     minimum_table_elements: u32,
@@ -30,6 +31,7 @@ pub struct weir_guest_facts_t {
 /// What one core module defines, or one instance of a component makes.
 #[derive(Clone, Copy, Default)]
 struct Definitions {
+    initial_memory_bytes: u64,
     memories: u32,
     tables: u32,
     core_instances: u32,
@@ -37,6 +39,7 @@ struct Definitions {
 
 impl Definitions {
     fn add(&mut self, other: Definitions) {
+        self.initial_memory_bytes = self.initial_memory_bytes.saturating_add(other.initial_memory_bytes);
         self.memories = self.memories.saturating_add(other.memories);
         self.tables = self.tables.saturating_add(other.tables);
         self.core_instances = self.core_instances.saturating_add(other.core_instances);
@@ -101,6 +104,7 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
     Ok(weir_guest_facts_t {
         kind: if component { COMPONENT } else { MODULE },
         minimum_memory_bytes: facts.minimum_memory_bytes,
+        initial_memory_bytes: facts.total.initial_memory_bytes,
         memories: facts.total.memories,
         tables: facts.total.tables,
         minimum_table_elements: u32::try_from(facts.minimum_table_elements).unwrap_or(u32::MAX),
@@ -143,16 +147,18 @@ fn read(bytes: &[u8]) -> Result<Facts> {
             Payload::MemorySection(section) => {
                 for memory in section {
                     let memory = memory.map_err(Error::new)?;
-                    let page = 1u64 << memory.page_size_log2.unwrap_or(16);
-                    facts.minimum_memory_bytes = facts.minimum_memory_bytes.max(memory.initial.saturating_mul(page));
-                    count(&mut scopes, |definitions| &mut definitions.memories);
+                    let bytes = memory.initial.saturating_mul(1u64 << memory.page_size_log2.unwrap_or(16));
+                    facts.minimum_memory_bytes = facts.minimum_memory_bytes.max(bytes);
+                    let Some(scope) = scopes.last_mut() else { continue };
+                    scope.definitions.add(Definitions { initial_memory_bytes: bytes, memories: 1, ..Default::default() });
                 }
             }
             Payload::TableSection(section) => {
                 for table in section {
                     let table = table.map_err(Error::new)?;
                     facts.minimum_table_elements = facts.minimum_table_elements.max(table.ty.initial);
-                    count(&mut scopes, |definitions| &mut definitions.tables);
+                    let Some(scope) = scopes.last_mut() else { continue };
+                    scope.definitions.add(Definitions { tables: 1, ..Default::default() });
                 }
             }
             Payload::ImportSection(section) if depth == 1 => {
@@ -239,13 +245,6 @@ fn read(bytes: &[u8]) -> Result<Facts> {
         }
     }
     Ok(facts)
-}
-
-fn count(scopes: &mut [Scope], which: impl Fn(&mut Definitions) -> &mut u32) {
-    if let Some(scope) = scopes.last_mut() {
-        let counter = which(&mut scope.definitions);
-        *counter = counter.saturating_add(1);
-    }
 }
 
 /// Something enters an index space that is not defined here.

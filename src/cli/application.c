@@ -144,10 +144,10 @@ uint64_t weir_application_max_memory(const weir_application_t *application)
 bool weir_application_fits(const weir_application_t *application, char **ret_message)
 {
     for (size_t i = 0; i < application->manifest.component_count; i++) {
-        uint64_t minimum = application->files[i].facts.minimum_memory_bytes;
+        uint64_t initial = application->files[i].facts.initial_memory_bytes;
         weir_limits_t limits = weir_application_limits(application, i);
         uint64_t most = limits.values[WEIR_SERVING_INSTANCE_MEMORY];
-        if (most != 0 && minimum > most) {
+        if (most != 0 && initial > most) {
             static const weir_serving_limit_t limit = WEIR_SERVING_INSTANCE_MEMORY;
             const char *id = application->manifest.components[i].id;
             char sizes[2][24];
@@ -160,7 +160,7 @@ bool weir_application_fits(const weir_application_t *application, char **ret_mes
                     weir_translate(
                         "%s%scomponent %s begins with %s of memory, and %s allows %s; raise it to that at the least"),
                     place[0] == '\0' ? "" : application->manifest.path, place, id,
-                    weir_limit_write_size(sizes[0], sizeof(sizes[0]), minimum),
+                    weir_limit_write_size(sizes[0], sizeof(sizes[0]), initial),
                     weir_limit_setter(&limits, limit, id, setter),
                     weir_limit_write_size(sizes[1], sizeof(sizes[1]), most)) < 0) {
                 *ret_message = NULL;

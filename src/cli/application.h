@@ -55,8 +55,8 @@ weir_limits_t weir_application_limits(const weir_application_t *application, siz
 uint64_t weir_application_max_memory(const weir_application_t *application);
 
 /*
- * Whether every guest can begin within its limit on memory. If not, stores a message that names the first that cannot,
- * to be freed with free(3).
+ * Whether every guest can begin within its limit on memory, which is on all its memories together. If not, stores a
+ * message that names the first that cannot, to be freed with free(3).
  */
 bool weir_application_fits(const weir_application_t *application, char **ret_message);
 

@@ -453,6 +453,14 @@ def test_a_component_that_begins_with_more_than_its_memory_is_refused(weir, gues
     ), finished
 
 
+def test_the_memories_that_a_component_begins_with_count_together(weir, tmp_path):
+    (tmp_path / "two.wasm").write_bytes(module_with_two_memories(0, 0))
+    path = write_application(tmp_path / "application", [Component("two", "/...", tmp_path / "two.wasm", wagi=True)])
+    path.write_text(path.read_text() + '\n[component.two.tool.weir]\nmax_instance_memory = "64KiB"\n')
+    finished = weir.run("up", path, "--listen", "127.0.0.1:0")
+    assert finished.status == 2 and "component two begins with 128KiB of memory" in finished.stderr, finished
+
+
 def test_what_is_refused_because_of_its_memory_names_who_has_set_the_limit(weir, guest, tmp_path):
     path = write_application(tmp_path / "application", [Component("wait", "/...", guest("http_wait"))])
     config = tmp_path / "run.toml"

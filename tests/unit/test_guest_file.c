@@ -368,6 +368,7 @@ static void test_nested_components_count_as_often_as_they_are_instantiated(void 
     assert_int_equal(facts.memories, 4);
     assert_int_equal(facts.tables, 3);
     assert_int_equal(facts.minimum_memory_bytes, 3 * 65536);
+    assert_int_equal(facts.initial_memory_bytes, (1 + 3 * 3) * 65536);
     assert_int_equal(facts.minimum_table_elements, 7);
     weir_guest_facts_free(&facts);
     wasm_byte_vec_delete(&wasm);
