@@ -241,6 +241,7 @@ def soak(server, seconds, users, processes=1, authority=None, rounds=None):
     print(summary(results, seconds))  # first: where the rest fails it is needed most
     assert reloads.error is None, reloads.error
     judge(results, server)
+    server.program.assert_no_report()  # before descriptors are counted: a sanitizer's report is one
     after = wait_until_no_more_than(before, server)
     print(f"before: {before}; after: {after}")
     compare(count_in_metrics(server) - counted, results, "/metrics")
