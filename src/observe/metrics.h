@@ -39,6 +39,7 @@ typedef enum weir_loop_gauge {
 /* Of a component on a loop, besides its requests by method and status, their outcomes and times. */
 typedef enum weir_component_counter {
     WEIR_COMPONENT_TRAPS,
+    WEIR_COMPONENT_INSTANCES_MADE,    /* each for one request, of a client or of another guest */
     WEIR_COMPONENT_INSTANCES_REFUSED, /* no instance could be had; its request waits, or fails */
     WEIR_COMPONENT_CHAINED,           /* requests of other guests, within the application */
     WEIR_COMPONENT_CPU_NANOSECONDS,

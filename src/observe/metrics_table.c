@@ -28,6 +28,8 @@ const weir_metric_t weir_loop_counter_metrics[WEIR_LOOP_COUNTERS] = {
 const weir_metric_t weir_component_counter_metrics[WEIR_COMPONENT_COUNTERS] = {
     [WEIR_COMPONENT_TRAPS] = {.name = "weir_guest_traps_total",
         .help = "Guests that trapped, before or after their response, or could not be started."},
+    [WEIR_COMPONENT_INSTANCES_MADE] = {.name = "weir_guest_instances_made_total",
+        .help = "Instances that were made, each for one request."},
     [WEIR_COMPONENT_INSTANCES_REFUSED] = {.name = "weir_guest_instances_refused_total",
         .help = "Instances that could not be had when their turn had come; their requests wait on."},
     [WEIR_COMPONENT_CHAINED] = {.name = "weir_guest_chained_requests_total",

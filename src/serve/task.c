@@ -190,6 +190,7 @@ void weir_task_poll(weir_task_t *task)
     charge(task, read_clock(task) - before);
     if (task->polls == 1 && task->state != WEIR_EXCHANGE_REFUSED) {
         weir_admission_succeeded(&task->permit);
+        weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_MADE], 1);
     }
 }
 

@@ -146,6 +146,26 @@ def test_requests_are_counted_by_what_came_of_them(observed):
     assert sample(samples, "weir_connections_accepted_total") >= 6
 
 
+def test_each_request_enters_an_instance_of_its_own(weir, guest, serve, tmp_path):
+    """The instances say so, too: each looks for what an earlier one has left in its memory."""
+    kinds = [
+        Component("component", "/component", guest("http_stale")),
+        Component("wagi", "/wagi", guest("wagi_stale"), wagi=True),
+    ]
+    server = serve(weir, write_application(tmp_path, kinds), "--admin", "0")
+    targets = [("/component", b"clean\n"), ("/wagi", b"clean\n"), ("/component", b"clean\n")]
+    assert load(server, 300, 8, lambda number: targets[number % 3]) == []
+    assert server.get("/nowhere").status == 404
+    admin = Admin(server)
+    # The last ones may not be over yet when their clients have the whole response.
+    until(lambda: sample(admin.metrics(), "weir_requests_in_flight", component="component") == 0)
+    until(lambda: sample(admin.metrics(), "weir_requests_in_flight", component="wagi") == 0)
+    samples = admin.metrics()
+    for component, count in (("component", 200), ("wagi", 100)):
+        assert sample(samples, "weir_requests_total", component=component, method="GET", status=200) == count
+        assert sample(samples, "weir_guest_instances_made_total", component=component) == count
+
+
 def test_what_only_guests_have_is_not_told_of_what_the_server_answers(observed):
     _, admin = observed
     of_server = {(family, dict(pairs).get("outcome")) for family, pairs in admin.metrics() if ("component", "") in pairs}
