@@ -40,8 +40,8 @@ static inline bindings_string_t http_string(const char *text)
     return (bindings_string_t){.ptr = (uint8_t *)(uintptr_t)text, .len = strlen(text)};
 }
 
-/* The first value of a header, terminated and cut to `size`; "" when it is not there. */
-static inline void http_header(http_request_t request, const char *name, char *value, size_t size)
+/* The first value of a header, terminated and cut to `size`; "" and false when it is not there. */
+static inline bool http_header(http_request_t request, const char *name, char *value, size_t size)
 {
     wasi_http_types_own_headers_t headers =
         wasi_http_types_method_incoming_request_headers(wasi_http_types_borrow_incoming_request(request));
@@ -54,14 +54,25 @@ static inline void http_header(http_request_t request, const char *name, char *v
         memcpy(value, values.ptr[0].ptr, length);
     }
     value[length] = '\0';
+    bool had = values.len > 0;
     wasi_http_types_list_field_value_free(&values);
     wasi_http_types_fields_drop_own(headers);
+    return had;
 }
 
-/* What a trailing wildcard of the route matched, as Spin tells the guest. */
+/* What a trailing wildcard of the route matched, as Spin tells the guest. Other hosts, with which weir is compared,
+ * tell nothing, and have no routes: the path and query then. */
 static inline void http_path_info(http_request_t request, char *value, size_t size)
 {
-    http_header(request, "spin-path-info", value, size);
+    bindings_string_t target;
+    if (http_header(request, "spin-path-info", value, size) ||
+        !wasi_http_types_method_incoming_request_path_with_query(
+            wasi_http_types_borrow_incoming_request(request), &target))
+        return;
+    size_t length = target.len < size - 1 ? target.len : size - 1;
+    memcpy(value, target.ptr, length);
+    value[length] = '\0';
+    bindings_string_free(&target);
 }
 
 /* False when the host does not accept the header. */
