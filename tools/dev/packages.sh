@@ -96,6 +96,10 @@ need_to_format() {
 
 need_to_bench() {
     need_command wrk wrk
+    need_command python3 python3
+    need_command prlimit util-linux
+    need_command "qemu-$machine" qemu-user
+    need_header microhttpd.h libmicrohttpd-dev
 }
 
 # A Python that has pytest: the first one, or the system's.
