@@ -7,6 +7,7 @@
 #include "guest/outbound.h"
 
 #include "app/network.h"
+#include "guest/handover.h"
 #include "observe/log_rate.h"
 
 #include <arpa/inet.h>
@@ -96,7 +97,7 @@ static bool show_address(const struct sockaddr *address, socklen_t size, char *r
 
 static bool address_is_allowed(void *context, const struct sockaddr *address, uint32_t size, weir_address_use_t use)
 {
-    outbound_t *outbound = context;
+    outbound_t *outbound = weir_take_from_bridge(context); /* on a thread of the bridge, too */
     char text[INET6_ADDRSTRLEN];
     int port;
     bool any;
@@ -229,6 +230,7 @@ bool weir_outbound_policy_new(const weir_manifest_t *manifest, const weir_compon
         .begin = settings->begin == NULL ? NULL : begin,
         .failed = failed,
         .release = release};
+    weir_give_to_bridge(outbound);
     return true;
 }
 
