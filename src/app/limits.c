@@ -38,7 +38,7 @@ const weir_limit_rule_t weir_limit_rules[WEIR_SERVING_COUNT] = {
     [WEIR_SERVING_BODY_TIMEOUT] = {"body-timeout", "body_timeout", WEIR_UNIT_TIME, false, true, 1, MOST_TIME, "1m"},
     [WEIR_SERVING_IDLE_TIMEOUT] = {"idle-timeout", "idle_timeout", WEIR_UNIT_TIME, false, false, 1, MOST_TIME, "1m"},
     [WEIR_SERVING_CONNECTIONS] = {"max-connections", "max_connections", WEIR_UNIT_NUMBER, false, false, 1, MOST_NUMBER,
-        "from the limits on open files and address space, at most 4096"},
+        "from the limits on open files, address space and memory"},
     [WEIR_SERVING_CONNECTIONS_PER_ADDRESS] = {"max-connections-per-address", "max_connections_per_address",
         WEIR_UNIT_NUMBER, false, true, 1, MOST_NUMBER, "none"},
     [WEIR_SERVING_REQUESTS_PER_CONNECTION] = {"max-requests-per-connection", "max_requests_per_connection",

@@ -18,13 +18,14 @@
 #include <unistd.h>
 
 enum {
-    MOST_CONNECTIONS = 4096,
+    MOST_OUTBOUND = 4096,
     FEWEST_CONNECTIONS = 16,
-    MAX_DESCRIPTORS = 65536,  /* more are not asked for, although they may be had */
+    MAX_DESCRIPTORS = 65536,  /* more are not asked for, although they may be had, unless a wish needs them */
     USUAL_DESCRIPTORS = 1024, /* where the limit cannot be read */
     OTHER_DESCRIPTORS = 64,   /* epolls, standard streams, files that are open for a moment */
     OUTBOUND_PART = 8,        /* of the descriptors, for requests of guests */
     CONNECTIONS_PART = 16,    /* of the address space, for connections */
+    MEMORY_PART = 8,          /* of the memory, for connections while they are idle */
     FEWEST_DESCRIPTORS = 16,  /* of the process: standard streams, the listener, timers, files that are read */
     LOOP_DESCRIPTORS = 3,     /* an epoll, an eventfd, a file that is opened for a moment */
     OTHER_TASKS = 3,          /* the process's first thread, its trial server, the bridge's thread for timers */
@@ -47,20 +48,26 @@ static uint64_t least(uint64_t left, uint64_t right)
     return left < right ? left : right;
 }
 
-uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space, bool tls)
+static uint32_t bound(uint64_t connections, uint32_t most)
+{
+    uint32_t bounded = (uint32_t)least(connections, most);
+    return bounded < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : bounded;
+}
+
+uint32_t weir_bounds_connections(const weir_bounds_room_t *room, bool tls)
 {
     /* A quarter is left for what guests open: weir_bounds_outbound. */
+    uint64_t descriptors = room->descriptors;
     uint64_t by_descriptors = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 * 3 : 0;
-    uint64_t by_space = address_space / CONNECTIONS_PART / connection_bytes(tls);
-    uint64_t connections = least(least(by_descriptors, by_space), MOST_CONNECTIONS);
-    return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
+    uint64_t by_space = room->address_space / CONNECTIONS_PART / connection_bytes(tls);
+    uint64_t by_memory = room->memory / MEMORY_PART / (tls ? WEIR_IDLE_TLS_BYTES : WEIR_IDLE_CONNECTION_BYTES);
+    return bound(least(least(by_descriptors, by_space), by_memory), UINT32_MAX);
 }
 
 uint32_t weir_bounds_outbound(uint64_t descriptors)
 {
     /* Half of that quarter; the other is for sockets and files. */
-    uint64_t connections = least(descriptors / OUTBOUND_PART, MOST_CONNECTIONS);
-    return connections < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : (uint32_t)connections;
+    return bound(descriptors / OUTBOUND_PART, MOST_OUTBOUND);
 }
 
 uint64_t weir_bounds_descriptors(unsigned loops)
@@ -84,15 +91,17 @@ static uint64_t address_space_limit(void)
     return limit.rlim_cur;
 }
 
-/* Take as many descriptors as may be had, within reason. Returns how many. */
-static uint64_t raise_descriptors(void)
+/* Take as many descriptors as may be had, within reason: for so many connections, if any are asked for. Returns how
+ * many. */
+static uint64_t raise_descriptors(uint64_t connections)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         return USUAL_DESCRIPTORS;
     }
-    rlim_t wanted =
-        limit.rlim_max == RLIM_INFINITY || limit.rlim_max > MAX_DESCRIPTORS ? MAX_DESCRIPTORS : limit.rlim_max;
+    rlim_t most = OTHER_DESCRIPTORS + (connections + 2) / 3 * 4; /* what weir_bounds_connections undoes */
+    most = most < MAX_DESCRIPTORS ? MAX_DESCRIPTORS : most;
+    rlim_t wanted = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > most ? most : limit.rlim_max;
     if (limit.rlim_cur < wanted) {
         struct rlimit raised = {wanted, limit.rlim_max};
         if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
@@ -193,21 +202,32 @@ static void take_tasks(const weir_bounds_wish_t *wish, weir_bounds_t *bounds)
 void weir_bounds_take(const weir_bounds_wish_t *wish, weir_bounds_t *ret_bounds)
 {
     unsigned loops = count_processors();
-    uint64_t descriptors = raise_descriptors();
     weir_bounds_t bounds = {
         .loops = loops,
-        .descriptors = descriptors,
+        .room = {raise_descriptors(wish->connections), address_space_limit(), UINT64_MAX},
+        .tls = wish->tls,
         .fewest_descriptors = weir_bounds_descriptors(loops),
-        .connections = weir_bounds_connections(descriptors, address_space_limit(), wish->tls),
     };
+    bounds.connections = weir_bounds_connections(&bounds.room, bounds.tls);
     raise_file_size();
     take_tasks(wish, &bounds);
     *ret_bounds = bounds;
 }
 
+void weir_bounds_fit_memory(const weir_facts_t *facts, weir_bounds_t *bounds)
+{
+    const weir_fact_t *const limits[] = {&facts->memory_total, &facts->cgroup_limit};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (limits[i]->knowledge == WEIR_KNOWN) {
+            bounds->room.memory = least(bounds->room.memory, limits[i]->value);
+        }
+    }
+    bounds->connections = weir_bounds_connections(&bounds->room, bounds->tls);
+}
+
 bool weir_bounds_lack_descriptors(const weir_bounds_t *bounds)
 {
-    return bounds->descriptors < bounds->fewest_descriptors;
+    return bounds->room.descriptors < bounds->fewest_descriptors;
 }
 
 static bool lack_of_user(const weir_bounds_t *bounds)
@@ -267,7 +287,7 @@ const char *weir_bounds_refusal(const weir_bounds_t *bounds, char *buffer, size_
         weir_text_append(buffer, size,
             weir_translate("the limit on open files is %llu, and %llu is the least to serve with here; raise it "
                            "(ulimit -n, LimitNOFILE= in a systemd unit)"),
-            (unsigned long long)bounds->descriptors, (unsigned long long)bounds->fewest_descriptors);
+            (unsigned long long)bounds->room.descriptors, (unsigned long long)bounds->fewest_descriptors);
     } else if (weir_bounds_lack_tasks(bounds)) {
         refuse_tasks(bounds, buffer, size);
     }

@@ -5,16 +5,25 @@
 #define WEIR_CLI_BOUNDS_H
 
 #include "allocator/tasks.h"
+#include "weir/allocator.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* What connections need of; UINT64_MAX is unlimited, or not known. */
+typedef struct weir_bounds_room {
+    uint64_t descriptors;   /* that may be open */
+    uint64_t address_space; /* bytes */
+    uint64_t memory;        /* bytes */
+} weir_bounds_room_t;
+
 /*
- * How many connections to hold at once, from the number of descriptors that may be open and the size of the address
- * space; UINT64_MAX is unlimited. Those with TLS hold more. At least 16, at most 4,096.
+ * How many connections to hold at once: with three quarters of the descriptors; in a sixteenth of the address space,
+ * each with all that it may hold; in an eighth of the memory while they are idle. Those with TLS hold more. At
+ * least 16.
  */
-uint32_t weir_bounds_connections(uint64_t descriptors, uint64_t address_space, bool tls);
+uint32_t weir_bounds_connections(const weir_bounds_room_t *room, bool tls);
 
 /*
  * How many connections the requests of guests may have at once, where nobody says otherwise, from the number of
@@ -37,15 +46,17 @@ unsigned weir_bounds_tasks(unsigned loops, unsigned writers);
 /* What a server is to be, and what of it there is already. */
 typedef struct weir_bounds_wish {
     bool tls;
-    unsigned writers;  /* threads that write logs to files, and tell others of requests */
-    bool trial_server; /* runs already */
-    bool thorough;     /* take the time to count what the user has running, however high the limit on that */
+    uint64_t connections; /* that are asked for; 0: as many as is reasonable */
+    unsigned writers;     /* threads that write logs to files, and tell others of requests */
+    bool trial_server;    /* runs already */
+    bool thorough;        /* take the time to count what the user has running, however high the limit on that */
 } weir_bounds_wish_t;
 
 /* What a server has in this process. */
 typedef struct weir_bounds {
-    unsigned loops;              /* one for each processor that this process may use */
-    uint64_t descriptors;        /* that may be open */
+    unsigned loops; /* one for each processor that this process may use */
+    weir_bounds_room_t room;
+    bool tls;
     uint64_t fewest_descriptors; /* with which it can serve */
     uint32_t connections;        /* that it holds at once */
     weir_tasks_t tasks;          /* limits on processes and threads, and how many there are besides its own */
@@ -59,6 +70,9 @@ typedef struct weir_bounds {
  * process starts as many as are needed; so this process has one thread.
  */
 void weir_bounds_take(const weir_bounds_wish_t *wish, weir_bounds_t *ret_bounds);
+
+/* Have no more connections than the machine and its control group have memory for. */
+void weir_bounds_fit_memory(const weir_facts_t *facts, weir_bounds_t *bounds);
 
 /* Whether a server can be had with that. */
 bool weir_bounds_suffice(const weir_bounds_t *bounds);

@@ -229,6 +229,7 @@ static bool choose(const doctor_options_t *options, weir_diagnosis_t *diagnosis)
                                         : weir_translate("the system refused what that takes"));
         return false;
     }
+    weir_bounds_fit_memory(weir_choice_facts(diagnosis->choice), &diagnosis->bounds);
     weir_report_name_wish(diagnosis->choice, weir_strategy_wish(options->disable_pooling));
     weir_doctor_compare(diagnosis);
     if (diagnosis->has_application && weir_choice_rung(diagnosis->choice) != NULL) {

@@ -17,6 +17,7 @@ enum {
     TEXT_MAX = 512,
     INDENT = 4,
     NAME_END = 46,           /* where values begin */
+    FEW_CONNECTIONS = 4096,  /* more are of no interest */
     MANY_SERVERS = 4,        /* where there is room for the processes of so many, the limit is of no interest */
     USUAL_ADDRESS_BITS = 47, /* of user space, on x86-64 and most ARM64 kernels */
 };
@@ -197,17 +198,18 @@ static void print_unknown(const weir_page_t *page, const weir_facts_t *facts)
     }
 }
 
-/* Where it is less than a server would take. */
+/* Where that leaves few connections. */
 static void print_bounds(const weir_page_t *page, const weir_bounds_t *bounds)
 {
     char text[TEXT_MAX] = "";
-    weir_text_append(text, sizeof text, "%llu", (unsigned long long)bounds->descriptors);
+    const weir_bounds_room_t files = {bounds->room.descriptors, UINT64_MAX, UINT64_MAX};
+    weir_text_append(text, sizeof text, "%llu", (unsigned long long)bounds->room.descriptors);
     if (weir_bounds_lack_descriptors(bounds)) {
         weir_text_append(text, sizeof text, weir_translate("; %llu is the least to serve with"),
             (unsigned long long)bounds->fewest_descriptors);
         print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
-    } else if (bounds->connections < weir_bounds_connections(UINT64_MAX, UINT64_MAX, false)) {
-        if (bounds->connections == weir_bounds_connections(bounds->descriptors, UINT64_MAX, false)) {
+    } else if (bounds->connections < FEW_CONNECTIONS) {
+        if (bounds->connections == weir_bounds_connections(&files, false)) {
             print_row(page, 2, weir_translate("limit on open files (RLIMIT_NOFILE)"), text);
         }
         snprintf(text, sizeof text, weir_translate("%u at most, by the limits"), bounds->connections);

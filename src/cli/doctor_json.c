@@ -369,7 +369,7 @@ static json_t *json_serving(const weir_bounds_t *bounds)
     char refusal[WEIR_BOUNDS_TEXT];
     const weir_tasks_t *tasks = &bounds->tasks;
     return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s}", "possible", (int)weir_bounds_suffice(bounds),
-        "open_files", weir_json_number(bounds->descriptors), "least_open_files",
+        "open_files", weir_json_number(bounds->room.descriptors), "least_open_files",
         weir_json_number(bounds->fewest_descriptors), "processes_limit", json_known(tasks->limit),
         "processes_of_others", json_known(tasks->used), "group_processes_limit", json_known(tasks->group_limit),
         "group_processes_of_others", json_known(tasks->group_used), "least_processes", (json_int_t)bounds->fewest_tasks,

@@ -21,7 +21,7 @@ static uint32_t connections(const weir_limits_t *limits, uint32_t most)
         char setter[WEIR_LIMIT_WORDS_BYTES];
         weir_log(WEIR_LOG_WARNING,
             weir_translate("%llu connections at once were asked for with %s, and there is room for %u; raise the limit "
-                           "on open files (ulimit -n) or on address space (ulimit -v)"),
+                           "on open files (ulimit -n), or that on address space (ulimit -v) or memory"),
             (unsigned long long)wanted, weir_limit_setter(limits, WEIR_SERVING_CONNECTIONS, "", setter),
             (unsigned)most);
     }

@@ -223,8 +223,8 @@ static const weir_option_t up_options[] = {
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
         .take = weir_option_take_limit,
-        .help = "clients that are connected at once (default: as many as open files and\n"
-                "memory allow, at most 4096); more wait"},
+        .help = "clients that are connected at once (default: as many as open files,\n"
+                "address space and memory allow); more wait"},
     {.name = "max-connections-per-address",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,

@@ -117,7 +117,7 @@ static void start_reloading(up_t *up)
 
 static int start(up_t *up, const weir_bounds_t *bounds)
 {
-    up->kept.bounds = weir_limits_bound_guests(&up->inputs.config, bounds->descriptors);
+    up->kept.bounds = weir_limits_bound_guests(&up->inputs.config, bounds->room.descriptors);
     up->drain_milliseconds = count_drain_milliseconds(up);
     up->current = weir_current_new(up->deployment, up->choice, up->trial_server, up->inputs.options.max_concurrency);
     if (up->current == NULL) {
@@ -333,7 +333,9 @@ static int load_application(up_t *up)
 static int take_bounds(up_t *up, weir_bounds_t *ret_bounds)
 {
     char refusal[WEIR_BOUNDS_TEXT];
+    const weir_limits_t limits = weir_application_limits(up->application, WEIR_NO_COMPONENT);
     const weir_bounds_wish_t wish = {.tls = up->inputs.tls != NULL,
+        .connections = limits.values[WEIR_SERVING_CONNECTIONS],
         .writers = (weir_component_logs_are_kept(up->application->logs) ? 1 : 0) +
                    weir_observing_threads(&up->inputs.options) + weir_oversee_threads(&up->inputs.options),
         .trial_server = up->trial_server != NULL};
@@ -388,6 +390,7 @@ static int prepare(up_t *up)
         return status;
     }
     confine(up);
+    weir_bounds_fit_memory(weir_choice_facts(up->choice), &bounds);
     return start(up, &bounds);
 }
 

@@ -413,32 +413,40 @@ static void test_durations(void **state)
     }
 }
 
-static void test_connections_fit_descriptors_and_address_space(void **state)
+static uint32_t connections_in(uint64_t descriptors, uint64_t address_space, uint64_t memory, bool tls)
+{
+    const weir_bounds_room_t room = {descriptors, address_space, memory};
+    return weir_bounds_connections(&room, tls);
+}
+
+static void test_connections_fit_descriptors_address_space_and_memory(void **state)
 {
     (void)state;
     const uint64_t mebibyte = 1024 * 1024;
-    assert_int_equal(weir_bounds_connections(UINT64_MAX, UINT64_MAX, false), 4096);
-    assert_int_equal(weir_bounds_connections(65536, UINT64_MAX, false), 4096);
-    assert_int_equal(weir_bounds_connections(1024, UINT64_MAX, false), 720);
-    assert_int_equal(weir_bounds_connections(64, UINT64_MAX, false), 16);
-    assert_int_equal(weir_bounds_connections(0, 0, false), 16);
+    assert_int_equal(connections_in(65536, UINT64_MAX, UINT64_MAX, false), 49104);
+    assert_int_equal(connections_in(13400, UINT64_MAX, 640 * mebibyte, false), 10002);
+    assert_int_equal(connections_in(1024, UINT64_MAX, UINT64_MAX, false), 720);
+    assert_int_equal(connections_in(64, UINT64_MAX, UINT64_MAX, false), 16);
+    assert_int_equal(connections_in(0, 0, 0, false), 16);
     /* With those of guests they are fewer than there may be descriptors. */
     assert_int_equal(weir_bounds_outbound(UINT64_MAX), 4096);
     assert_int_equal(weir_bounds_outbound(1024), 128);
     assert_int_equal(weir_bounds_outbound(0), 16);
     for (uint64_t descriptors = 256; descriptors <= 65536; descriptors++)
         assert_true(
-            weir_bounds_connections(descriptors, UINT64_MAX, false) + weir_bounds_outbound(descriptors) * 3 / 2 <
+            connections_in(descriptors, UINT64_MAX, UINT64_MAX, false) + weir_bounds_outbound(descriptors) * 3 / 2 <
             descriptors);
     /* In 400 MiB they take a sixteenth at most, each with all that one may hold: two heads' worth of a response, 64 KiB
        of its body, 64 KiB of input, a head, trailers; with TLS 98 KiB more. */
-    uint32_t connections = weir_bounds_connections(65536, 400 * mebibyte, false);
-    uint32_t secured = weir_bounds_connections(65536, 400 * mebibyte, true);
+    uint32_t connections = connections_in(65536, 400 * mebibyte, UINT64_MAX, false);
+    uint32_t secured = connections_in(65536, 400 * mebibyte, UINT64_MAX, true);
     assert_in_range(connections, 50, 25 * 1024 / (2 * 128 + 64 + 64 + 32 + 8));
     assert_in_range(secured, 40, 25 * 1024 / (2 * 128 + 64 + 64 + 32 + 8 + 98));
     assert_true(secured < connections);
-    assert_true(weir_bounds_connections(65536, 1024 * mebibyte, false) > connections);
-    assert_int_equal(weir_bounds_connections(65536, UINT64_MAX, true), 4096);
+    assert_true(connections_in(65536, 1024 * mebibyte, UINT64_MAX, false) > connections);
+    /* Idle ones take an eighth of the memory: 8 KiB each, with TLS 16 KiB. */
+    assert_int_equal(connections_in(65536, UINT64_MAX, 64 * mebibyte, false), 1024);
+    assert_int_equal(connections_in(65536, UINT64_MAX, 64 * mebibyte, true), 512);
     /* More than the loops' own, and few enough for the usual soft limit of 1,024 on a machine with 128 processors. */
     assert_true(weir_bounds_descriptors(1) > 16);
     assert_true(weir_bounds_descriptors(128) < 1024);
@@ -453,7 +461,7 @@ int main(void)
         cmocka_unit_test(test_help_lists_every_option_and_its_variable),
         cmocka_unit_test(test_variables_of_spins_allocator),
         cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_connections_fit_descriptors_and_address_space),
+        cmocka_unit_test(test_connections_fit_descriptors_address_space_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
