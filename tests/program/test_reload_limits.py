@@ -151,7 +151,8 @@ def test_where_an_option_counts_the_manifest_changes_nothing_and_nobody_is_warne
 
 
 def test_connections_that_are_more_than_there_is_room_for_stay_what_they_are(weir, serve, manifest):
-    server = serve(weir, manifest.write("max_connections = 900000"), "--admin", "0")
+    limited = weir.wrapped("prlimit", "--nofile=4096:4096", "--")
+    server = serve(limited, manifest.write("max_connections = 900000"), "--admin", "0")
     room = int(server.stderr.wait_for(
         r'warning: 900000 connections at once were asked for with "max_connections" of \[application\.tool\.weir\], and '
         r"there is room for (\d+)"
