@@ -9,6 +9,7 @@ import contextlib
 import re
 import resource
 import socket
+import ssl
 import statistics
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ IDLE = 10_000
 STREAMS = 1_000
 OTHER_FILES = 256  # of the test, and of the server, beside those of clients
 MAX_IDLE_BYTES = 4 * 1024  # 1.4 KiB were measured
+MAX_IDLE_TLS_BYTES = 16 * 1024  # 9 KiB were measured
 MAX_STREAM_BYTES = 128 * 1024  # 53 KiB were measured
 MAX_SECONDS = 2  # until an answer, at the median, in the midst of them
 PATIENT = ("--idle-timeout", "1h", "--header-timeout", "1h")
@@ -126,6 +128,24 @@ def test_ten_thousand_idle_clients_take_little_memory_and_nobodys_time(weir, hel
     assert answer_seconds(server) < MAX_SECONDS
     for wire in silent[::500] + answered[::500]:
         assert ask(wire) == 200, "those that were idle are served as well"
+    server.stop()
+
+
+def test_an_idle_client_with_tls_takes_little_memory(weir, hello, serve, certificates, clients):
+    keys = ("--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key")
+    server = serve(weir, hello, *PATIENT, *keys)
+    context = ssl.create_default_context(cafile=certificates / "ca.pem")
+
+    def secure(server, count, clients):
+        wires = connect(server, count, clients)
+        for wire in wires:
+            wire.socket = clients.enter_context(context.wrap_socket(wire.socket, server_hostname="localhost"))
+            assert ask(wire) == 200
+        return wires
+
+    of_client, _ = bytes_of_each(server, 100, 400, secure, clients)
+    print(f"bytes of an idle client with TLS: {of_client:.0f}")
+    assert of_client <= MAX_IDLE_TLS_BYTES
     server.stop()
 
 
