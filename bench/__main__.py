@@ -50,6 +50,12 @@ def find_peers(tools, names, tell):
     return found
 
 
+def programs_inside(found):
+    """What the virtual machine has to have."""
+    servers = {peer.program for peer in found.values() if peer.runs_wasm and not peer.missing}
+    return [*servers, shutil.which("wrk")]
+
+
 def describe(chosen, found):
     return {
         "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -91,7 +97,7 @@ def measure(chosen, tell):
     blocks, ended, result = [], "done", None
     directory = Path(tempfile.mkdtemp(prefix="weir-bench-"))
     try:
-        with environments.Opened() as opened:
+        with environments.Opened(programs_inside(found)) as opened:
             settings = Settings(chosen.seconds, directory, programs)
             deadline = None if chosen.deadline_seconds is None else tell.began + chosen.deadline_seconds
             rounds = Rounds(settings, opened, chosen.rounds, tell, deadline)

@@ -38,7 +38,6 @@ class Case:
     headers: tuple = ()
     peers: tuple = WASM_PEERS
     beside: tuple = ()  # (peer, case) that is measured in the same rounds, to be compared with
-    weir_options: tuple = ()
     count: int = 0  # of clients
     content_type: str = "text/plain; charset=utf-8"
 
@@ -74,7 +73,7 @@ CASES = (
         *("fresh", "instances that are as new", "fresh", guest("http_stale"), "/", b"clean\n"),
         **{"count": 160, "peers": ("weir", "wasmtime", "wasmtime-keep"), "connections": 8},
     ),
-    Case("hello", "C hello", "load", **HELLO, peers=(*WASM_PEERS, "libmicrohttpd", "h2o")),
+    Case("hello", "C hello", "load", **HELLO, peers=(*WASM_PEERS, "wasmtime-ondemand", "libmicrohttpd", "h2o")),
     Case(
         *("echo", "C echo of 1 MiB", "load", guest("http_echo"), "/echo", b"weir weir weir"),
         **{"method": "POST", "body": b"weir " * (1024 * 1024 // 5) + b"w", "connections": 16},
@@ -125,7 +124,6 @@ CASES = (
         *("idle", f"{IDLE_CONNECTIONS:,} idle connections", "idle"),
         **HELLO,
         **{"count": IDLE_CONNECTIONS, "peers": ("weir", "wasmtime", "libmicrohttpd", "h2o")},
-        **{"weir_options": ("--max-connections", str(IDLE_CONNECTIONS + 100))},
     ),
 )
 BY_NAME = {case.name: case for case in CASES}

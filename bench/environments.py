@@ -14,9 +14,10 @@ sys.path.append(str(ROOT / "tests/program"))
 
 from environment import GIB, MIB  # noqa: E402
 from environments_here import EmulatedProgram, Group, Limited, Native  # noqa: E402
-from virtual_machine import Unavailable  # noqa: E402
+from virtual_machine import Unavailable, VirtualMachine  # noqa: E402
 
 TRUE = Path("/bin/true")
+MACHINE_MIB = 1024
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Environment:
     title: str
     make: object  # gives one of the tests' environments
     slower: float = 1.0  # how much longer a start may take
+    in_machine: bool = False  # in a virtual machine: there is no command for that
 
 
 def limited(name, title, size):
@@ -44,17 +46,21 @@ ENVIRONMENTS = (
     limited("rlimit-as-400mib", "RLIMIT_AS 400 MiB", 400 * MIB),
     grouped("cgroup-512mib", "a control group of 512 MiB", 512 * MIB),
     grouped("cgroup-256mib", "a control group of 256 MiB", 256 * MIB),
-    Environment("qemu-user", "qemu-user", lambda: EmulatedProgram("qemu-user", ""), slower=10.0),
+    Environment("qemu-user", "qemu-user", lambda: EmulatedProgram("qemu-user", ""), slower=1.5),
+    Environment("commit-200mib", "vm.overcommit_memory=2, 200 MiB left, in a virtual machine", None, in_machine=True),
 )
 BY_NAME = {environment.name: environment for environment in ENVIRONMENTS}
 
 
 class Opened:
-    """Environments that are ready; opened when first asked for, and closed with this."""
+    """Environments that are ready; opened when first asked for, and closed with this. `programs` are those that the
+    virtual machine has to have."""
 
-    def __init__(self):
+    def __init__(self, programs=()):
         self._stack = contextlib.ExitStack()
         self._prefixes = {}
+        self._programs = programs
+        self._machine = None
 
     def __enter__(self):
         return self
@@ -64,6 +70,12 @@ class Opened:
 
     def prefix(self, name):
         """(the command to put before a server's, None), or (None, why it cannot be had)."""
+        if BY_NAME[name].in_machine:
+            try:
+                self.machine()
+            except Unavailable as reason:
+                return None, str(reason)
+            return [], None
         if name not in self._prefixes:
             opened = BY_NAME[name].make()
             try:
@@ -73,3 +85,9 @@ class Opened:
             except Unavailable as reason:
                 self._prefixes[name] = (None, str(reason))
         return self._prefixes[name]
+
+    def machine(self):
+        """The virtual machine; a new one when it has ended."""
+        if self._machine is None or not self._machine.alive:
+            self._machine = self._stack.enter_context(VirtualMachine(MACHINE_MIB, list(self._programs)))
+        return self._machine

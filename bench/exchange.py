@@ -2,10 +2,11 @@
 
 import http.client
 import json
+import os
 import socket
 import time
 
-from bench.processes import Failed
+from bench.processes import Failed, resident_bytes
 
 # Short enough to tell milliseconds, long enough to leave the processor to the server that starts.
 POLL_SECONDS = 0.0005
@@ -17,10 +18,22 @@ def free_port():
         return one.getsockname()[1]
 
 
+# An emulator takes memory for all that is reserved: a server that starts must not take the machine down.
+MEMORY_SHARE = 0.4
+
+
+def memory_bound():
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * MEMORY_SHARE
+
+
 def connect_when_listening(process, port, seconds):
     """A connection to a server that is starting, as soon as it takes one; ends when the process has."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    began = looked = time.monotonic()
+    while (now := time.monotonic()) < began + seconds:
+        if now > looked + 0.2:
+            looked = now
+            if resident_bytes(process.pid) > memory_bound():
+                raise Failed(f"it had taken {MEMORY_SHARE:.0%} of the machine's memory after {now - began:.0f} s, and did not listen")
         connection = socket.socket()
         connection.settimeout(seconds)
         try:

@@ -19,6 +19,9 @@ WASMTIME_VERSION = re.search(
 ).group(1)
 
 
+WASMTIME_CONNECTIONS = 1000  # that it holds by default
+
+
 def cache_directory():
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir" / "peers"
 
@@ -37,8 +40,8 @@ class Start:
     directory: Path  # of its own, for whatever it writes
     content_type: str = "text/plain"
     target: str = "/"
+    clients: int = 0  # that are connected at once
     rung: dict | None = None  # what weir's allocator chose for this guest, as in its /status.json
-    weir_options: tuple = ()
 
 
 @dataclass
@@ -85,7 +88,6 @@ class Weir(Peer):
             *allowed,
             *(self.program, "up", start.guest, "--listen", f"127.0.0.1:{start.port}"),
             *("--admin", f"127.0.0.1:{start.admin_port}", "--access-log", start.directory / "access.log"),
-            *start.weir_options,
         ]
 
 
@@ -100,8 +102,9 @@ KEEP_OPTIONS = (
 
 
 class Wasmtime(Peer):
-    def __init__(self, name="wasmtime", title="wasmtime serve", keeps=False, cached=True):
+    def __init__(self, name="wasmtime", title="wasmtime serve", keeps=False, cached=True, pooled=True):
         super().__init__(name, title)
+        self.pooled = pooled
         self.keeps = keeps
         self.cached = cached
 
@@ -116,8 +119,12 @@ class Wasmtime(Peer):
     def command(self, start):
         # All guests import wasi:cli, through the C library or the language's.
         options = ["-S", "cli"]
+        if not self.pooled:
+            options += ["-O", "pooling-allocator=n"]
         if not self.cached:
             options += ["-C", "cache=n"]
+        if start.clients > WASMTIME_CONNECTIONS:
+            options += ["--max-concurrent-connections", start.clients + 100]
         if self.keeps:
             options += [word for option in keep_settings(start.rung) for word in ("-O", option)]
         return [self.program, "serve", *options, "--addr", f"127.0.0.1:{start.port}", start.guest]
@@ -171,6 +178,7 @@ def every_peer():
         Weir(),
         Wasmtime(),
         Wasmtime("wasmtime-keep", "wasmtime serve, keeping resident what weir keeps", keeps=True),
+        Wasmtime("wasmtime-ondemand", "wasmtime serve, without its pool", pooled=False),
         Wasmtime("wasmtime-uncached", "wasmtime serve, without its cache", cached=False),
         Microhttpd(),
         H2o(),

@@ -66,7 +66,10 @@ def kibibytes(path, *names):
 
 def resident_bytes(pid):
     """What a server holds in memory: the resident set of its process, and what its descendants have for themselves."""
-    total = kibibytes(f"/proc/{pid}/status", "VmRSS")
+    try:
+        total = kibibytes(f"/proc/{pid}/status", "VmRSS")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it has ended
     for one in descendants(pid):
         try:
             total += kibibytes(f"/proc/{one}/smaps_rollup", "Private_Clean", "Private_Dirty")

@@ -4,7 +4,7 @@ one once, in an order that rotates, so that what the machine does meanwhile meet
 import time
 from dataclasses import dataclass, field
 
-from bench import environments, load
+from bench import environments, inside, load
 from bench.cases import BY_NAME
 from bench.measures import written
 from bench.processes import Failed
@@ -83,7 +83,10 @@ class Rounds:
         for one in block.contestants:
             prefix, reason = self.opened.prefix(one.environment)
             one.missing = one.peer.missing or one.case.missing() or reason
-            if one.missing is None:
+            if one.missing is None and environments.BY_NAME[one.environment].in_machine:
+                one.machine = self.opened.machine
+                one.missing = inside.unfit(one)
+            elif one.missing is None:
                 one.prefix = prefix
                 one.patience = environments.BY_NAME[one.environment].slower
                 one.cache = self.settings.directory / "caches" / f"{one.peer.name}@{one.environment}"

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import crowd, exchange, load
+from bench import crowd, exchange, inside, load
 from bench.cases import EVENT_MILLISECONDS, EVENTS, Case
 from bench.peers import Peer, Start
 from bench.processes import Failed, Process, cpu_seconds, environment_of_server, resident_bytes, settled_resident_bytes
@@ -31,6 +31,7 @@ class Contestant:
     rung: dict | None = None  # what weir chose for this guest here
     missing: str | None = None
     cache: Path | None = None  # its own; warm after the first start
+    machine: object = None  # gives the virtual machine that it runs in
 
 
 @dataclass
@@ -58,8 +59,8 @@ class Running:
             guest = settings.directory / f"{case.name}.answer"  # see rounds.prepare
         start = Start(
             *(self.port, self.admin_port, guest, self.directory, case.content_type, case.target),
+            clients=max(case.count, case.connections),
             rung=contestant.rung,
-            weir_options=case.weir_options,
         )
         command = [*contestant.prefix, *contestant.peer.command(start)]
         cache.mkdir(parents=True, exist_ok=True)
@@ -219,7 +220,7 @@ def sample_idle(contestant, settings):
         # So that what a first load leaves behind does not count as the connections'.
         load.wrk(case, running.port, WARM_UP_SECONDS, settings.directory)
         before = settled_resident_bytes(running.pid)
-        clients.open(case.count)
+        clients.open(case.count, needs_all=False)
         clients.ask(case.connections, CALLS_SECONDS)
         idle = settled_resident_bytes(running.pid)
         clients.again()
@@ -260,4 +261,6 @@ SAMPLERS = {
 
 
 def take(contestant, settings):
+    if contestant.machine is not None:
+        return inside.sample(contestant, settings)
     return SAMPLERS[contestant.case.kind](contestant, settings)

@@ -1,6 +1,7 @@
 """The pure parts of the bench: medians, ratios within rounds, what generators print, targets, and how it all is written."""
 
 import itertools
+import os
 import re
 import sys
 import xml.etree.ElementTree as XML
@@ -10,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench import load, measures, options, peers, plots, ratios, report, results, targets
+from bench import inside, load, measures, options, peers, plots, ratios, report, results, targets
 from bench.exchange import sum_metrics
 from bench.processes import Failed
 from bench.rounds import plan
@@ -99,6 +100,21 @@ def test_wasmtime_is_told_to_keep_what_weir_keeps():
         "pooling-decommit-batch-size=1",
     ]
     assert peers.keep_settings(None) == peers.keep_settings({"tier": "ondemand"}) == []
+
+
+INSIDE = """12 (weir) S 1 1 1 0 -1 4194560 900 0 0 0 10 20 0 0 20 0 5 0 99 4295000000 1000 1844674407 1 1 0
+12 (weir) S 1 1 1 0 -1 4194560 900 0 0 0 100 50 0 0 20 0 5 0 99 4295000000 1500 1844674407 1 1 0
+""" + WRK + """12 (weir) S 1 1 1 0 -1 4194560 900 0 0 0 300 225 0 0 20 0 5 0 99 4295000000 2000 1844674407 1 1 0
+"""
+
+
+def test_what_a_virtual_machine_tells_is_read_as_natively():
+    found = inside.parse(INSIDE)
+    assert (found["rate"], found["errors"], found["p99"]) == (375.0, 257, 0.002)
+    assert found["cpu"] == pytest.approx(3.75 / os.sysconf("SC_CLK_TCK") * 100 / 750)
+    assert (found["idle_bytes"], found["loaded_bytes"]) == (1000 * 4096, 2000 * 4096)
+    with pytest.raises(Failed):
+        inside.parse(WRK)
 
 
 # ---- Targets ---------------------------------------------------------------------------------------------------------
