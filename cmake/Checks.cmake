@@ -4,7 +4,12 @@
 set(weir_check_directory ${CMAKE_BINARY_DIR}/checks)
 file(GLOB_RECURSE weir_program_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.c)
 file(GLOB weir_test_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c ${CMAKE_SOURCE_DIR}/tests/helpers/*.c
-    ${CMAKE_SOURCE_DIR}/tests/fuzz/*.c)
+    ${CMAKE_SOURCE_DIR}/tests/fuzz/*.c ${CMAKE_SOURCE_DIR}/bench/*.c)
+# What only ./dev bench installs a library for
+find_path(weir_microhttpd_header microhttpd.h NO_CACHE)
+if(NOT weir_microhttpd_header)
+    list(FILTER weir_test_sources EXCLUDE REGEX "/bench/microhttpd\\.c$")
+endif()
 
 # What the compilers of the checks are given. They do not look into the system's folders when they compile for another
 # architecture, and these headers do not depend on one.
