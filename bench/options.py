@@ -14,7 +14,7 @@ RESULTS = ROOT / "bench/results"
 
 # In restricted environments what depends on them most, unless cases are named.
 RESTRICTED = ("hello", "memory", "start-hello")
-QUICK = ("fresh", "hello", "echo", "wagi", "held", "start-hello", "events", "javascript")
+QUICK = ("fresh", "hello", "javascript", "echo", "wagi", "held", "start-hello", "events")
 QUICK_SECONDS = 110  # the last round that has begun by then is finished
 
 EPILOG = """\
