@@ -56,7 +56,7 @@ class Crowd:
             raise Failed(os.fsdecode(self._process.stderr.read()).strip() or "clients ended")
         return json.loads(line)
 
-    def open(self, count, seconds=20, needs_all=True):
+    def open(self, count, seconds=60, needs_all=True):
         report = self.tell(f"open {count} {seconds}", seconds)
         if needs_all and (report["connecting"] or report["failed"]):
             raise Failed(f"{report['connecting'] + report['failed']} of {count} connections could not be had")

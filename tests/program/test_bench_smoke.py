@@ -1,4 +1,4 @@
-# ctest: serial timeout=240
+# ctest: serial timeout=600
 """`./dev bench`, short: it measures, and weir is not far from its targets. On a machine that does other work a ratio may
 be half of what it should be; less is a fault. Peers that are not installed are left out, and told of."""
 
