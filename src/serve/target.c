@@ -29,7 +29,7 @@ static bool path_may_hold(unsigned char byte)
 
 static bool query_may_hold(unsigned char byte)
 {
-    return byte == 0x21 || byte == 0x22 || (byte >= 0x24 && byte <= 0x7E) || byte >= 0x80;
+    return byte == 0x21 || (byte >= 0x24 && byte <= 0x3B) || byte == 0x3D || (byte >= 0x3F && byte != 0x7F);
 }
 
 /* Path and query; `text` begins with "/", or with "?" or nothing, when it stands after an authority. */
