@@ -32,13 +32,16 @@ static void *keeper_main(void *argument)
     weir_generation_t *generation;
     while ((generation = next_retired(keeper)) != NULL) {
         weir_generation_free(generation);
+        pthread_mutex_lock(&keeper->lock);
+        keeper->count--;
+        pthread_mutex_unlock(&keeper->lock);
     }
     return NULL;
 }
 
 bool weir_keeper_init(weir_keeper_t *keeper, weir_generation_t *own_first)
 {
-    *keeper = (weir_keeper_t){.current = own_first};
+    *keeper = (weir_keeper_t){.current = own_first, .count = 1};
     atomic_init(&keeper->number, own_first->number);
     weir_list_init(&keeper->generations);
     weir_list_init(&keeper->retired);
@@ -74,6 +77,7 @@ void weir_keeper_swap(weir_keeper_t *keeper, weir_generation_t *own_next)
     weir_generation_t *previous = keeper->current;
     keeper->current = own_next;
     weir_list_append(&keeper->generations, &own_next->link);
+    keeper->count++;
     atomic_store_explicit(&keeper->number, own_next->number, memory_order_release);
     pthread_mutex_unlock(&keeper->lock);
     weir_keeper_leave(keeper, previous);
@@ -122,12 +126,8 @@ void weir_keeper_visit(
 
 unsigned weir_keeper_count(weir_keeper_t *keeper)
 {
-    unsigned count = 0;
     pthread_mutex_lock(&keeper->lock);
-    for (weir_link_t *link = weir_list_first(&keeper->generations); link != NULL;
-        link = weir_list_next(&keeper->generations, link)) {
-        count++;
-    }
+    unsigned count = keeper->count;
     pthread_mutex_unlock(&keeper->lock);
     return count;
 }

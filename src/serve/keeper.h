@@ -17,8 +17,9 @@ typedef struct weir_keeper {
     pthread_mutex_t lock;     /* guards what follows */
     pthread_cond_t changed;
     weir_generation_t *current;
-    weir_list_t generations; /* all that are not freed yet */
+    weir_list_t generations; /* all that nobody frees yet */
     weir_list_t retired;     /* those among them that are over */
+    unsigned count;          /* of all that are not freed yet */
     bool stop;
     pthread_t thread;
 } weir_keeper_t;
@@ -48,7 +49,7 @@ void weir_keeper_tick(weir_keeper_t *keeper);
 void weir_keeper_visit(
     weir_keeper_t *keeper, void (*visit)(void *context, const weir_generation_t *generation), void *context);
 
-/* How many generations are not freed yet. Any thread. */
+/* How many generations are not freed yet: whatever one has, such as its pools, is there until then. Any thread. */
 unsigned weir_keeper_count(weir_keeper_t *keeper);
 
 #endif

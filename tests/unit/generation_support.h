@@ -45,6 +45,7 @@ typedef struct world {
     weir_listener_t listener;
     weir_server_t *server;
     atomic_uint released; /* generations that were freed */
+    atomic_uint counted;  /* generations that there were, as the server said, when the last one of these was freed */
     atomic_uint refused;  /* instances */
 } world_t;
 
@@ -77,6 +78,7 @@ static inline wasm_engine_t *engine_of(rung_t rung)
 static inline void count_release(void *context)
 {
     world_t *world = context;
+    atomic_store(&world->counted, weir_server_generations(world->server));
     atomic_fetch_add(&world->released, 1);
 }
 
