@@ -7,6 +7,7 @@
 #include "allocator/gang.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
+#include "app/limits.h"
 #include "http/chunked.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
@@ -26,6 +27,7 @@ enum {
     OUTBOUND_PART = 8,        /* of the descriptors, for requests of guests */
     CONNECTIONS_PART = 16,    /* of the address space, for connections */
     MEMORY_PART = 8,          /* of the memory, for connections while they are idle */
+    USUAL_MEMORY_MIB = 256,   /* where it cannot be read */
     FEWEST_DESCRIPTORS = 16,  /* of the process: standard streams, the listener, timers, files that are read */
     LOOP_DESCRIPTORS = 3,     /* an epoll, an eventfd, a file that is opened for a moment */
     OTHER_TASKS = 3,          /* the process's first thread, its trial server, the bridge's thread for timers */
@@ -61,7 +63,9 @@ uint32_t weir_bounds_connections(const weir_bounds_room_t *room, bool tls)
     uint64_t by_descriptors = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 4 * 3 : 0;
     uint64_t by_space = room->address_space / CONNECTIONS_PART / connection_bytes(tls);
     uint64_t by_memory = room->memory / MEMORY_PART / (tls ? WEIR_IDLE_TLS_BYTES : WEIR_IDLE_CONNECTION_BYTES);
-    return bound(least(least(by_descriptors, by_space), by_memory), UINT32_MAX);
+    /* No more than may be asked for. */
+    uint32_t most = (uint32_t)weir_limit_rules[WEIR_SERVING_CONNECTIONS].most;
+    return bound(least(least(by_descriptors, by_space), by_memory), most);
 }
 
 uint32_t weir_bounds_outbound(uint64_t descriptors)
@@ -217,6 +221,7 @@ void weir_bounds_take(const weir_bounds_wish_t *wish, weir_bounds_t *ret_bounds)
 void weir_bounds_fit_memory(const weir_facts_t *facts, weir_bounds_t *bounds)
 {
     const weir_fact_t *const limits[] = {&facts->memory_total, &facts->cgroup_limit};
+    bounds->room.memory = facts->memory_total.knowledge == WEIR_KNOWN ? UINT64_MAX : (uint64_t)USUAL_MEMORY_MIB << 20;
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         if (limits[i]->knowledge == WEIR_KNOWN) {
             bounds->room.memory = least(bounds->room.memory, limits[i]->value);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What connections need of; UINT64_MAX is unlimited, or not known. */
+/* What connections need of; UINT64_MAX is unlimited. */
 typedef struct weir_bounds_room {
     uint64_t descriptors;   /* that may be open */
     uint64_t address_space; /* bytes */
@@ -21,7 +21,7 @@ typedef struct weir_bounds_room {
 /*
  * How many connections to hold at once: with three quarters of the descriptors; in a sixteenth of the address space,
  * each with all that it may hold; in an eighth of the memory while they are idle. Those with TLS hold more. At
- * least 16.
+ * least 16, at most 1,000,000.
  */
 uint32_t weir_bounds_connections(const weir_bounds_room_t *room, bool tls);
 
@@ -71,7 +71,10 @@ typedef struct weir_bounds {
  */
 void weir_bounds_take(const weir_bounds_wish_t *wish, weir_bounds_t *ret_bounds);
 
-/* Have no more connections than the machine and its control group have memory for. */
+/*
+ * Have no more connections than the machine and its control group have memory for; where the machine's is not known, no
+ * more than for 256 MiB.
+ */
 void weir_bounds_fit_memory(const weir_facts_t *facts, weir_bounds_t *bounds);
 
 /* Whether a server can be had with that. */

@@ -452,6 +452,28 @@ static void test_connections_fit_descriptors_address_space_and_memory(void **sta
     assert_true(weir_bounds_descriptors(128) < 1024);
 }
 
+static void test_memory_that_is_not_known_is_not_without_end(void **state)
+{
+    (void)state;
+    const uint64_t mebibyte = 1024 * 1024;
+    const weir_fact_t unknown = {.knowledge = WEIR_UNKNOWN};
+    const weir_fact_t small = {.knowledge = WEIR_KNOWN, .value = 64 * mebibyte};
+    const weir_fact_t large = {.knowledge = WEIR_KNOWN, .value = 640 * mebibyte};
+    const struct {
+        weir_fact_t machine;
+        weir_fact_t group;
+        uint32_t connections;
+    } cases[] = {{unknown, unknown, 4096}, {unknown, small, 1024}, {unknown, large, 4096}, {large, unknown, 10240},
+        {large, small, 1024}, {small, large, 1024}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        weir_facts_t facts = {.memory_total = cases[i].machine, .cgroup_limit = cases[i].group};
+        weir_bounds_t bounds = {.room = {1 << 30, UINT64_MAX, UINT64_MAX}};
+        weir_bounds_fit_memory(&facts, &bounds);
+        assert_int_equal(bounds.connections, cases[i].connections);
+    }
+    assert_int_equal(connections_in(1 << 30, UINT64_MAX, UINT64_MAX, false), 1000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_variables_of_spins_allocator),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_connections_fit_descriptors_address_space_and_memory),
+        cmocka_unit_test(test_memory_that_is_not_known_is_not_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
