@@ -13,8 +13,9 @@
 #include <time.h>
 
 enum {
-    LEVELS_MAX = 32, /* each but the first halves the slots */
-    ROOM_STEPS = 500 /* of 10 ms, until a pool that makes way is gone */
+    LEVELS_MAX = 32,   /* each but the first halves the slots */
+    ROOM_STEPS = 1000, /* of 10 ms, until a pool that makes way is gone */
+    RAISES_MOST = 5    /* attempts that may fail once what was in the way is gone */
 };
 
 struct weir_current {
@@ -30,6 +31,7 @@ struct weir_current {
     unsigned level;
     bool cramped;     /* it was lowered for want of room beside an earlier generation */
     unsigned aspired; /* the level that it would have but for that */
+    unsigned failed;  /* attempts to raise it since, with nothing else in the way */
 };
 
 weir_current_t *weir_current_new(weir_deployment_t *own_deployment, weir_choice_t *own_choice,
@@ -218,6 +220,13 @@ bool weir_current_lower(weir_current_t *current)
     return true;
 }
 
+/* What was served before may still be in the way, and memory may be short for a moment: neither lasts. */
+static void note_failed_raise(weir_current_t *current)
+{
+    current->failed += weir_current_was_cramped(current) ? 1 : 0;
+    current->cramped = current->cramped && current->failed < RAISES_MOST;
+}
+
 bool weir_current_raise(weir_current_t *current)
 {
     if (!is_open(current) || current->level == 0) {
@@ -225,7 +234,7 @@ bool weir_current_raise(weir_current_t *current)
     }
     weir_choice_t *higher = choice_at(current, current->level - 1);
     if (weir_choice_prove(higher, current->trial_server) != WEIR_OK || !serve_with(current, higher)) {
-        current->cramped = false;
+        note_failed_raise(current);
         return false;
     }
     current->level--;
@@ -283,6 +292,7 @@ static void become_cramped(weir_current_t *current, unsigned aspired)
     if (!current->cramped) {
         current->cramped = true;
         current->aspired = aspired;
+        current->failed = 0;
     }
 }
 
@@ -306,7 +316,7 @@ static bool drop_pool(weir_current_t *current)
     return true;
 }
 
-void weir_current_make_room(weir_current_t *current)
+bool weir_current_make_room(weir_current_t *current)
 {
     const struct timespec step = {0, 10 * 1000 * 1000};
     pthread_mutex_lock(&current->lock);
@@ -318,6 +328,7 @@ void weir_current_make_room(weir_current_t *current)
         waits = is_open(current) && weir_server_generations(current->server) > 1;
         pthread_mutex_unlock(&current->lock);
     }
+    return !waits;
 }
 
 /* What was there before a choice was replaced, so that it can be there again. */

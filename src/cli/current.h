@@ -56,16 +56,17 @@ bool weir_current_raise(weir_current_t *current);
 
 /*
  * Whether it is lower for no other reason than that there was no room for more beside what was served before, and that
- * is over now. Then raise it at once; if that fails it is as if memory had been short.
+ * is over now. Then raise it at once; if that fails some times in a row it is as if memory had been short.
  */
 bool weir_current_was_cramped(weir_current_t *current);
 
 /*
  * For a choice that is to be made anew where a pool takes most of what there is: have what is served do without its
- * pool, and wait for a while until that is gone. Afterwards it is cramped, as above, and raised if nothing comes of it.
- * Does nothing where a pool is not in the way. Takes the lock itself.
+ * pool, and wait until that is gone, ten seconds at most. Afterwards it is cramped, as above, and raised if nothing
+ * comes of it. Does nothing where a pool is not in the way. Returns false when the pool has begun to make way, and
+ * requests are still under way in it. Takes the lock itself.
  */
-void weir_current_make_room(weir_current_t *current);
+bool weir_current_make_room(weir_current_t *current);
 
 /*
  * Serve an application from now on, whose code is there: its engines are made, an instance of each guest is proved, and
