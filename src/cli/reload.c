@@ -39,6 +39,8 @@ struct weir_reload {
     weir_needs_t *needs;    /* own: of the application that the choice was made for, or kept for */
     size_t needs_count;
     uint64_t max_memory_bytes; /* that its instances may have */
+    bool has_room;             /* for the choice that is being made */
+    bool is_makeshift;         /* the choice that was made had no room beside what was served before */
 
     pthread_mutex_t lock; /* guards what follows */
     bool stop;
@@ -158,13 +160,17 @@ static bool choose(weir_reload_t *reload, const weir_inputs_t *inputs, const wei
     weir_holds_t holds = weir_choice_holds(used, reload->needs, reload->needs_count, needs, count);
     *ret_choice = NULL;
     *ret_message = NULL;
-    if (holds == WEIR_HOLDS_WELL && weir_application_max_memory(application) != reload->max_memory_bytes) {
-        holds = WEIR_HOLDS; /* slots of another size may suit it better */
+    bool has_changed = weir_application_max_memory(application) != reload->max_memory_bytes;
+    if (holds == WEIR_HOLDS_WELL && (has_changed || reload->is_makeshift)) {
+        holds = WEIR_HOLDS; /* slots of another size, or more of them, may suit it better */
     }
     if (holds == WEIR_HOLDS_WELL || (holds == WEIR_HOLDS && reload->settings.trial_server == NULL)) {
         return true;
     }
-    weir_current_make_room(reload->settings.current);
+    reload->has_room = weir_current_make_room(reload->settings.current);
+    if (!reload->has_room && holds == WEIR_HOLDS) {
+        return true; /* it does until there is room for another */
+    }
     weir_choose_options_init(&options);
     options.strategy = reload->settings.strategy;
     options.needs.concurrency = inputs->options.max_concurrency;
@@ -275,12 +281,18 @@ static bool reload_application(weir_reload_t *reload, weir_inputs_t *inputs, uin
         weir_log(WEIR_LOG_INFO, "the allocator was chosen anew for what the components need now: %s",
             weir_choice_summary(weir_current_choice(reload->settings.current)));
     }
+    if (replaced && chosen && !reload->has_room) {
+        weir_log(WEIR_LOG_WARNING,
+            "while it was chosen, requests that had begun before kept the room of a better one; reload again once they "
+            "are over, and it is chosen anew");
+    }
     if (replaced) {
         weir_limits_warn_kept(
             &reload->settings.kept, weir_current_application(reload->settings.current), &inputs->config);
     }
     weir_current_unlock(reload->settings.current);
     if (replaced && chosen) {
+        reload->is_makeshift = !reload->has_room;
         reload->max_memory_bytes = max_memory_bytes;
         free(reload->needs);
         reload->needs = needs;

@@ -166,6 +166,27 @@ def test_a_component_that_needs_more_memory_gets_slots_that_hold_it(weir, serve,
     server.stderr.wait_for("the allocator was chosen anew for what the components need now")
 
 
+def test_a_choice_that_had_no_room_beside_requests_under_way_is_made_anew_later(weir, serve, guest, tmp_path):
+    wasm = tmp_path / "large.wasm"
+    wasm.write_bytes(module_with_memory(2, "little"))
+    components = [Component("large", "/large", wasm, wagi=True), Component("stream", "/stream/...", guest("http_stream"))]
+    server = serve(prlimit_address_space(weir, 2 * GIB), write_application(tmp_path, components))
+    makeshift = "requests that had begun before kept the room of a better one; reload again"
+    with server.wire() as wire:
+        wire.send(b"GET /stream/forever HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert wire.head().status == 200
+        wasm.write_bytes(module_with_memory(80 * 16, "much"))
+        reload(server)
+        server.stderr.wait_for(makeshift)
+        assert server.get("/large").text == "much"
+    reload(server)
+    server.stderr.wait_for("the allocator was chosen anew for what the components need now", count=2)
+    assert server.get("/large").text == "much"
+    reload(server)
+    assert len(re.findall(makeshift, server.stderr.text)) == 1, server.log
+    assert len(re.findall("the allocator was chosen anew", server.stderr.text)) == 2, server.log
+
+
 # ---- Requests meanwhile ----------------------------------------------------------------------------------------------
 
 
@@ -302,6 +323,7 @@ def test_it_reloads_where_no_second_pool_fits_beside_the_first(weir, serve, vers
             versions.write(version)
             reload(server)
             assert version_of(server) == version
+    server.stderr.wait_for("what was served before the reload is gone; the allocator was raised again: compact pool")
     versions.write("4")
     reload(server)
     assert version_of(server) == "4"
