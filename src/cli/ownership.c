@@ -50,8 +50,8 @@ static bool cut_last(char *path)
     return true;
 }
 
-/* What is there. */
-static char *explain_present(const char *path, const struct stat *status)
+/* What is there; `deep`: with all that is in it. */
+static char *explain_present(const char *path, const struct stat *status, bool deep)
 {
     char *words;
     const user_name_t owner = name_of(status->st_uid);
@@ -59,7 +59,7 @@ static char *explain_present(const char *path, const struct stat *status)
     const weir_quote_t shown = weir_shown(path);
     int made = asprintf(&words,
         weir_translate("\"%s\" belongs to user %s, and weir runs as %s; 'chown %s%s %s' gives it to that user"),
-        shown.text, owner.text, own.text, S_ISDIR(status->st_mode) ? "-R " : "", own.text, shown.text);
+        shown.text, owner.text, own.text, deep && S_ISDIR(status->st_mode) ? "-R " : "", own.text, shown.text);
     return made < 0 ? NULL : words;
 }
 
@@ -97,13 +97,14 @@ static bool may_use(const char *path, const struct stat *status)
     return faccessat(AT_FDCWD, path, S_ISDIR(status->st_mode) ? W_OK | X_OK : W_OK, AT_EACCESS) == 0 || errno != EACCES;
 }
 
-/* What is there and this user's all the same: another one's directory above it is in the way of those who trust it. */
+/* What is there and this user's all the same: another one's directory above it is in the way of those who trust it.
+ * What else is in that stays whose it is. */
 static char *explain_above(char *path)
 {
     struct stat status;
     return cut_last(path) && stat(path[0] == '\0' ? "/" : path, &status) == 0 && status.st_uid != geteuid() &&
                    status.st_uid != 0
-               ? explain_present(path, &status)
+               ? explain_present(path, &status, false)
                : NULL;
 }
 
@@ -113,7 +114,7 @@ static char *explain(char *path, char *above, weir_ownership_kind_t kind)
     struct stat status;
     bool lacks_file = kind == WEIR_OWNERSHIP_FILE;
     if (stat(path, &status) == 0) {
-        return status.st_uid == geteuid() ? explain_above(above) : explain_present(path, &status);
+        return status.st_uid == geteuid() ? explain_above(above) : explain_present(path, &status, true);
     }
     bool closed = errno == EACCES;
     while (cut_last(above)) {

@@ -210,6 +210,18 @@ def test_a_cache_of_another_user_is_told_with_the_command_that_helps(anybodys_we
 
 
 @only_as_root
+def test_of_a_directory_above_the_users_own_nothing_else_is_to_be_given_away(anybodys_weir, anybodys, serve, tmp_path):
+    cache = another_ones(tmp_path / "cache")
+    above = another_ones(cache / "weir")
+    os.chown(above, 65531, 65531)
+    os.chown(another_ones(above / "code", 0o700), int(USER), int(USER))
+    server = serve(anybodys_weir, anybodys, "--user", f"{USER}:{USER}", environment={"XDG_CACHE_HOME": cache})
+    line = server.stderr.wait_for("compiled code is not kept.*")[0]
+    assert f'"{above}" belongs to user 65531, and weir runs as {USER}' in line, line
+    assert remedy_in(line) == ["chown", USER, str(above)], line
+
+
+@only_as_root
 def test_a_cache_in_a_directory_that_is_closed_is_told(anybodys_weir, anybodys, serve, tmp_path):
     closed = another_ones(tmp_path / "closed", 0o700)
     server = serve(anybodys_weir, anybodys, "--user", f"{USER}:{USER}", environment={"XDG_CACHE_HOME": closed / "cache"})
