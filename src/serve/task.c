@@ -149,7 +149,10 @@ static void give_back(weir_task_t *task)
 /* It has computed for this many nanoseconds more. One that has done so for too long has failed. */
 static void charge(weir_task_t *task, uint64_t spent)
 {
+    /* What is not metered is told by the clock on the wall, which goes on while the process is stopped or gets no
+     * processor: that is nothing to charge a guest with. From now on it is metered. */
     bool computes = spent > CPU_METERED_NANOSECONDS;
+    spent = computes && !task->is_metered ? CPU_METERED_NANOSECONDS : spent;
     bool has_ended = weir_exchange_ended(task->exchange) || task->state == WEIR_EXCHANGE_REFUSED;
     task->is_metered = task->is_metered || computes;
     task->cpu_spent += spent;

@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +81,29 @@ def test_a_stop_that_is_longer_than_the_time_limits_costs_no_request(weir, appli
         assert idle.response().status == late.response().status == 200
     assert server.get("/wait/60000").status == 504, "limits hold again"
     server.stop()
+
+
+def test_a_stop_is_no_processor_time_of_the_guests_that_it_finds_at_work(weir, guest, serve, tmp_path):
+    application = write_application(tmp_path / "application", [Component("work", "/...", guest("http_work"))])
+    server = serve(weir, application, "--cpu-time", "500ms")
+    over = threading.Event()
+
+    def ask():
+        while not over.is_set():
+            assert server.get("/compute/400000").status == 200
+
+    with all_in_background(lambda _: ask(), range(8)) as results:
+        for _ in range(4):
+            # Guests are at work whenever that is: eight ask without a pause.
+            server.get("/compute/1")
+            os.kill(server.process.pid, signal.SIGSTOP)
+            time.sleep(1)  # longer than the limit
+            os.kill(server.process.pid, signal.SIGCONT)
+        over.set()
+        for result in results:
+            result()
+    server.stop()
+    assert "computed for" not in server.stderr.text, server.log
 
 
 def test_a_server_that_is_asked_to_end_while_it_stands_still_ends_well(weir, application, serve):
