@@ -2,6 +2,7 @@
  * listener.c: the address to listen on, and the socket bound to it.
  */
 #include "serve/address.h"
+#include "serve/limits.h"
 #include "serve/server.h"
 
 #include <arpa/inet.h>
@@ -33,12 +34,23 @@ static const char *remedy(int error)
     case EADDRNOTAVAIL:
         return "no interface of this machine has that address; 127.0.0.1 and 0.0.0.0 always work";
     case EACCES:
-        return "permission denied; ports below 1024 are for root, choose a higher one with --listen";
+        return "permission denied; ports below 1024 need root (then --user), CAP_NET_BIND_SERVICE or a "
+               "systemd socket; or choose a higher one with --listen";
     case EAFNOSUPPORT:
         return "this system does not speak that address family";
     default:
         return strerror(error);
     }
+}
+
+/*
+ * Whether the port may be had although connections of the last run are still remembered, by all who are of that mind
+ * and do not listen (SO_REUSEADDR, socket(7)).
+ */
+static void share_port(int descriptor, bool shared)
+{
+    int value = shared;
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
 }
 
 /* A bound socket, or -1 with errno set. */
@@ -50,8 +62,7 @@ static int bind_socket(const weir_address_t *address)
         return -1;
     }
     int yes = 1;
-    /* Or a restart would have to wait until connections of the last run are forgotten. */
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    share_port(descriptor, true);
     /* Connections have it from here: what a guest writes leaves at once (tcp(7)). */
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
     if (bind(descriptor, (const struct sockaddr *)&address->socket, address->size) < 0) {
@@ -60,7 +71,15 @@ static int bind_socket(const weir_address_t *address)
         errno = error;
         return -1;
     }
+    /* Others that bind it until it listens would be told that it is theirs. */
+    share_port(descriptor, false);
     return descriptor;
+}
+
+int weir_listener_begin(const weir_listener_t *listener)
+{
+    share_port(listener->descriptor, true);
+    return listen(listener->descriptor, WEIR_LISTEN_BACKLOG);
 }
 
 static bool describe(int descriptor, weir_listener_t *ret_listener)

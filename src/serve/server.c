@@ -210,7 +210,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
         free_server(server);
         return fail(ret_message, "cannot start the server", error);
     }
-    if (!server->listener_is_shared && listen(server->listener, WEIR_LISTEN_BACKLOG) < 0) {
+    if (!server->listener_is_shared && weir_listener_begin(listener) < 0) {
         int error = errno;
         free_server(server);
         return fail(ret_message, "cannot listen", error);

@@ -69,6 +69,9 @@ bool weir_listener_search(const char *address, unsigned ports, weir_listener_t *
  */
 bool weir_listener_adopt(int take_descriptor, weir_listener_t *ret_listener, char **ret_message);
 
+/* Have one that weir bound listen: connections are taken from now on. Returns 0, or -1 with errno set. */
+int weir_listener_begin(const weir_listener_t *listener);
+
 /* Say https in its URL: a server with TLS listens there. */
 void weir_listener_name_https(weir_listener_t *listener);
 

@@ -159,6 +159,14 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_served(weir, hello):
     assert str(port) in line and "the port is in use" in line and "--admin" in line
 
 
+def test_the_port_of_the_application_is_not_the_admins_too(weir, hello):
+    """Both would be bound, and the one that listens later would fail."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    refused = weir.run("up", hello, "--listen", f"127.0.0.1:{port}", "--admin", str(port))
+    assert refused.status == 2 and f"the admin address {port}: the port is in use" in refused.stderr, refused
+
+
 @pytest.mark.parametrize("address", ["", "x", "127.0.0.1", "example.com:80", "65536", "unix:", "unix:" + "x" * 200])
 def test_an_address_that_is_none_is_told(weir, hello, address):
     refused = weir.run("up", hello, "--listen", "127.0.0.1:0", "--admin", address)
