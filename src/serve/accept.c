@@ -90,6 +90,15 @@ void weir_accept_notice_crowd(weir_loop_t *loop)
         (unsigned long long)limits->values[limit], weir_limit_words(limits, limit, "", words));
 }
 
+/* `own_sent` is room for what the loop gets. */
+static void send_to(weir_loop_t *chosen, weir_arrival_t *own_sent, const weir_arrival_t *arrival)
+{
+    atomic_fetch_add_explicit(&chosen->connection_count, 1, memory_order_relaxed);
+    *own_sent = *arrival;
+    own_sent->message.kind = WEIR_MESSAGE_CONNECTION;
+    weir_inbox_put(chosen->inbox, &own_sent->message);
+}
+
 static void place(weir_loop_t *loop, const weir_arrival_t *arrival)
 {
     if (!weir_addresses_enter(loop->server->addresses, key_of(loop, arrival))) {
@@ -105,10 +114,7 @@ static void place(weir_loop_t *loop, const weir_arrival_t *arrival)
         adopt(loop, arrival);
         return;
     }
-    atomic_fetch_add_explicit(&chosen->connection_count, 1, memory_order_relaxed);
-    *sent = *arrival;
-    sent->message.kind = WEIR_MESSAGE_CONNECTION;
-    weir_inbox_put(chosen->inbox, &sent->message);
+    send_to(chosen, sent, arrival);
 }
 
 /* What accept4 said, in the three ways that matter. */
@@ -119,10 +125,10 @@ typedef enum outcome {
     EXHAUSTED, /* the system lacks something, or refuses for another reason; errno says what */
 } outcome_t;
 
-static outcome_t accept_one(weir_loop_t *loop, weir_arrival_t *ret_arrival)
+static outcome_t accept_one(const struct weir_server *server, weir_arrival_t *ret_arrival)
 {
     ret_arrival->address_size = sizeof(ret_arrival->address);
-    ret_arrival->descriptor = accept4(loop->server->listener, (struct sockaddr *)&ret_arrival->address,
+    ret_arrival->descriptor = accept4(server->listener, (struct sockaddr *)&ret_arrival->address,
         &ret_arrival->address_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (ret_arrival->descriptor >= 0) {
         return ACCEPTED;
@@ -170,7 +176,7 @@ void weir_accept(weir_loop_t *loop)
     weir_arrival_t arrival;
     memset(&arrival, 0, sizeof(arrival));
     for (unsigned i = 0; i < WEIR_ACCEPTS_A_TURN && connection_count(loop) < loop->max_connections; i++) {
-        outcome_t outcome = accept_one(loop, &arrival);
+        outcome_t outcome = accept_one(loop->server, &arrival);
         if (outcome == ACCEPTED) {
             loop->accept_refused = false;
             place(loop, &arrival);
@@ -206,7 +212,7 @@ static void report_emptied(weir_loop_t *loop)
 {
     struct weir_server *server = loop->server;
     loop->emptied = true;
-    if (atomic_fetch_sub(&server->listening, 1) == 1) {
+    if (atomic_fetch_sub(&server->listening, 1) == 2) {
         pthread_mutex_lock(&server->lock);
         pthread_cond_broadcast(&server->changed);
         pthread_mutex_unlock(&server->lock);
@@ -224,7 +230,7 @@ void weir_accept_remaining(weir_loop_t *loop)
     }
     while (!loop->emptied && loop->accept_after == 0 && skipped < WEIR_ACCEPTS_A_TURN &&
            connection_count(loop) < loop->max_connections) {
-        outcome_t outcome = accept_one(loop, &arrival);
+        outcome_t outcome = accept_one(loop->server, &arrival);
         if (outcome == ACCEPTED) {
             place(loop, &arrival);
         } else if (outcome == SKIPPED) {
@@ -237,13 +243,46 @@ void weir_accept_remaining(weir_loop_t *loop)
     }
 }
 
+/* The loop with the fewest connections. */
+static weir_loop_t *choose_last(struct weir_server *server)
+{
+    weir_loop_t *chosen = &server->loops[0];
+    for (unsigned i = 1; i < server->loop_count; i++) {
+        chosen = connection_count(&server->loops[i]) < connection_count(chosen) ? &server->loops[i] : chosen;
+    }
+    return chosen;
+}
+
+void weir_accept_last(struct weir_server *server)
+{
+    weir_arrival_t arrival;
+    memset(&arrival, 0, sizeof(arrival));
+    unsigned skipped = 0;
+    for (;;) {
+        outcome_t outcome = accept_one(server, &arrival);
+        if (outcome == ACCEPTED) {
+            weir_loop_t *chosen = choose_last(server);
+            weir_arrival_t *sent = malloc(sizeof(*sent));
+            if (sent == NULL || !weir_addresses_enter(server->addresses, key_of(chosen, &arrival))) {
+                free(sent);
+                close(arrival.descriptor);
+                atomic_fetch_add(&server->cut, 1);
+                continue;
+            }
+            send_to(chosen, sent, &arrival);
+        } else if (outcome != SKIPPED || ++skipped > WEIR_LISTEN_BACKLOG) {
+            break;
+        }
+    }
+}
+
 void weir_accept_give_up(weir_loop_t *loop)
 {
     weir_arrival_t arrival;
     memset(&arrival, 0, sizeof(arrival));
     unsigned skipped = 0;
     while (!loop->emptied) {
-        outcome_t outcome = accept_one(loop, &arrival);
+        outcome_t outcome = accept_one(loop->server, &arrival);
         if (outcome == ACCEPTED) {
             close(arrival.descriptor);
             atomic_fetch_add(&loop->server->cut, 1);

@@ -33,6 +33,12 @@ void weir_accept_update(weir_loop_t *loop);
 /* While draining: take all that the listen queue still holds, and tell the server when it is empty. */
 void weir_accept_remaining(weir_loop_t *loop);
 
+/*
+ * After all loops have found the listen queue empty: hand them what has come into it since. The thread that stops the
+ * server, while the loops wait for that.
+ */
+void weir_accept_last(struct weir_server *server);
+
 /* The drain time is over: turn away what still waits, and count it as cut. */
 void weir_accept_give_up(weir_loop_t *loop);
 

@@ -6,6 +6,7 @@
 
 #include "observe/clock.h"
 #include "observe/thread.h"
+#include "serve/accept.h"
 #include "serve/limits.h"
 #include "serve/shared.h"
 #include "serve/shares.h"
@@ -201,7 +202,7 @@ bool weir_server_start(const weir_server_settings_t *settings, weir_generation_t
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->leaving, false);
     atomic_init(&server->stopping, false);
-    atomic_init(&server->listening, count);
+    atomic_init(&server->listening, count + 1);
     atomic_init(&server->cut, 0);
     errno = 0;
     server->ticker = weir_ticker_new(count, time_slice(settings), tick, &server->keeper);
@@ -290,7 +291,7 @@ unsigned weir_server_requests(const weir_server_t *server)
  * Have the system drop every packet that would begin a new connection (SYN is bit 1 of byte 13 of a TCP header, which
  * is where a listening socket's filter sees a packet), so that the listen queue can be emptied for good. Those who are
  * dropped try again and find the port closed. Where it is refused, a connection that is made between the last look at
- * the queue and the closing is lost.
+ * the queue and the closing is lost. Linux 6.18 refuses it to those who lack CAP_NET_ADMIN.
  */
 static void refuse_new_connections(int listener)
 {
@@ -331,14 +332,17 @@ void weir_server_wait(weir_server_t *server)
     }
     weir_server_drain(server);
     pthread_mutex_lock(&server->lock);
-    while (atomic_load(&server->listening) > 0) {
+    while (atomic_load(&server->listening) > 1) {
         pthread_cond_wait(&server->changed, &server->lock);
     }
     pthread_mutex_unlock(&server->lock);
     if (!server->listener_is_shared) {
+        /* The last loop may have been long after the first: what has come meanwhile is served, too. */
+        weir_accept_last(server);
         /* On Linux this ends listening, although the socket stays open: from now on new connections are refused. */
         shutdown(server->listener, SHUT_RD);
     }
+    atomic_store(&server->listening, 0);
     join_loops(server, server->loop_count);
     server->joined = true;
 }

@@ -43,8 +43,8 @@ struct weir_server {
     uint64_t drain_until; /* on the monotonic clock, in milliseconds; written before `stopping` is set */
     atomic_bool leaving;  /* it serves on, but not for long: connections are not kept for further requests */
     atomic_bool stopping;
-    atomic_uint listening; /* loops that have not yet emptied the listen queue for the last time */
-    pthread_mutex_t lock;  /* for waiting until `listening` is 0, or `prepared` and `unprepared` are all loops */
+    atomic_uint listening; /* loops that have not yet emptied the listen queue, and 1 until it is closed */
+    pthread_mutex_t lock;  /* for waiting until `listening` is 1, or `prepared` and `unprepared` are all loops */
     pthread_cond_t changed;
     unsigned prepared; /* loops whose threads can run guests, and those whose cannot; under the lock */
     unsigned unprepared;

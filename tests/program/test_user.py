@@ -9,13 +9,14 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from admin import Admin, sample
-from harness import REQUEST_DEADLINE, hello_body
+from harness import REQUEST_DEADLINE, all_in_background, hello_body
 
 only_as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -347,3 +348,29 @@ def test_watching_as_a_user_who_sees_less_than_root_loads_nothing_anew(anybodys_
     # It looks at once, and then at each change: one reload of its own accord would have come before this one.
     server.stderr.wait_for("(?m)reloaded in|not reloaded")
     assert len(re.findall("reloading: ", server.stderr.text)) == 1 and reloads() == 1, server.log
+
+
+@only_as_root
+def test_a_stop_loses_no_request_of_those_who_have_connected(anybodys_weir, anybodys, serve, tmp_path):
+    """Some kernels let root alone close a port to newcomers before the queue is empty: others look into it last."""
+    for _ in range(5):
+        server = serve(anybodys_weir, anybodys, "--user", "65532:65533", "--state-dir", "", "--drain-timeout", "20s")
+        answered, over = [], threading.Event()
+
+        def ask_on_new_connections(_):
+            while not over.is_set():
+                try:
+                    wire = server.wire()
+                except OSError:
+                    return  # refused: it no longer listens
+                with wire:
+                    wire.send(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    assert wire.response().status == 200
+                    answered.append(True)
+
+        with all_in_background(ask_on_new_connections, range(8)) as results:
+            wait_until(lambda: len(answered) > 100)
+            server.stop()
+            over.set()
+            for result in results:
+                result()
