@@ -5,6 +5,7 @@
 #include "serve/admission.h"
 
 #include "serve/admission_internal.h"
+#include "serve/body.h"
 #include "serve/connection.h"
 #include "serve/limits.h"
 #include "serve/request.h"
@@ -134,11 +135,11 @@ void weir_admission_refresh(weir_loop_t *loop)
     enter(loop);
     weir_connection_t *connection;
     while ((connection = take_any(before)) != NULL) {
-        /* Those that wait are matched anew where the routes are others. */
+        /* Those that wait are matched anew where the routes are others, perhaps to one that takes less. */
         bool leads_on =
             loop->stake->generation->parts.routes == before->generation->parts.routes || weir_request_route(connection);
         weir_record_route(connection);
-        if (leads_on) {
+        if (leads_on && !weir_body_refuse(connection)) {
             weir_queue_add(&lane_of(connection)->turns, queue_of(connection), &connection->waiter);
         } else {
             loop->waiting_count--;

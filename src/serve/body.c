@@ -6,10 +6,16 @@
 
 #include "serve/admission.h"
 
-bool weir_body_may_come(const weir_connection_t *connection)
+bool weir_body_refuse(weir_connection_t *connection)
 {
     uint64_t most = weir_admission_limits_of(connection)->values[WEIR_SERVING_REQUEST_BODY];
-    return most == 0 || connection->head.content_length <= 0 || (uint64_t)connection->head.content_length <= most;
+    int64_t length = connection->head.content_length;
+    if (most == 0 || length <= 0 || (uint64_t)length <= most) {
+        return false;
+    }
+    weir_record_note(connection, WEIR_REQUEST_MALFORMED);
+    connection->answer = (weir_answer_t){.status = 413};
+    return true;
 }
 
 /* Whether a guest still takes from a body in chunks of which so much more is there than it may have. */

@@ -6,8 +6,11 @@
 
 #include "serve/connection.h"
 
-/* Whether the body of a request that is for a guest may be as long as its head says; one in chunks shows later. */
-bool weir_body_may_come(const weir_connection_t *connection);
+/*
+ * Answer 413 to a request that is for a guest where its head says that its body is longer than that guest's component
+ * allows; one in chunks shows later. For one that was recorded as that component's. Returns whether it did.
+ */
+bool weir_body_refuse(weir_connection_t *connection);
 
 /*
  * Take what there is of it: hand it to the guest, or drop what nobody wants. Where it breaks off, or is none, the

@@ -66,11 +66,7 @@ static void begin(weir_connection_t *connection)
     weir_deadline_lift(&connection->request_deadline);
     weir_request_examine(connection);
     weir_record_route(connection);
-    if (connection->answer.status == 0 && !weir_body_may_come(connection)) {
-        weir_record_note(connection, WEIR_REQUEST_MALFORMED);
-        connection->answer = (weir_answer_t){.status = 413};
-    }
-    if (connection->answer.status == 0) {
+    if (connection->answer.status == 0 && !weir_body_refuse(connection)) {
         weir_starting_admit(connection);
     }
     if (weir_starting_may_be_refused(connection) && !weir_request_keep_head(connection)) {

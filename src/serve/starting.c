@@ -6,6 +6,7 @@
 
 #include "observe/log.h"
 #include "serve/admission.h"
+#include "serve/body.h"
 #include "serve/notice.h"
 #include "serve/request.h"
 #include "serve/shared.h"
@@ -49,6 +50,7 @@ bool weir_starting_take_refusal(weir_connection_t *connection)
     weir_connection_end_task(connection);
     if (!same_routes) {
         weir_record_route(connection);
+        leads_on = leads_on && !weir_body_refuse(connection);
     }
     if (leads_on) {
         weir_admission_wait_again(connection);

@@ -86,6 +86,27 @@ def test_limits_that_come_with_the_application_are_in_force_after_a_reload(weir_
     assert admin.status()["limits"] == before
 
 
+def test_a_request_that_waits_has_the_limit_on_bodies_of_who_is_to_answer_it_now(weir_checked, serve, manifest):
+    """Matched anew, its body is too long for the component that it leads to, although it is short enough for another."""
+    server = serve(weir_checked, manifest.write(echo="max_request_body = 100"), "--admin", "0", "--max-concurrency", "1")
+    admin = Admin(server)
+    head = b"POST /echo/body HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n"
+    with server.wire() as held, server.wire() as long:
+        held.send(b"GET /wait/60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        until(lambda: any(one["instances"] == 1 for one in admin.status()["components"]))
+        long.send(head + b"too long")
+        until(lambda: sum(one["waiting"] for one in admin.status()["components"]) == 1)
+        manifest.write(echo="max_request_body = 5", wait="max_request_body = 100")
+        reload(server)
+        assert long.response("POST").status == 413
+        # It is counted as refused, and nothing of it waits any more.
+        echo = until(lambda: next((c for c in admin.status()["components"] if c["id"] == "echo" and c["requests"]), None))
+        assert echo["waiting"] == 0 and echo["statuses"] == {"413": 1}
+        assert echo["outcomes"]["malformed"] == 1
+        long.send(b"GET /echo/body HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert long.response("GET").status == 200
+
+
 def test_as_many_wait_as_the_manifest_says_now(weir, serve, manifest):
     server = serve(weir, manifest.write(), "--admin", "0", "--max-concurrency", "1")
     admin = Admin(server)
