@@ -257,20 +257,23 @@ static void write_pools(weir_head_text_t *text, const weir_status_sources_t *sou
 {
     weir_pool_reading_t pools[POOLS_MOST];
     size_t count = weir_server_read_pools(sources->server, pools, POOLS_MOST);
-    static const char *const states[] = {"live", "warm", "max"};
+    enum { STATES = 4 };
+    static const char *const states[STATES] = {"live", "warm", "max", "kept"};
     write_head(text, "weir_pool_slots", "gauge",
-        "Slots: live ones hold an instance; warm ones are unused and keep memory; max is how many may be live.");
+        "Slots: live ones hold an instance; warm ones are unused and keep memory; max is how many may be live, of "
+        "which kept ones are for components that hold none.");
     for (size_t engine = 0; engine < 2; engine++) {
-        uint64_t sums[3] = {0, 0, 0};
+        uint64_t sums[STATES] = {0};
         bool found = false;
         for (size_t i = 0; i < count; i++) {
             bool same = pools[i].engine == engine;
             sums[0] += same ? pools[i].live : 0;
             sums[1] += same ? pools[i].pool.unused_warm_memories : 0;
             sums[2] += same && pools[i].current ? pools[i].max_calls : 0;
+            sums[3] += same ? pools[i].kept : 0;
             found = found || same;
         }
-        for (size_t state = 0; found && state < 3; state++) {
+        for (size_t state = 0; found && state < STATES; state++) {
             weir_write(text, "weir_pool_slots{engine=\"%s\",state=\"%s\"} %" PRIu64 "\n", weir_engine_name(engine),
                 states[state], sums[state]);
         }

@@ -106,6 +106,7 @@ static void write_pools(weir_json_t *json, const weir_pool_reading_t *pools, siz
         weir_json_count(json, "live", pool->live);
         weir_json_count(json, "warm", pool->pool.unused_warm_memories);
         weir_json_count(json, "max", pool->max_calls);
+        weir_json_count(json, "kept", pool->kept);
         weir_json_count(json, "waiting", pool->waiting);
         weir_json_count(
             json, "warm_bytes", pool->pool.unused_memory_bytes_resident + pool->pool.unused_table_bytes_resident);

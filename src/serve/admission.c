@@ -13,8 +13,7 @@
 #include "serve/shares.h"
 
 enum {
-    KEPT_OF_SHARE_MIN = 4, /* calls of a loop, below which none is kept for components that hold none */
-    PACE_UNIT = 1024,      /* in which parts of a millisecond the pace is kept */
+    PACE_UNIT = 1024, /* in which parts of a millisecond the pace is kept */
 };
 
 static size_t component_of(const weir_connection_t *connection)
@@ -203,9 +202,7 @@ static uint32_t share_at(const weir_stake_t *stake, const weir_lane_t *lane, uns
  */
 static uint32_t kept_from(const weir_lane_t *lane, const weir_queue_t *queue)
 {
-    uint32_t most = lane->share < KEPT_OF_SHARE_MIN ? 0 : (lane->share + 7) / 8;
-    uint32_t silent = lane->components - lane->busy;
-    return queue->calls == 0 ? 0 : silent < most ? silent : most;
+    return queue->calls == 0 ? 0 : weir_share_kept(lane->share, lane->components - lane->busy);
 }
 
 bool weir_admission_enter(weir_loop_t *loop, weir_stake_t *stake, weir_lane_t *lane, weir_queue_t *queue,

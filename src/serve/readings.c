@@ -4,6 +4,7 @@
 #include "serve/generation_internal.h"
 #include "serve/server.h"
 #include "serve/shared.h"
+#include "serve/shares.h"
 
 weir_metrics_t *weir_server_metrics(const weir_server_t *server)
 {
@@ -50,6 +51,32 @@ static uint64_t add_up(const weir_generation_t *generation, size_t engine, weir_
     return sum;
 }
 
+/* Whether a guest holds an instance on a loop, of whatever generation. */
+static bool is_busy(const weir_generation_t *generation, size_t guest, unsigned loop)
+{
+    return weir_counter_read(&generation->counted[guest]->loops[loop].gauges[WEIR_COMPONENT_INSTANCES]) > 0;
+}
+
+/* Of the calls of an engine, over all loops: nothing is kept on a loop on which nobody holds any. */
+static uint64_t count_kept(const weir_generation_t *generation, size_t engine)
+{
+    uint64_t kept = 0;
+    for (unsigned loop = 0; loop < generation->loop_count; loop++) {
+        uint32_t busy = 0;
+        uint32_t silent = 0;
+        for (size_t i = 0; i < generation->parts.guest_count; i++) {
+            const weir_generation_guest_t *guest = &generation->parts.guests[i];
+            bool counts = guest->guest != NULL && guest->engine == engine;
+            bool holds = counts && is_busy(generation, i, loop);
+            busy += holds ? 1 : 0;
+            silent += counts && !holds ? 1 : 0;
+        }
+        uint32_t share = generation->parts.engines[engine].max_calls / generation->loop_count;
+        kept += busy == 0 ? 0 : weir_share_kept(share, silent);
+    }
+    return kept;
+}
+
 static void read_pool(visit_t *visit, const weir_generation_t *generation, size_t engine)
 {
     bool current = generation->number == visit->current;
@@ -59,6 +86,7 @@ static void read_pool(visit_t *visit, const weir_generation_t *generation, size_
         .engine = engine,
         .max_calls = generation->parts.engines[engine].max_calls,
         .waiting = current ? add_up(generation, engine, WEIR_COMPONENT_WAITING) : 0,
+        .kept = current ? count_kept(generation, engine) : 0,
     };
     reading.has_pool = weir_engine_pool_metrics(generation->parts.engines[engine].engine, &reading.pool);
     /* Every instance has a fiber's stack, be it a component's or a module's. */

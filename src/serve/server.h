@@ -113,6 +113,7 @@ typedef struct weir_pool_reading {
     size_t engine;      /* its index in the generation */
     uint32_t max_calls; /* that it may hold at once */
     uint64_t waiting;   /* requests of clients for it that wait; only of the current generation */
+    uint64_t kept;      /* of those calls, for components that hold none while others do; only of the current one */
     uint64_t live;      /* instances; without a pool of components' of all generations */
     bool has_pool;
     weir_pool_metrics_t pool; /* zero without one */

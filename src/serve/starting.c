@@ -85,7 +85,8 @@ static void turn_away(weir_connection_t *connection)
     weir_deadline_lift(&connection->head_deadline);
     connection->answer = (weir_answer_t){.status = 503, .retry_after = weir_admission_retry_after(connection)};
     weir_notice(connection->loop, WEIR_NOTICE_FULL,
-        "component %s: a request was answered with 503: all instances are in use, and %u requests wait already",
+        "component %s: a request was answered with 503: all instances that this component may have are in use, and %u "
+        "requests wait already",
         weir_guest_id(weir_admission_guest(connection)), (unsigned)connection->loop->max_waiting_of_all);
 }
 

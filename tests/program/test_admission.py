@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from admin import Admin
 from harness import Component, all_in_background, in_background, write_application
 
 LOOPS = len(os.sched_getaffinity(0))
@@ -49,6 +50,31 @@ def test_instances_that_are_held_for_ever_do_not_shut_out_another_component(two)
             assert server.get("/other/1").status == 200
         # Those that were let in go on all the while, one for each call but those that are kept for the silent.
         assert sum(wire.receive() for wire in wires[:1]) == 1
+
+
+def test_what_is_kept_for_others_is_told_where_a_component_has_all_that_it_may_have(two):
+    calls = 8 * LOOPS
+    server = two("--max-concurrency", str(calls), "--max-waiting", "0", "--admin", "0")
+    admin = Admin(server)
+    assert admin.status()["allocator"]["pool"][0]["kept"] == 0, "nothing is kept from those that hold none"
+    pool = {}
+    with contextlib.ExitStack() as stack:
+        for _ in range(20 * calls):
+            wire = stack.enter_context(server.wire())
+            wire.send(b"GET /stream/forever HTTP/1.1\r\nHost: a\r\n\r\n")
+            wire.head()
+            [pool] = admin.status()["allocator"]["pool"]
+            if pool["live"] + pool["kept"] == pool["max"]:
+                break
+        # On each loop an eighth of eight.
+        assert (pool["kept"], pool["live"], pool["max"]) == (LOOPS, calls - LOOPS, calls)
+        slots = {dict(labels)["state"]: value for (name, labels), value in admin.metrics().items() if name == "weir_pool_slots"}
+        assert (slots["kept"], slots["live"], slots["max"]) == (LOOPS, calls - LOOPS, calls)
+        assert server.get("/stream/forever").status == 503
+        server.stderr.wait_for(
+            "component stream: a request was answered with 503: all instances that this component may have are in use, and 0 "
+            "requests wait already"
+        )
 
 
 def test_a_full_queue_has_room_for_a_component_that_has_less_than_its_share(two):

@@ -116,7 +116,7 @@ def test_as_many_wait_as_the_manifest_says_now(weir, serve, manifest):
         held.send(b"GET /wait/60000 HTTP/1.1\r\nHost: a\r\n\r\n")
         until(lambda: any(one["instances"] == 1 for one in admin.status()["components"]))
         assert server.get("/wait/1").status == 503
-    server.stderr.wait_for("all instances are in use, and 0 requests wait already")
+    server.stderr.wait_for("all instances that this component may have are in use, and 0 requests wait already")
 
 
 def test_a_guest_that_goes_on_after_its_response_has_the_time_of_now(weir, serve, guest, tmp_path):
