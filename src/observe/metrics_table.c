@@ -29,7 +29,8 @@ const weir_metric_t weir_component_counter_metrics[WEIR_COMPONENT_COUNTERS] = {
     [WEIR_COMPONENT_TRAPS] = {.name = "weir_guest_traps_total",
         .help = "Guests that trapped, before or after their response, or could not be started."},
     [WEIR_COMPONENT_INSTANCES_MADE] = {.name = "weir_guest_instances_made_total",
-        .help = "Instances that were made, each for one request."},
+        .help =
+            "Instances that were made, each for one request; those that failed while they started are traps alone."},
     [WEIR_COMPONENT_INSTANCES_REFUSED] = {.name = "weir_guest_instances_refused_total",
         .help = "Instances that could not be had when their turn had come; their requests wait on."},
     [WEIR_COMPONENT_CHAINED] = {.name = "weir_guest_chained_requests_total",

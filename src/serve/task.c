@@ -193,7 +193,9 @@ void weir_task_poll(weir_task_t *task)
     charge(task, read_clock(task) - before);
     if (task->polls == 1 && task->state != WEIR_EXCHANGE_REFUSED) {
         weir_admission_succeeded(&task->permit);
-        weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_MADE], 1);
+        bool failed = task->state == WEIR_EXCHANGE_FAILED;
+        bool made = !failed || weir_exchange_failure(task->exchange) != WEIR_FAILURE_INSTANTIATE;
+        weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_MADE], made ? 1 : 0);
     }
 }
 

@@ -19,6 +19,21 @@ def named(text):
     return number(len(text)) + text.encode()
 
 
+def module_that_cannot_start():
+    """A WAGI module whose start function traps."""
+    body = b"\x00\x00\x0b"  # unreachable
+    return b"\0asm\1\0\0\0" + b"".join(
+        [
+            section(1, b"\x60\x00\x00"),
+            section(3, b"\x00"),
+            section(5, b"\x00" + number(1)),
+            section(7, named("memory") + b"\x02\x00", named("_start") + b"\x00\x00"),
+            bytes([8, 1, 0]),
+            section(10, number(len(body)) + body),
+        ]
+    )
+
+
 def module_with_memory(pages, text):
     """A WAGI module that has so much memory from the beginning, and answers with a text."""
     answer = b"content-type: text/plain\n\n" + text.encode()

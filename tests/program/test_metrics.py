@@ -11,6 +11,7 @@ import pytest
 
 from admin import Admin, parse_metrics, sample
 from harness import REQUEST_DEADLINE, STOP_DEADLINE, Component, hello_load, in_background, load, write_application
+from modules import module_that_cannot_start
 
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -164,6 +165,20 @@ def test_each_request_enters_an_instance_of_its_own(weir, guest, serve, tmp_path
     for component, count in (("component", 200), ("wagi", 100)):
         assert sample(samples, "weir_requests_total", component=component, method="GET", status=200) == count
         assert sample(samples, "weir_guest_instances_made_total", component=component) == count
+
+
+def test_what_fails_while_it_starts_is_no_instance_that_was_made(weir, guest, serve, tmp_path):
+    wasm = tmp_path / "trap.wasm"
+    wasm.write_bytes(module_that_cannot_start())
+    kinds = [Component("bad", "/bad", wasm, wagi=True), Component("good", "/good", guest("http_stale"))]
+    server = serve(weir, write_application(tmp_path / "application", kinds), "--admin", "0")
+    admin = Admin(server)
+    assert [server.get("/bad").status, server.get("/bad").status, server.get("/good").status] == [500, 500, 200]
+    until(lambda: sample(admin.metrics(), "weir_requests_total", component="good", method="GET", status=200) == 1)
+    samples = admin.metrics()
+    assert sample(samples, "weir_guest_traps_total", component="bad") == 2
+    assert sample(samples, "weir_guest_instances_made_total", component="bad") == 0
+    assert sample(samples, "weir_guest_instances_made_total", component="good") == 1
 
 
 def test_what_only_guests_have_is_not_told_of_what_the_server_answers(observed):
