@@ -26,8 +26,8 @@ typedef struct weir_second {
     uint64_t errors; /* answered with a status from 500 on */
     double p50;      /* seconds to the response's head; below 0: there was none */
     double p99;
-    uint64_t live; /* instances, at its end */
-    uint64_t resident_bytes;
+    uint64_t live;           /* instances, at its end */
+    uint64_t resident_bytes; /* 0: the system does not tell */
 } weir_second_t;
 
 typedef struct weir_history {

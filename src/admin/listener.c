@@ -35,7 +35,8 @@ static const char *remedy(int error)
     case EADDRNOTAVAIL:
         return "no interface of this machine has that address; 127.0.0.1 always works";
     case EACCES:
-        return "permission denied; ports below 1024 are for root, choose a higher one with --admin";
+        return "permission denied; ports below 1024 need root (then --user) or CAP_NET_BIND_SERVICE; or choose a "
+               "higher one with --admin";
     case EAFNOSUPPORT:
         return "this system does not speak that address family";
     default:
@@ -102,7 +103,9 @@ static bool open_tcp(const char *address, weir_admin_listener_t *ret_listener, c
     size_t count = weir_address_parse(whole, choices);
     if (count == 0) {
         return refuse(ret_message, address,
-            "that is no address; give a port (on 127.0.0.1), IP:PORT, [IPv6]:PORT, localhost:PORT or unix:PATH");
+            weir_address_has_high_port(whole)
+                ? "a port is at most 65535; give a smaller one (0 takes a free one)"
+                : "that is no address; give a port (on 127.0.0.1), IP:PORT, [IPv6]:PORT, localhost:PORT or unix:PATH");
     }
     for (size_t i = 0; i < count && listener.descriptor < 0; i++) {
         listener.descriptor = listen_on((const struct sockaddr *)&choices[i].socket, choices[i].size);
@@ -160,6 +163,26 @@ static int bind_privately(const struct sockaddr_un *address)
     return descriptor;
 }
 
+/* Nothing was bound at a path, for this reason. */
+static bool refuse_path(char **ret_message, const char *address, const char *path, int error)
+{
+    const char *slash = strrchr(path, '/');
+    int size = slash == NULL || slash == path ? 1 : (int)(slash - path);
+    const char *directory = slash == NULL ? "." : path;
+    const char *before = error == ENOENT   ? "the directory "
+                         : error == EACCES ? "permission denied; let this user write to the directory "
+                                           : "";
+    const char *after = error == ENOENT    ? " does not exist; make it"
+                        : error == ENOTDIR ? " is no directory; move away what is in its place"
+                                           : "";
+    char problem[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 128];
+    if (error != ENOENT && error != ENOTDIR && error != EACCES) {
+        return refuse(ret_message, address, strerror(error));
+    }
+    snprintf(problem, sizeof(problem), "%s%.*s%s, or choose another path with --admin", before, size, directory, after);
+    return refuse(ret_message, address, problem);
+}
+
 static bool open_unix(const char *address, const char *path, weir_admin_listener_t *ret_listener, char **ret_message)
 {
     weir_admin_listener_t listener = {.is_unix = true, .is_loopback = true};
@@ -189,8 +212,7 @@ static bool open_unix(const char *address, const char *path, weir_admin_listener
         listener.descriptor = bind_privately(&name);
     }
     if (listener.descriptor < 0) {
-        return refuse(ret_message, address,
-            errno == EACCES ? "permission denied; choose a directory that may be written to" : strerror(errno));
+        return refuse_path(ret_message, address, path, errno);
     }
     listener.path = strdup(path);
     if (listener.path == NULL || lstat(path, &made) < 0) {

@@ -311,6 +311,14 @@ static void write_rung(weir_head_text_t *text, const weir_board_allocator_t *all
         (double)rung->reserved_bytes);
 }
 
+/* A gauge of what the system tells where it can, and then never 0. */
+static void write_known(weir_head_text_t *text, const char *name, const char *help, uint64_t value)
+{
+    if (value > 0) {
+        write_one(text, name, "gauge", help, (double)value);
+    }
+}
+
 static void write_process(weir_head_text_t *text, const weir_status_sources_t *sources)
 {
     weir_process_reading_t process;
@@ -318,11 +326,10 @@ static void write_process(weir_head_text_t *text, const weir_status_sources_t *s
     write_head(text, "weir_build_info", "gauge", "1; the labels tell what runs.");
     weir_write(text, "weir_build_info{version=\"%s\",wasmtime=\"%s\"} 1\n", sources->version, WASMTIME_VERSION);
     write_one(text, "process_cpu_seconds_total", "counter", "CPU time of the process.", process.cpu_seconds);
-    write_one(text, "process_resident_memory_bytes", "gauge", "Resident memory of the process.",
-        (double)process.resident_bytes);
-    write_one(text, "process_virtual_memory_bytes", "gauge",
-        "Address space of the process; a pool reserves much more than it uses.", (double)process.virtual_bytes);
-    write_one(text, "process_open_fds", "gauge", "Open descriptors.", (double)process.open_descriptors);
+    write_known(text, "process_resident_memory_bytes", "Resident memory of the process.", process.resident_bytes);
+    write_known(text, "process_virtual_memory_bytes",
+        "Address space of the process; a pool reserves much more than it uses.", process.virtual_bytes);
+    write_known(text, "process_open_fds", "Open descriptors.", process.open_descriptors);
     write_one(text, "process_max_fds", "gauge", "The limit on open descriptors.", (double)process.max_descriptors);
     write_one(text, "process_start_time_seconds", "gauge", "When the process started, in seconds since 1970.",
         sources->started_at);

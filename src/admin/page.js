@@ -260,6 +260,8 @@ plot('instances', 'Instances at work', {
     peak: `peak ${count(top < 1e-6 ? 0 : top)}`,
   }),
 });
+// How much of the limit is resident; where the system tells neither, nothing is.
+const shareOfLimit = ({ resident_bytes: resident, limit_bytes: limit }) => (known(resident) ? share(resident / limit) : NONE);
 const memory = plot('memory', 'Resident memory', {
   lines: [['resident']],
   show: (view, at, top) => {
@@ -268,10 +270,10 @@ const memory = plot('memory', 'Resident memory', {
     return {
       value, unit,
       sub: [
-        known(limit) ? { key: 'limit', value: share(view.memory.resident_bytes / limit), words: ` of the limit, ${size(limit)}` } : { key: 'none', value: '', words: 'no limit is set' },
+        known(limit) ? { key: 'limit', value: shareOfLimit(view.memory), words: ` of the limit, ${size(limit)}` } : { key: 'none', value: '', words: 'no limit is set' },
         { key: 'virtual', value: size(view.memory.virtual_bytes), words: ' reserved' },
       ],
-      peak: `peak ${size(top)}`,
+      peak: `peak ${top > 1e-8 ? size(top) : NONE}`,
     };
   },
 });
@@ -453,7 +455,8 @@ const judge = view => {
   else check('guests', 'Guests', '#components', 'ok', before > 0 ? `No trap in the last minute; ${count(before)} before.` : 'No trap since the start.');
 
   const { resident_bytes: resident, limit_bytes: limit } = view.memory;
-  if (known(limit) && limit > 0) check('memory', 'Memory', '#memory', resident / limit >= 0.95 ? 'bad' : resident / limit >= 0.8 ? 'warn' : 'ok', `${size(resident)} of ${size(limit)}, ${share(resident / limit)}.`);
+  if (!known(resident)) check('memory', 'Memory', '#memory', 'wait', 'How much is resident cannot be read: there is no /proc.');
+  else if (known(limit) && limit > 0) check('memory', 'Memory', '#memory', resident / limit >= 0.95 ? 'bad' : resident / limit >= 0.8 ? 'warn' : 'ok', `${size(resident)} of ${size(limit)}, ${share(resident / limit)}.`);
   else check('memory', 'Memory', '#memory', 'ok', `${size(resident)}; no limit is set.`);
 
   const change = view.history.at(-1);
@@ -545,8 +548,8 @@ const showRest = view => {
   fields($('limits'), view.limits);
   fields($('about'), view.about);
   const { resident_bytes: resident, limit_bytes: limit } = view.memory;
-  memoryGauge.hidden = !known(limit);
-  if (known(limit)) level(memoryGauge, resident / limit, share(resident / limit));
+  memoryGauge.hidden = !known(limit) || !known(resident);
+  if (!memoryGauge.hidden) level(memoryGauge, resident / limit, share(resident / limit));
 };
 
 let latest = null;

@@ -162,6 +162,16 @@ static void write_allocator(
 
 /* ---- What happens ------------------------------------------------------------------------------------------------ */
 
+/* null: the system does not tell. */
+static void write_known(weir_json_t *json, const char *name, uint64_t value)
+{
+    if (value > 0) {
+        weir_json_count(json, name, value);
+    } else {
+        weir_json_null(json, name);
+    }
+}
+
 static void write_memory(weir_json_t *json, const weir_board_t *board, const weir_process_reading_t *process)
 {
     double limit = -1;
@@ -169,8 +179,8 @@ static void write_memory(weir_json_t *json, const weir_board_t *board, const wei
         limit = strcmp(board->limits[i].name, "memory_bytes") == 0 ? board->limits[i].value : limit;
     }
     weir_json_open(json, "memory", '{');
-    weir_json_count(json, "resident_bytes", process->resident_bytes);
-    weir_json_count(json, "virtual_bytes", process->virtual_bytes);
+    write_known(json, "resident_bytes", process->resident_bytes);
+    write_known(json, "virtual_bytes", process->virtual_bytes);
     if (limit >= 0) {
         weir_json_count(json, "limit_bytes", (uint64_t)limit);
     } else {
@@ -353,7 +363,7 @@ static void write_recent(weir_json_t *json, const weir_history_t *history)
     weir_json_close(json, ']');
     weir_json_open(json, "resident_bytes", '[');
     for (size_t i = 0; i < history->count; i++) {
-        weir_json_count(json, NULL, weir_history_at(history, i)->resident_bytes);
+        write_known(json, NULL, weir_history_at(history, i)->resident_bytes);
     }
     weir_json_close(json, ']');
     weir_json_close(json, '}');

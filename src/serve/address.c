@@ -53,6 +53,14 @@ static bool make_ipv6(const char *host, uint16_t port, weir_address_t *ret_addre
     return true;
 }
 
+bool weir_address_has_high_port(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    const char *digits = colon == NULL ? "" : colon + 1;
+    uint16_t port;
+    return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0' && !parse_port(digits, &port);
+}
+
 size_t weir_address_parse(const char *text, weir_address_t ret_addresses[2])
 {
     const char *colon = strrchr(text, ':');

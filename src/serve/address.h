@@ -20,4 +20,7 @@ typedef struct weir_address {
  */
 size_t weir_address_parse(const char *text, weir_address_t ret_addresses[2]);
 
+/* Whether what makes a text no address is a port of digits alone that is more than 65535. Pure. */
+bool weir_address_has_high_port(const char *text);
+
 #endif

@@ -141,7 +141,9 @@ static bool open_listener(const char *address, unsigned ports, weir_listener_t *
     size_t count = weir_address_parse(address, choices);
     if (count == 0) {
         say(ret_message, address,
-            "that is no address; give IP:PORT, [IPv6]:PORT or localhost:PORT, such as 127.0.0.1:3000");
+            weir_address_has_high_port(address)
+                ? "a port is at most 65535; give a smaller one (0 takes a free one)"
+                : "that is no address; give IP:PORT, [IPv6]:PORT or localhost:PORT, such as 127.0.0.1:3000");
         return false;
     }
     int descriptor = bind_first(choices, count);

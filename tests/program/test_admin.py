@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -171,6 +172,48 @@ def test_the_port_of_the_application_is_not_the_admins_too(weir, hello):
 def test_an_address_that_is_none_is_told(weir, hello, address):
     refused = weir.run("up", hello, "--listen", "127.0.0.1:0", "--admin", address)
     assert refused.status == 2 and "admin" in refused.stderr and refused.stderr.count("\n") == 1, refused
+
+
+@pytest.mark.parametrize("address", ["65536", ":99999", "127.0.0.1:99999", "[::1]:99999999999999999999"])
+def test_a_port_that_is_too_high_is_told_as_such(weir, hello, address):
+    refused = weir.run("up", hello, "--listen", "127.0.0.1:0", "--admin", address)
+    assert refused.status == 2 and f"the admin address {address}: a port is at most 65535" in refused.stderr, refused
+
+
+def test_a_directory_in_which_no_socket_can_be_made_is_named(weir, hello, tmp_path):
+    (tmp_path / "file").touch()
+    for path, words in (
+        (tmp_path / "none/deep/a.sock", f"the directory {tmp_path}/none/deep does not exist; make it, or choose another path"),
+        (tmp_path / "file/a.sock", f"{tmp_path}/file is no directory; move away what is in its place, or choose another"),
+    ):
+        refused = weir.run("up", hello, "--listen", "127.0.0.1:0", "--admin", f"unix:{path}")
+        assert refused.status == 2 and words in refused.stderr and refused.stderr.count("\n") == 1, refused
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user, who may not write somewhere")
+def test_a_directory_that_may_not_be_written_to_is_named(weir, hello, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    without = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+    refused = weir.wrapped(*without).run("up", hello, "--listen", "127.0.0.1:0", "--admin", f"unix:{closed}/a.sock")
+    expected = f"permission denied; let this user write to the directory {closed}, or choose another path with --admin"
+    assert refused.status == 2 and expected in refused.stderr, refused
+
+
+def test_what_cannot_be_read_without_proc_is_unknown_and_not_0(weir, hello, serve, schema):
+    as_root = () if os.getuid() == 0 else ("--user", "--map-root-user")
+    hiding = 'mount -t tmpfs none /proc && exec "$0" "$@"'
+    unshare = ("unshare", *as_root, "--mount", "--propagation=private", "--", "sh", "-c", hiding)
+    tried = subprocess.run([*unshare, "true"], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"a process cannot be without /proc here: {tried.stderr.strip()}")
+    admin = Admin(serve(weir.wrapped(*unshare), hello, "--admin", "0"))
+    status = until(lambda: (now := admin.status())["recent"]["resident_bytes"] and now)
+    assert schema.problems(status) == []
+    assert status["memory"]["resident_bytes"] is None and status["memory"]["virtual_bytes"] is None
+    assert set(status["recent"]["resident_bytes"]) == {None}
+    told = {name for name, _ in admin.metrics() if name.startswith("process_")}
+    assert told == {"process_cpu_seconds_total", "process_max_fds", "process_start_time_seconds"}
 
 
 def test_an_address_that_others_can_reach_is_warned_of(weir, hello, serve):

@@ -243,6 +243,13 @@ static void test_what_cannot_be_is_refused_by_name(void **state)
     (void)state;
     expect_refusal("nonsense", "no address");
     expect_refusal("", "no address");
+    expect_refusal("127.0.0.1:65536", "at most 65535");
+    expect_refusal("127.0.0.1:99999999999999999999", "at most 65535");
+    expect_refusal("[::1]:99999", "at most 65535");
+    expect_refusal("127.0.0.1:", "no address");
+    expect_refusal("127.0.0.1:-1", "no address");
+    expect_refusal("127.0.0.1:99999x", "no address");
+    expect_refusal("example.test:80", "no address");
     expect_refusal("192.0.2.1:0", "no interface");
 }
 
