@@ -68,6 +68,7 @@ typedef struct up {
     weir_admin_t *admin; /* or NULL */
     const char *url;     /* the listener's, for the admin */
     weir_server_t *server;
+    bool ended; /* it has served, and all that it had was answered or cut */
 } up_t;
 
 /* Log a message that somebody stored, and free it. */
@@ -407,6 +408,7 @@ static int run(up_t *up)
         serve_to_the_end(up);
     }
     end(up);
+    up->ended = announced;
     return announced ? EXIT_FINE : EXIT_FAILED;
 }
 
@@ -456,5 +458,8 @@ int weir_up_main(int argc, char **argv)
     }
     weir_trial_server_stop(up.trial_server);
     weir_inputs_free(&up.inputs);
+    if (up.ended) {
+        weir_log(WEIR_LOG_INFO, "stopped"); /* the last word: logs have told what they lost */
+    }
     return status;
 }

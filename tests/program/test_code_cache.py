@@ -230,7 +230,7 @@ def test_without_a_home_there_is_no_cache_and_no_complaint(weir, serve, hello):
     assert server.get("/hello").text == hello_body("/hello")
     assert not is_warm(server)
     server.stop()
-    assert not server.stderr.lines
+    assert server.stderr.lines == ["weir: stopped"]
 
 
 def test_servers_that_start_at_once_share_the_cache(weir, serve, hello, cache):

@@ -136,7 +136,8 @@ def test_what_is_written_in_pieces_is_shown_as_the_line_that_it_is(weir_checked,
     assert server.get("/one", headers={"x-pieces": "1"}).text == "in pieces\n"
     server.stderr.wait_for(r"^\[one stderr\] and half of one$")
     server.stop()
-    assert server.stderr.text.splitlines() == ["[one stderr] all of this is a line", "[one stderr] and half of one"]
+    told = ["[one stderr] all of this is a line", "[one stderr] and half of one", "weir: stopped"]
+    assert server.stderr.text.splitlines() == told
     kept = logs_of(application.parent / ".spin/logs")["one_stderr.txt"]
     assert kept == b"all of this is a line\nand half of one"
 

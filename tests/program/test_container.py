@@ -213,6 +213,7 @@ def test_without_a_place_to_write_it_says_so_once_and_serves(container, guest):
         assert server.get("/log").status == 200
     server.stop()
     lines = [line for line in server.stderr.text.splitlines() if line.startswith("weir: ")]
+    assert lines.pop() == "weir: stopped"
     cache = [line for line in lines if "compiled code is not kept" in line or "this decision is not kept" in line]
     logs = [line for line in lines if "_stdout.txt: Read-only" in line or "_stderr.txt: Read-only" in line]
     assert len(cache) == 2, server.log

@@ -127,10 +127,20 @@ def test_a_stop_answers_the_requests_in_flight_and_exits_0(weir_checked, applica
             assert (response.status, response.text) == (200, "waited\n")
     told = [line for line in server.stderr.lines if "in flight" in line]
     assert len(told) == 1, server.log
+    assert server.stderr.lines[-1] == "weir: stopped"
     assert told[0].endswith(
         f"ending after {len(targets)} requests in flight, in 60 s at the latest; "
         "a second Ctrl-C or SIGTERM ends it at once"
     )
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_end_is_told_also_where_nothing_was_in_flight(weir_checked, application, serve, quiet):
+    """By a line of weir's own, which --quiet does not silence: it is about guests."""
+    server = serve(weir_checked, application, *(["--quiet"] if quiet else []))
+    server.stop()
+    assert [line for line in server.stderr.lines if "in flight" in line] == []
+    assert server.stderr.lines[-1] == "weir: stopped"
 
 
 def test_a_second_signal_ends_it_at_once(weir, application, serve):
