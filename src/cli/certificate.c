@@ -151,12 +151,12 @@ static bool read_certificate(piece_t whole, int64_t *ret_seconds)
 bool weir_certificate_not_after(const char *pem, int64_t *ret_seconds)
 {
     static const char begin[] = "-----BEGIN CERTIFICATE-----";
-    const char *text = strstr(pem, begin);
-    const char *end = text == NULL ? NULL : strstr(text, "-----END CERTIFICATE-----");
+    const char *found = strstr(pem, begin);
+    const char *text = found == NULL ? "" : found + sizeof(begin) - 1;
+    const char *end = strstr(text, "-----END CERTIFICATE-----"); /* two lines, which have no dashes in common */
     if (end == NULL) {
         return false;
     }
-    text += sizeof(begin) - 1;
     unsigned char *bytes = malloc((size_t)(end - text) + 1);
     if (bytes == NULL) {
         return false;

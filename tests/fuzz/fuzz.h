@@ -1,6 +1,6 @@
 /*
  * fuzz.h: what the fuzzers share. Each is one file, ROOM_NAME.c, that defines LLVMFuzzerTestOneInput and links the room
- * src/ROOM; inputs to begin with are the files of corpus/ROOM_NAME/.
+ * src/ROOM (of src/cli NAME.c alone); inputs to begin with are the files of corpus/ROOM_NAME/.
  */
 #ifndef WEIR_TESTS_FUZZ_H
 #define WEIR_TESTS_FUZZ_H

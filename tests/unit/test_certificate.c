@@ -149,6 +149,7 @@ static void what_is_no_certificate_is_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {"", "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-------END CERTIFICATE-----",
         "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
         "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
         "-----BEGIN CERTIFICATE-----\nMIQ=\n-----END CERTIFICATE-----\n"};
