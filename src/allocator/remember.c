@@ -310,12 +310,23 @@ static void forget_oldest(int folder)
     }
 }
 
+/* Until all is written: only a call that writes nothing has the reason in errno. */
 static bool write_exactly(int descriptor, const void *bytes, size_t size)
 {
-    return write(descriptor, bytes, size) == (ssize_t)size;
+    const char *from = bytes;
+    while (size > 0) {
+        ssize_t written = write(descriptor, from, size);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        from += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
+    }
+    return true;
 }
 
-static bool write_file(int folder, uint64_t key, const weir_decision_t *decision, const void *code, size_t code_size)
+static bool write_file(
+    int folder, uint64_t key, const weir_decision_t *decision, const void *code, size_t code_size, int *ret_error)
 {
     char name[NAME_BYTES];
     char temporary[NAME_BYTES + 32];
@@ -332,13 +343,22 @@ static bool write_file(int folder, uint64_t key, const weir_decision_t *decision
         file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     }
     if (file < 0) {
+        *ret_error = errno;
         return false;
     }
     bool good = write_exactly(file, &header, sizeof header) && write_exactly(file, decision, sizeof *decision) &&
                 write_exactly(file, code, code_size);
-    good = close(file) == 0 && good;
-    good = good && renameat(folder, temporary, folder, name) == 0;
+    int error = errno;
+    if (close(file) != 0 && good) {
+        good = false;
+        error = errno;
+    }
+    if (good && renameat(folder, temporary, folder, name) != 0) {
+        good = false;
+        error = errno;
+    }
     if (!good) {
+        *ret_error = error;
         unlinkat(folder, temporary, 0);
     }
     return good;
@@ -362,6 +382,12 @@ static const char foreign[] = WEIR_TRANSLATABLE("it belongs to another user, or 
 static const char closed[] = WEIR_TRANSLATABLE("it cannot be opened or made");
 static const char sealed[] = WEIR_TRANSLATABLE("it cannot be written");
 
+static const char *words_for(int error)
+{
+    const char *words = strerrordesc_np(error);
+    return words == NULL ? sealed : words;
+}
+
 const char *weir_memory_trouble(const char *directory)
 {
     int folder = open_directory(directory);
@@ -382,10 +408,11 @@ const char *weir_memory_save(
     if (folder < 0) {
         return folder == -2 ? foreign : closed;
     }
-    bool good = write_file(folder, key, decision, code, code_size);
+    int error;
+    bool good = write_file(folder, key, decision, code, code_size, &error);
     if (good) {
         forget_oldest(folder);
     }
     close(folder);
-    return good ? NULL : sealed;
+    return good ? NULL : words_for(error);
 }

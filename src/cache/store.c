@@ -264,6 +264,7 @@ static int open_temporary(int folder, char name[WEIR_STORE_NAME_BYTES])
 
 static const char *words_for(int error)
 {
+    const char *words = strerrordesc_np(error); /* static, as strerror's need not be */
     switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -273,7 +274,7 @@ static const char *words_for(int error)
     case EPERM:
         return "it may not be written";
     default:
-        return "it cannot be written";
+        return words == NULL ? "it cannot be written" : words;
     }
 }
 

@@ -10,9 +10,11 @@
 #include "allocator/report.h"
 #include "allocator/text.h"
 #include "allocator/translate.h"
+#include "cli/ownership.h"
 #include "observe/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_MAX = 1024, NAMES_MOST = 5 };
@@ -88,6 +90,17 @@ static void announce_apart(const weir_choice_t *choice, const weir_application_t
     }
 }
 
+/* Why a decision is not remembered; where that is the directory's fault, with what helps. */
+static void announce_unkept(const weir_choice_t *choice)
+{
+    const bool unusable = weir_memory_trouble(choice->memory_directory) != NULL;
+    char *whose = unusable ? weir_ownership_explain(choice->memory_directory, WEIR_OWNERSHIP_DIRECTORY) : NULL;
+    weir_log(WEIR_LOG_INFO, weir_translate("the next start decides anew, for this decision is not kept in %s: %s%s"),
+        choice->memory_directory, whose != NULL ? whose : weir_translate(choice->memory_note),
+        unusable ? weir_translate("; XDG_CACHE_HOME names another") : "");
+    free(whose);
+}
+
 void weir_announce_choice(const weir_choice_t *choice, const weir_application_t *application, bool logged)
 {
     if (logged) {
@@ -102,8 +115,7 @@ void weir_announce_choice(const weir_choice_t *choice, const weir_application_t 
     announce_apart(choice, application);
     /* What could not be removed is still there: weir_announce_anew has that. */
     if (choice->memory_note[0] != '\0' && choice->forgotten != WEIR_FORGOTTEN_NOT) {
-        weir_log(WEIR_LOG_INFO, weir_translate("the next start decides anew, for this decision is not kept in %s: %s"),
-            choice->memory_directory, weir_translate(choice->memory_note));
+        announce_unkept(choice);
     }
 }
 

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
+static bool read_inputs(weir_inputs_t *inputs, char **ret_message)
 {
     weir_up_options_t *options = &inputs->options;
     char *warning;
@@ -53,14 +53,32 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
     return true;
 }
 
+/* Add to why something is refused that it is no longer root who reads. */
+static bool tell_user(const weir_inputs_t *inputs, bool fine, char **message)
+{
+    if (!fine && inputs->options.user != NULL) {
+        weir_ownership_add_user(message);
+    }
+    return fine;
+}
+
+bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message)
+{
+    return tell_user(inputs, read_inputs(inputs, ret_message), ret_message);
+}
+
+static char *cache_directory(const weir_inputs_t *inputs)
+{
+    return inputs->cache_directory != NULL ? strdup(inputs->cache_directory) : weir_store_directory("code");
+}
+
 static weir_store_t *open_cache(const weir_inputs_t *inputs)
 {
     const weir_up_options_t *options = &inputs->options;
     const char *why;
     weir_store_t *cache = options->disable_cache ? NULL : weir_code_cache_open(inputs->cache_directory, &why);
     if (!options->disable_cache && cache == NULL && why != NULL) {
-        char *directory =
-            inputs->cache_directory != NULL ? strdup(inputs->cache_directory) : weir_store_directory("code");
+        char *directory = cache_directory(inputs);
         char *whose = directory == NULL ? NULL : weir_ownership_explain(directory, WEIR_OWNERSHIP_DIRECTORY);
         weir_log(WEIR_LOG_INFO,
             weir_translate("compiled code is not kept: the cache's directory cannot be used: %s: %s; XDG_CACHE_HOME or "
@@ -84,7 +102,7 @@ static bool is_reference(const char *name)
     return has_host && access(name, F_OK) != 0;
 }
 
-bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_application, char **ret_message)
+static bool load_inputs(const weir_inputs_t *inputs, weir_application_t *ret_application, char **ret_message)
 {
     const weir_up_options_t *options = &inputs->options;
     weir_manifest_t manifest;
@@ -119,6 +137,22 @@ bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_appli
            weir_application_fits(ret_application, ret_message);
 }
 
+bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_application, char **ret_message)
+{
+    return tell_user(inputs, load_inputs(inputs, ret_application, ret_message), ret_message);
+}
+
+void weir_inputs_keep_code(const weir_inputs_t *inputs, weir_application_t *application)
+{
+    const char *why = weir_application_keep_code(application);
+    if (why != NULL) {
+        char *directory = cache_directory(inputs);
+        weir_log(WEIR_LOG_INFO, weir_translate("the compiled code is not kept for the next start: %s: %s"),
+            directory == NULL ? "" : weir_shown(directory).text, why);
+        free(directory);
+    }
+}
+
 void weir_inputs_log_warnings(const weir_inputs_t *inputs)
 {
     if (inputs->strategy_warning != NULL) {
@@ -129,6 +163,9 @@ void weir_inputs_log_warnings(const weir_inputs_t *inputs)
     }
     if (inputs->options.tls_certificate != NULL) {
         weir_tls_files_log_expiry(inputs->options.tls_certificate, inputs->tls_not_after);
+        if (inputs->options.user != NULL) { /* who may have less than root, who has read them */
+            weir_tls_files_log_unreadable(inputs->options.tls_certificate, inputs->options.tls_key);
+        }
     }
     if (inputs->options.direct_mounts && inputs->options.allow_transient_write) {
         weir_log(WEIR_LOG_WARNING, "%s",

@@ -39,6 +39,9 @@ bool weir_inputs_read(weir_inputs_t *inputs, char **ret_message);
  */
 bool weir_inputs_load(const weir_inputs_t *inputs, weir_application_t *ret_application, char **ret_message);
 
+/* weir_application_keep_code; where that fails, log why, with the directory. */
+void weir_inputs_keep_code(const weir_inputs_t *inputs, weir_application_t *application);
+
 /* Log what people should know of what was read. */
 void weir_inputs_log_warnings(const weir_inputs_t *inputs);
 

@@ -3,9 +3,11 @@
  */
 #include "cli/logs.h"
 
+#include "allocator/translate.h"
 #include "app/text.h"
 #include "cli/overrides.h"
 #include "cli/ownership.h"
+#include "observe/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,6 +57,11 @@ static bool is_shown(const weir_up_options_t *options, const char *id)
     return !options->quiet && options->follow.count == 0;
 }
 
+static bool is_named(const weir_up_options_t *options, const weir_runtime_config_t *config)
+{
+    return first(options->log_dir, config->log_dir) != NULL || first(options->state_dir, config->state_dir) != NULL;
+}
+
 weir_component_logs_t *weir_logs_open(const weir_up_options_t *options, const weir_runtime_config_t *config,
     const weir_manifest_t *manifest, char **ret_message)
 {
@@ -66,9 +73,7 @@ weir_component_logs_t *weir_logs_open(const weir_up_options_t *options, const we
     char *directory = weir_logs_directory(options, config, manifest, &failed);
     weir_component_logs_t *logs = failed ? NULL : weir_component_logs_new(directory, manifest->component_count);
     /* What was asked for by name must work, as in Spin; a directory of the application's may be read-only. */
-    bool named =
-        first(options->log_dir, config->log_dir) != NULL || first(options->state_dir, config->state_dir) != NULL;
-    if (logs != NULL && named && !weir_component_logs_make_directory(logs)) {
+    if (logs != NULL && is_named(options, config) && !weir_component_logs_make_directory(logs)) {
         const char *reason = strerror(errno);
         char *whose = errno == EACCES ? weir_ownership_explain(directory, WEIR_OWNERSHIP_DIRECTORY) : NULL;
         if (asprintf(ret_message,
@@ -89,4 +94,24 @@ weir_component_logs_t *weir_logs_open(const weir_up_options_t *options, const we
         weir_component_logs_truncate(logs);
     }
     return logs;
+}
+
+void weir_logs_warn(const weir_up_options_t *options, const weir_runtime_config_t *config,
+    const weir_manifest_t *manifest, const weir_component_logs_t *logs)
+{
+    bool failed;
+    if (options->user == NULL || is_named(options, config) || weir_component_logs_make_directory(logs) ||
+        errno != EACCES) {
+        return;
+    }
+    char *directory = weir_logs_directory(options, config, manifest, &failed);
+    char *whose = directory == NULL ? NULL : weir_ownership_explain(directory, WEIR_OWNERSHIP_DIRECTORY);
+    if (directory != NULL) {
+        weir_log(WEIR_LOG_WARNING,
+            weir_translate("what components write goes to no file: \"%s\": %s; --state-dir DIRECTORY names another "
+                           "place, --log-dir '' keeps none"),
+            weir_shown(directory).text, whose == NULL ? strerror(EACCES) : whose);
+    }
+    free(whose);
+    free(directory);
 }

@@ -24,4 +24,11 @@ char *weir_logs_directory(const weir_up_options_t *options, const weir_runtime_c
 weir_component_logs_t *weir_logs_open(const weir_up_options_t *options, const weir_runtime_config_t *config,
     const weir_manifest_t *manifest, char **ret_message);
 
+/*
+ * Under --user: warn of a directory that nobody named, and that this user may not use; one that is read-only for all is
+ * none. One that was named is refused by weir_logs_open.
+ */
+void weir_logs_warn(const weir_up_options_t *options, const weir_runtime_config_t *config,
+    const weir_manifest_t *manifest, const weir_component_logs_t *logs);
+
 #endif

@@ -14,4 +14,16 @@ typedef enum weir_ownership_kind { WEIR_OWNERSHIP_DIRECTORY, WEIR_OWNERSHIP_FILE
  */
 char *weir_ownership_explain(const char *path, weir_ownership_kind_t kind);
 
+/*
+ * Likewise why this user cannot read a file, or what it links to, because of the owner and mode of that or of a
+ * directory above it. NULL also: it can be read, or is no regular file. Any thread.
+ */
+char *weir_ownership_explain_reading(const char *path);
+
+/*
+ * Under --user: add to a message, which is replaced, whom weir runs as, if it tells that permission was denied. NULL is
+ * left as it is; where memory runs out, so is the message. Any thread.
+ */
+void weir_ownership_add_user(char **message);
+
 #endif

@@ -241,10 +241,7 @@ static bool prepare(weir_reload_t *reload, const weir_inputs_t *inputs, weir_app
     if (!prepare_code(reload, application, choice, ret_compiled, ret_message)) {
         return false;
     }
-    const char *why = weir_application_keep_code(application);
-    if (why != NULL) {
-        weir_log(WEIR_LOG_INFO, weir_translate("the compiled code is not kept for the next start: %s"), why);
-    }
+    weir_inputs_keep_code(inputs, application);
     weir_application_free_files(application);
     if (!weir_component_logs_start(application->logs)) {
         weir_log(WEIR_LOG_WARNING,

@@ -6,6 +6,7 @@
 #include "allocator/translate.h"
 #include "cli/arguments.h"
 #include "cli/certificate.h"
+#include "cli/ownership.h"
 #include "observe/log.h"
 
 #include <errno.h>
@@ -139,9 +140,15 @@ static bool configure(const char *const paths[2], const char *certificate, const
 
 static bool refuse_file(const char *option, const char *path, char **ret_message)
 {
-    return errno == EFBIG
-               ? weir_arguments_refuse(ret_message, "%s: %s is larger than 1 MiB; give a file in PEM", option, path)
-               : weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s", option, path, strerror(errno));
+    const char *reason = strerror(errno);
+    if (errno == EFBIG) {
+        return weir_arguments_refuse(ret_message, "%s: %s is larger than 1 MiB; give a file in PEM", option, path);
+    }
+    char *whose = errno == EACCES ? weir_ownership_explain_reading(path) : NULL;
+    weir_arguments_refuse(ret_message, "%s: %s cannot be read: %s%s%s", option, path, reason, whose == NULL ? "" : ": ",
+        whose == NULL ? "" : whose);
+    free(whose);
+    return false;
 }
 
 bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_config_t **ret_config,
@@ -191,4 +198,20 @@ void weir_tls_files_log_expiry(const char *certificate, int64_t not_after)
                            "(SIGHUP)"),
             certificate, left / SECONDS_A_DAY, date);
     }
+}
+
+void weir_tls_files_log_unreadable(const char *certificate, const char *key)
+{
+    const char *const files[][2] = {{"--tls-cert", certificate}, {"--tls-key", key}};
+    char *before = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        char *whose = weir_ownership_explain_reading(files[i][1]);
+        if (whose != NULL && (before == NULL || strcmp(before, whose) != 0)) { /* of a directory of both, once */
+            weir_log(WEIR_LOG_WARNING, weir_translate("%s: reloads (SIGHUP) cannot read %s: %s"), files[i][0],
+                files[i][1], whose);
+        }
+        free(before);
+        before = whose;
+    }
+    free(before);
 }

@@ -21,4 +21,7 @@ bool weir_tls_files_load(const char *certificate, const char *key, weir_tls_conf
 /* Warn of a certificate that is expired, or will be within 14 days; clients refuse one, weir does not. Any thread. */
 void weir_tls_files_log_expiry(const char *certificate, int64_t not_after);
 
+/* Warn of a file that this user may not read, as a reload will have to, with what helps. Any thread. */
+void weir_tls_files_log_unreadable(const char *certificate, const char *key);
+
 #endif

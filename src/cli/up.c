@@ -19,6 +19,7 @@
 #include "cli/inputs.h"
 #include "cli/limits.h"
 #include "cli/listing.h"
+#include "cli/logs.h"
 #include "cli/observing.h"
 #include "cli/orphans.h"
 #include "cli/overseeing.h"
@@ -147,10 +148,7 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     if (generation == NULL) {
         return fail(EXIT_INPUT, message);
     }
-    const char *why = weir_application_keep_code(up->application);
-    if (why != NULL) {
-        weir_log(WEIR_LOG_INFO, weir_translate("the compiled code is not kept for the next start: %s"), why);
-    }
+    weir_inputs_keep_code(&up->inputs, up->application);
     weir_application_free_files(up->application);
     if (!weir_component_logs_start(up->application->logs)) {
         weir_log(WEIR_LOG_WARNING,
@@ -191,6 +189,7 @@ static bool announce(const up_t *up)
         weir_announce_anew(up->choice);
     }
     weir_inputs_log_warnings(&up->inputs);
+    weir_logs_warn(&up->inputs.options, &up->inputs.config, manifest, up->application->logs);
     weir_announce_warnings(up->application);
     bool json = up->inputs.options.json;
     bool printed = json ? weir_listing_print_json(manifest, up->application->routes, up->listener.url)

@@ -221,7 +221,7 @@ def test_a_full_disk_costs_the_cache_alone(weir, serve, hello, cache):
     server = serve(full, hello)
     assert server.get("/hello").text == hello_body("/hello")
     server.stop()
-    assert "weir: the compiled code is not kept for the next start: there is no space left" in server.log
+    assert f"weir: the compiled code is not kept for the next start: {cache}: there is no space left" in server.log
     assert "weir: error" not in server.log
 
 

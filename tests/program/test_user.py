@@ -5,6 +5,7 @@ import pwd
 import re
 import shlex
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -179,8 +180,12 @@ USER = "65532"
 
 
 def remedy_in(text):
-    """The command that a message names in quotes."""
-    return shlex.split(re.search(r"'((?:chown|install) [^']*)'", text)[1])
+    """The command that a message names in quotes: of the kind that it has none of itself."""
+    return shlex.split(shell_command_in(text))
+
+
+def shell_command_in(text):
+    return re.search(r"""(?<=; )(['"])((?:chown|install|chgrp|chmod|setfacl) .*?)\1 (?:gives|makes|opens) """, text)[2]
 
 
 def another_ones(path, mode=0o755):
@@ -275,6 +280,146 @@ def test_a_state_directory_of_another_user_is_an_error_with_the_command_that_hel
     subprocess.run(remedy_in(error), check=True)
     serve(anybodys_weir, *arguments)
     assert (directory / kept).stat().st_uid == int(USER)
+
+
+@only_as_root
+@pytest.mark.parametrize("there", ["directory", "nothing"])
+def test_commands_quote_paths_for_a_shell(anybodys_weir, anybodys, serve, tmp_path, there):
+    """With a quote, too, which needs one more of its own, and longer than what a message shows of a path."""
+    name = "it's a state; $(exit 3)"
+    parent = another_ones(tmp_path / "a place" if there == "nothing" else tmp_path / ("long" * 40))
+    directory = parent / name
+    if there == "directory":
+        another_ones(directory)
+    option = "--log-dir" if there == "directory" else "--access-log"
+    arguments = (anybodys, "--user", f"{USER}:{USER}", option, directory)
+    done = anybodys_weir.run("up", *arguments, "--listen", "127.0.0.1:0")
+    assert done.status == 2, done
+    [line] = re.findall("^weir: error: .*$", done.stderr, re.M)
+    assert remedy_in(line)[-1] == str(directory), done
+    subprocess.run(["sh", "-c", shell_command_in(line)], check=True)
+    assert directory.stat().st_uid == int(USER)
+
+
+@only_as_root
+def test_the_state_directory_beside_the_application_is_warned_of_with_the_command_that_helps(
+    anybodys_weir, anybodys, serve
+):
+    """Nobody has named it, so it is no error."""
+    arguments = (anybodys_weir, anybodys, "--user", f"{USER}:{USER}")
+    for remedied in (".spin", "later"):
+        server = serve(*arguments)
+        assert_serves(server)
+        server.stop()
+        lines = [line for line in server.stderr.lines if "what components write goes to no file" in line]
+        if remedied == "later":
+            assert not lines, server.log
+            break
+        assert len(lines) == 1 and lines[0].startswith("weir: warning: "), server.log
+        assert f'"{anybodys}" belongs to user root, and weir runs as {USER}' in lines[0], lines
+        assert "--state-dir DIRECTORY names another place" in lines[0], lines
+        subprocess.run(remedy_in(lines[0]), check=True)
+    assert (anybodys / ".spin/logs").stat().st_uid == int(USER)
+
+
+@only_as_root
+@pytest.mark.parametrize("there", ["of another", "closed", "nothing"])
+def test_a_decision_that_is_not_kept_is_told_with_what_helps(anybodys_weir, anybodys, serve, tmp_path, there):
+    cache = another_ones(tmp_path / "cache", 0o700 if there == "closed" else 0o755)
+    if there == "of another":
+        another_ones(cache / "weir")
+    server = serve(anybodys_weir, anybodys, "--user", f"{USER}:{USER}", environment={"XDG_CACHE_HOME": cache})
+    line = server.stderr.wait_for("(?m)^.*the next start decides anew.*$")[0]
+    obstacle = cache / "weir" if there == "of another" else cache
+    assert f'"{obstacle}" belongs to user root' in line and line.endswith("; XDG_CACHE_HOME names another"), line
+    if there != "closed":
+        assert remedy_in(line)[0] == ("chown" if there == "of another" else "install"), line
+
+
+# ---- What is to be read again ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """The options for a key and a certificate in a directory that every user may enter."""
+    directory = another_ones(tmp_path / "certified")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 99 -subj /CN=localhost"
+    files = ("-keyout", directory / "key", "-out", directory / "certificate")
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    (directory / "certificate").chmod(0o644)
+    return directory
+
+
+def warnings_of_reloads(server):
+    """All of them: whoever has ended says no more."""
+    server.stop()
+    return [line for line in server.stderr.lines if "reloads (SIGHUP) cannot read" in line]
+
+
+@only_as_root
+@pytest.mark.parametrize("mode, command", [(0o600, "chgrp"), (0o640, "setfacl")])
+def test_a_key_that_a_reload_cannot_read_is_told_at_the_start_with_what_helps(
+    anybodys_weir, anybodys, serve, certified, mode, command
+):
+    key = certified / "key"
+    key.chmod(mode)
+    options = ["--tls-cert", certified / "certificate", "--tls-key", key, "--user", f"{USER}:65533", "--state-dir", ""]
+    server = serve(anybodys_weir, anybodys, *options, "--admin", "0")
+    words = f'"{key}" belongs to user root and group root with mode {mode:04o}, and weir runs as {USER}; '
+    warning = server.stderr.wait_for("(?m)^.*reloads .SIGHUP. cannot read.*$")[0]
+    assert f"weir: warning: --tls-key: reloads (SIGHUP) cannot read {key}: {words}" in warning
+    assert remedy_in(warning)[0] == command, warning
+    server.send_signal(signal.SIGHUP)
+    refused = server.stderr.wait_for("(?m)^.*certificate and key stay as they were.*$")[0]
+    assert f"{key} cannot be read: Permission denied: {words}" in refused
+    assert shell_command_in(refused) == shell_command_in(warning)
+    server.stderr.wait_for("reloaded in")
+    if command == "setfacl" and shutil.which("setfacl") is None:
+        return  # it cannot be tried here
+    subprocess.run(["sh", "-c", shell_command_in(refused)], check=True)
+    server.send_signal(signal.SIGHUP)
+    server.stderr.wait_for("new connections use certificate and key as they are now")
+    wait_until(lambda: Admin(server).status()["last_reload"]["result"] == "done")
+    server.stop()
+    assert not warnings_of_reloads(serve(anybodys_weir, anybodys, *options))
+
+
+@only_as_root
+def test_a_key_behind_a_link_in_a_directory_that_is_closed_is_told(anybodys_weir, anybodys, serve, certified, tmp_path):
+    """As certbot has them; both are behind it, which is told once."""
+    live = another_ones(tmp_path / "live")
+    for name in ("key", "certificate"):
+        (live / name).symlink_to(Path("../certified") / name)
+    (certified / "key").chmod(0o644)
+    certified.chmod(0o700)
+    options = ["--tls-cert", live / "certificate", "--tls-key", live / "key", "--user", f"{USER}:{USER}"]
+    server = serve(anybodys_weir, anybodys, *options, "--state-dir", "")
+    [warning] = warnings_of_reloads(server)
+    assert f'"{certified}" belongs to user root and group root with mode 0700' in warning
+    subprocess.run(["sh", "-c", shell_command_in(warning)], check=True)
+    assert not warnings_of_reloads(serve(anybodys_weir, anybodys, *options, "--state-dir", ""))
+
+
+@only_as_root
+@pytest.mark.parametrize("kind", ["spin.toml", "*.wasm"])
+def test_what_the_user_may_not_read_at_a_reload_is_told_with_the_user(anybodys_weir, anybodys, serve, kind):
+    server = serve(anybodys_weir, anybodys, "--user", f"{USER}:{USER}", "--state-dir", "")
+    file = next(path for path in sorted(anybodys.rglob(kind)) if path.is_file())
+    file.chmod(0o600)
+    server.send_signal(signal.SIGHUP)
+    line = server.stderr.wait_for("(?m)^.*not reloaded.*$")[0]
+    assert file.name in line and line.endswith(f"; weir runs as user {USER} now (--user)"), line
+    assert_serves(server)
+
+
+@only_as_root
+def test_who_it_runs_as_is_not_told_without_user(anybodys_weir, anybodys, serve):
+    unprivileged = anybodys_weir.wrapped("setpriv", "--reuid=65532", "--regid=65532", "--clear-groups")
+    server = serve(unprivileged, anybodys, environment={"HOME": None, "XDG_CACHE_HOME": None})
+    (anybodys / "spin.toml").chmod(0o600)
+    server.send_signal(signal.SIGHUP)
+    line = server.stderr.wait_for("(?m)^.*not reloaded.*$")[0]
+    assert "Permission denied" in line and "weir runs as" not in line, line
 
 
 # ---- The admin's socket ----------------------------------------------------------------------------------------------
