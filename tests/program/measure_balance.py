@@ -8,7 +8,7 @@ one loop  the same, but all of these come to one event loop; the latencies are o
 always    four guests compute on one event loop all the time, and the light load is half as much
 
 What is promised is that the light requests' p99 in the first of these is at most a fifth of what it is without slices.
-This measures, for a machine that does nothing else, and judges nothing.
+This measures, for a machine that does nothing else; --at-most has it judge that, as test_balance_long.py does.
 """
 
 import argparse
@@ -150,6 +150,7 @@ class Measurement:
             self.take("always", measured, {"light there": found[0], "light elsewhere": found[1]})
 
     def show(self):
+        """Returns the ratio that is promised, where both of its sides were measured."""
         print(f"{'milliseconds':10} {'':16} {'slice':8} {'p50':>26} {'p99':>26} {'p99.9':>26} {'longest':>26}")
         for (name, where, slice_), latencies in sorted(self.latencies.items()):
             cells = [spread([getattr(one, field) / 1000 for one in latencies]) for field in Latency._fields[1:]]
@@ -158,6 +159,8 @@ class Measurement:
         if on and off:
             ratio = statistics.median(one.p99 for one in on) / statistics.median(one.p99 for one in off)
             print(f"even: p99 of light requests is {ratio:.3f} of what it is without slices; promised is 0.2 at most")
+            return ratio
+        return None
 
 
 def main():
@@ -168,6 +171,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5, help="that each load of a round takes")
     parser.add_argument("--slices", default="default,0", help="values of --time-slice, with commas")
+    parser.add_argument("--at-most", type=float, metavar="RATIO", help="exit with status 1 when it is more")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         load = compile_helper("open_load", directory, "-Wl,--no-as-needed", "-lm")
@@ -195,10 +199,12 @@ def main():
                 if sys.stderr.isatty():
                     print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
                 measurement.round(capacity, target)
-            measurement.show()
+            ratio = measurement.show()
         finally:
             for measured in servers:
                 measured.close()
+    if options.at_most is not None and (ratio is None or ratio > options.at_most):
+        sys.exit(1)
 
 
 if __name__ == "__main__":
