@@ -144,6 +144,7 @@ set(weir_program_documents
     limits.md
     observability.md
     operating.md
+    performance.md
     security.md
     spin-compatibility.md
     status.schema.json)
