@@ -111,7 +111,7 @@ static bool cut_last(char *path)
 static char *explain_present(const char *path, const struct stat *status, bool deep)
 {
     char *words;
-    weir_text_t text = {NULL};
+    weir_text_t text = {0};
     const user_name_t owner = name_of(status->st_uid);
     const user_name_t own = name_of(geteuid());
     weir_text_format(&text, "chown %s%s ", deep && S_ISDIR(status->st_mode) ? "-R " : "", own.text);
@@ -148,7 +148,7 @@ static char *explain_closed(const obstacle_t *obstacle)
 static char *explain_missing(const obstacle_t *obstacle)
 {
     char *words;
-    weir_text_t text = {NULL};
+    weir_text_t text = {0};
     const user_name_t owner = name_of(obstacle->status->st_uid);
     const user_name_t own = name_of(geteuid());
     weir_text_format(&text, "install %s -o %s %s", obstacle->lacks_file ? "-m 640" : "-d", own.text,
@@ -235,7 +235,7 @@ char *weir_ownership_explain(const char *path, weir_ownership_kind_t kind)
 /* What gives this user a right to what is there, and takes none from others. */
 static char *command_to_open(const char *path, const struct stat *status)
 {
-    weir_text_t text = {NULL};
+    weir_text_t text = {0};
     const user_name_t own = name_of(geteuid());
     const bool directory = S_ISDIR(status->st_mode);
     if (status->st_uid == geteuid()) {
