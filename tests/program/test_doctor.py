@@ -409,7 +409,7 @@ def few_files(count):
     [
         ({}, few_files(20), "打开文件数的限制是 20，"),
         ({"SPIN_MAX_INSTANCE_MEMORY": "5x"}, None, "SPIN_MAX_INSTANCE_MEMORY 的值是 '5x'；请给出字节数"),
-        ({"SPIN_MAX_INSTANCE_MEMORY": "65536"}, None, "而 --max-instance-memory 只允许 64KiB"),
+        ({"SPIN_MAX_INSTANCE_MEMORY": "65536"}, None, "而 SPIN_MAX_INSTANCE_MEMORY 只允许 64KiB"),
         ({"SPIN_MAX_INSTANCE_COUNT": "0"}, None, "SPIN_MAX_INSTANCE_COUNT 的值是 '0'；请给出 1 到"),
     ],
     ids=["open files", "memory that is none", "too little memory", "count"],

@@ -136,7 +136,7 @@ def test_where_there_is_no_landlock_weir_serves_in_silence(weir, hello, serve, r
     server = serve(weir.wrapped(refuse_calls, errno.ENOSYS, "landlock"), hello)
     assert_serves(server)
     server.stop()
-    assert server.stderr.text == "weir: stopped\n", server.log
+    assert server.stderr.lines == ["weir: stopped"], server.log
 
 
 def test_an_emulator_that_knows_no_filter_is_warned_of_and_serves(weir, hello, serve):
