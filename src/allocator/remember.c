@@ -316,11 +316,15 @@ static bool write_exactly(int descriptor, const void *bytes, size_t size)
     const char *from = bytes;
     while (size > 0) {
         ssize_t written = write(descriptor, from, size);
-        if (written < 0 && errno != EINTR) {
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            errno = written == 0 ? ENOSPC : errno;
             return false;
         }
-        from += written > 0 ? written : 0;
-        size -= written > 0 ? (size_t)written : 0;
+        from += written;
+        size -= (size_t)written;
     }
     return true;
 }
