@@ -77,6 +77,7 @@ CASES = (
     Case(
         *("echo", "C echo of 1 MiB", "load", guest("http_echo"), "/echo", b"weir weir weir"),
         **{"method": "POST", "body": b"weir " * (1024 * 1024 // 5) + b"w", "connections": 16},
+        **{"peers": (*WASM_PEERS, "mirror")},
     ),
     Case(
         *("wagi", "WAGI hello", "load", example("hello", "cgi"), "/cgi", b"Hello through CGI!"),

@@ -135,7 +135,7 @@ def keep_settings(rung):
     if not rung or rung["tier"] == "ondemand":
         return []
     settings = [f"{option}={max(1, rung[member]) if 'batch' in option else rung[member]}" for option, member in KEEP_OPTIONS]
-    return ["pooling-allocator=y", *settings]
+    return ["pooling-allocator=y", *settings, f"pooling-pagemap-scan={'y' if rung['pagemap_scan'] else 'n'}"]
 
 
 class Microhttpd(Peer):
@@ -148,6 +148,18 @@ class Microhttpd(Peer):
 
     def command(self, start):
         return [self.program, start.port, max(2, processors()), start.guest, start.content_type]
+
+
+class Mirror(Peer):
+    def __init__(self):
+        super().__init__("mirror", "a loop that sends back what it reads", runs_wasm=False, stops_at_end_of_input=True)
+
+    def find(self, tools):
+        program, reason = tools.build("mirror", "-lpthread")
+        self._use(program, "--version", f"bench/mirror.c could not be built: {reason}")
+
+    def command(self, start):
+        return [self.program, start.port, max(2, processors())]
 
 
 class H2o(Peer):
@@ -182,6 +194,7 @@ def every_peer():
         Wasmtime("wasmtime-uncached", "wasmtime serve, without its cache", cached=False),
         Microhttpd(),
         H2o(),
+        Mirror(),
         Weir("weir-1-loop", "weir on one processor", one_loop=True),
     ]
 
@@ -195,6 +208,7 @@ class Tools:
     SOURCES = {
         "clients": ROOT / "bench/clients.c",
         "microhttpd": ROOT / "bench/microhttpd.c",
+        "mirror": ROOT / "bench/mirror.c",
         "open_load": ROOT / "tests/helpers/open_load.c",
     }
 

@@ -49,6 +49,19 @@ void weir_sha256(weir_bytes_t bytes, unsigned char ret_digest[WEIR_SHA256_BYTES]
 /* ---- Engines (weir_engine_new: weir/engine.h) -------------------------------------------------------------------- */
 
 /*
+ * Whether a pool that searches for written pages finds all of them: this library was put together so that the bridge
+ * answers Wasmtime's search (bridge/src/written_pages.rs), which by itself misses pages that are not present. Any thread.
+ */
+bool weir_written_pages_are_found(void);
+
+/*
+ * ioctl(2), as the Rust of this library calls it: Wasmtime's PAGEMAP_SCAN finds pages that are swapped out or on their
+ * way to another place, too, and the runs that it finds are joined until there are no more than were asked for;
+ * anything else goes to the system as it is. Any thread.
+ */
+int weir_bridge_ioctl(int descriptor, unsigned long request, void *argument);
+
+/*
  * Let the pool reset its slots with the PAGEMAP_SCAN ioctl (Linux 6.7): only pages that were written are cleared.
  * `enable` false is Wasmtime's default. Engine creation fails when it is asked for and the kernel lacks it.
  * The configuration must not be used by another thread meanwhile.

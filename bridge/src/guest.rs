@@ -4,7 +4,7 @@ use crate::ffi::{borrow, weir_bytes_t, weir_pair_t};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
 use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::ffi::c_void;
@@ -243,12 +243,35 @@ unsafe fn module(
     }))
 }
 
+/// What weir adds to a request, and a parser of names would allocate.
+static OWN_NAMES: [HeaderName; 7] = [
+    HeaderName::from_static("spin-path-info"),
+    HeaderName::from_static("spin-full-url"),
+    HeaderName::from_static("spin-matched-route"),
+    HeaderName::from_static("spin-base-path"),
+    HeaderName::from_static("spin-raw-component-route"),
+    HeaderName::from_static("spin-component-route"),
+    HeaderName::from_static("spin-client-addr"),
+];
+
+fn header_name(bytes: &[u8]) -> Result<HeaderName> {
+    match OWN_NAMES.iter().find(|name| name.as_str().as_bytes() == bytes) {
+        Some(name) => Ok(name.clone()),
+        None => HeaderName::from_bytes(bytes).context("a header's name cannot be passed on"),
+    }
+}
+
 pub unsafe fn append(map: &mut HeaderMap, pairs: &[weir_pair_t]) -> Result<()> {
+    // All values lie in one buffer.
+    let values = || pairs.iter().map(|pair| unsafe { pair.value.as_slice() });
+    let mut buffer = BytesMut::with_capacity(values().map(<[u8]>::len).sum());
+    values().for_each(|value| buffer.extend_from_slice(value));
+    let mut buffer = buffer.freeze();
+    map.reserve(pairs.len());
     for pair in pairs {
-        let (name, value) = unsafe { (pair.name.as_slice(), pair.value.as_slice()) };
-        let name = HeaderName::from_bytes(name).context("a header's name cannot be passed on")?;
-        let value = HeaderValue::from_bytes(value).context("a header's value cannot be passed on")?;
-        map.append(name, value);
+        let (name, size) = unsafe { (header_name(pair.name.as_slice())?, pair.value.as_slice().len()) };
+        let value = HeaderValue::from_maybe_shared(buffer.split_to(size));
+        map.append(name, value.context("a header's value cannot be passed on")?);
     }
     Ok(())
 }
@@ -267,7 +290,6 @@ unsafe fn read_head(request: &weir_call_request_t) -> Result<hyper::Request<()>>
     *head.method_mut() = hyper::Method::from_bytes(method).context("the method cannot be passed on")?;
     *head.uri_mut() = uri.context("the target cannot be passed on")?;
     let pairs = unsafe { borrow(request.headers, request.header_count) };
-    head.headers_mut().reserve(pairs.len());
     unsafe { append(head.headers_mut(), pairs)? };
     Ok(head)
 }

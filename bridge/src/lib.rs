@@ -6,7 +6,7 @@
 //! what `imports`, `variables` and `outbound` give it; `guest` is one instance of it, `call` one request on that, with
 //! `pipe` and `output` for its streams; `client` sends its requests to the network, `outgoing` hands those that stay in
 //! the process to C; `post` tells others what happened; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
-//! of them run on.
+//! of them run on. `written_pages` answers one system call of Wasmtime's.
 
 #![allow(non_camel_case_types)]
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -33,3 +33,4 @@ mod service;
 mod threads;
 mod tls;
 mod variables;
+mod written_pages;

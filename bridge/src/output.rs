@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::ffi::{c_int, c_void};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -36,7 +36,7 @@ impl Sink {
 
     /// A stream of one call.
     pub fn stream(self, stream: c_int) -> SinkStream {
-        SinkStream(Arc::new(Lines { sink: self, stream, begun: Mutex::default() }))
+        SinkStream { sink: self, stream, lines: OnceLock::new() }
     }
 }
 
@@ -81,8 +81,19 @@ impl Drop for Lines {
     }
 }
 
-#[derive(Clone)]
-pub struct SinkStream(Arc<Lines>);
+/// A stream that a call may ask for, and mostly does not.
+pub struct SinkStream {
+    sink: Sink,
+    stream: c_int,
+    lines: OnceLock<Arc<Lines>>,
+}
+
+impl SinkStream {
+    fn lines(&self) -> LineStream {
+        let make = || Arc::new(Lines { sink: self.sink, stream: self.stream, begun: Mutex::default() });
+        LineStream(self.lines.get_or_init(make).clone())
+    }
+}
 
 impl IsTerminal for SinkStream {
     fn is_terminal(&self) -> bool {
@@ -92,15 +103,17 @@ impl IsTerminal for SinkStream {
 
 impl StdoutStream for SinkStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
+        Box::new(self.lines())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
+        Box::new(self.lines())
     }
 }
 
-impl AsyncWrite for SinkStream {
+struct LineStream(Arc<Lines>);
+
+impl AsyncWrite for LineStream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.0.put(bytes);
         Poll::Ready(Ok(bytes.len()))
@@ -116,12 +129,12 @@ impl AsyncWrite for SinkStream {
 }
 
 #[async_trait]
-impl Pollable for SinkStream {
+impl Pollable for LineStream {
     async fn ready(&mut self) {}
 }
 
 #[async_trait]
-impl OutputStream for SinkStream {
+impl OutputStream for LineStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.0.put(&bytes);
         Ok(())

@@ -61,6 +61,7 @@ typedef struct weir_board_rung {
     uint32_t warm_slots;
     uint32_t decommit_batch;
     bool huge_pages_off;
+    bool pagemap_scan;
     bool pulley;
     uint64_t reserved_bytes; /* of address space, in full */
 } weir_board_rung_t;

@@ -72,6 +72,7 @@ static void write_rung(weir_json_t *json, const char *name, const weir_board_run
     weir_json_count(json, "warm_slots", rung->warm_slots);
     weir_json_count(json, "decommit_batch", rung->decommit_batch);
     weir_json_bool(json, "huge_pages_off", rung->huge_pages_off);
+    weir_json_bool(json, "pagemap_scan", rung->pagemap_scan);
     weir_json_bool(json, "pulley", rung->pulley);
     weir_json_count(json, "reserved_bytes", rung->reserved_bytes);
     weir_json_close(json, '}');

@@ -3,6 +3,8 @@
  */
 #include "allocator/configure.h"
 
+#include "weir_bridge.h"
+
 #include <malloc.h>
 
 /* Bounds on what an instance's own bookkeeping may take. They limit guests, they reserve nothing. */
@@ -43,6 +45,7 @@ static weir_status_t configure_pool(const weir_rung_t *rung, wasm_config_t *conf
     wasmtime_pooling_allocation_config_decommit_batch_size_set(
         pool, rung->decommit_batch == 0 ? 1 : rung->decommit_batch);
     wasmtime_pooling_allocation_config_max_unused_warm_slots_set(pool, rung->warm_slots);
+    weir_pooling_config_pagemap_scan_set(pool, rung->pagemap_scan);
     wasmtime_pooling_allocation_strategy_set(config, pool);
     wasmtime_pooling_allocation_config_delete(pool);
     return WEIR_OK;

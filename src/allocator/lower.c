@@ -60,6 +60,7 @@ static bool lower_rung(const weir_choice_t *choice, weir_rung_t *rung)
     if (rung->tier != WEIR_TIER_ONDEMAND && keeps) {
         rung->memory_keep_resident_bytes = 0;
         rung->table_keep_resident_bytes = 0;
+        rung->pagemap_scan = false;
         rung->warm_slots = processors < rung->slots ? processors : rung->slots;
         return true;
     }
@@ -81,6 +82,7 @@ static bool drop_pool(weir_choice_t *choice)
     rung->memory_keep_resident_bytes = 0;
     rung->table_keep_resident_bytes = 0;
     rung->decommit_batch = 0;
+    rung->pagemap_scan = false;
     rung->warm_slots = 0;
     weir_budgets_make(&choice->facts, needs, false, &budgets);
     uint32_t fits = weir_rung_fit(rung, needs, weir_facts_page_size(&choice->facts), &budgets, rung->slots);

@@ -63,6 +63,9 @@ const char *weir_phrase_knobs(const weir_knobs_t *knobs, char *buffer, size_t si
         weir_text_append(buffer, size, weir_translate("keeps %s per memory"),
             weir_size_text(knobs->memory_keep_resident_bytes).text);
     }
+    if (knobs->pagemap_scan) {
+        weir_text_append(buffer, size, "%s", weir_translate(", of what was written"));
+    }
     if (knobs->decommit_batch > 1) {
         weir_text_append(buffer, size, weir_translate(", gives memory back %u slots at a time"), knobs->decommit_batch);
     }

@@ -3,6 +3,8 @@
  */
 #include "allocator/plan.h"
 
+#include "weir_bridge.h"
+
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
 
@@ -123,13 +125,13 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
 
 weir_knobs_t weir_rung_knobs(const weir_rung_t *rung)
 {
-    return (weir_knobs_t){rung->memory_keep_resident_bytes, rung->decommit_batch, rung->huge_pages_off};
+    return (weir_knobs_t){rung->memory_keep_resident_bytes, rung->decommit_batch, rung->huge_pages_off, rung->pagemap_scan};
 }
 
 bool weir_knobs_are_equal(const weir_knobs_t *a, const weir_knobs_t *b)
 {
     return a->memory_keep_resident_bytes == b->memory_keep_resident_bytes && a->decommit_batch == b->decommit_batch &&
-           a->huge_pages_off == b->huge_pages_off;
+           a->huge_pages_off == b->huge_pages_off && a->pagemap_scan == b->pagemap_scan;
 }
 
 /* What the unused slots of a rung may keep together. */
@@ -150,6 +152,7 @@ void weir_rung_set_knobs(weir_rung_t *rung, const weir_knobs_t *knobs, const wei
     rung->table_keep_resident_bytes = keep == 0 ? 0 : table_keep_bytes;
     rung->decommit_batch = knobs->decommit_batch;
     rung->huge_pages_off = knobs->huge_pages_off;
+    rung->pagemap_scan = knobs->pagemap_scan && keep != 0;
     rung->warm_slots = warm == 0 ? 1 : (uint32_t)warm;
 }
 
@@ -158,9 +161,8 @@ typedef struct knob_list {
     uint32_t count;
 } knob_list_t;
 
-static void add(knob_list_t *list, uint64_t keep, uint32_t batch, bool huge_pages_off)
+static void add(knob_list_t *list, weir_knobs_t knobs)
 {
-    const weir_knobs_t knobs = {keep, batch, huge_pages_off};
     for (uint32_t i = 0; i < list->count; i++) {
         if (weir_knobs_are_equal(&list->knobs[i], &knobs)) {
             return;
@@ -183,7 +185,7 @@ uint32_t weir_plan_knobs(const weir_facts_t *facts, const weir_needs_t *needs, c
 {
     knob_list_t list = {knobs, 0};
     if (rung->tier == WEIR_TIER_ONDEMAND) {
-        add(&list, 0, 0, false);
+        add(&list, (weir_knobs_t){.decommit_batch = 0});
         return list.count;
     }
     /* A byte kept in each slot that processors use at once must be there at least. */
@@ -198,25 +200,31 @@ uint32_t weir_plan_knobs(const weir_facts_t *facts, const weir_needs_t *needs, c
     const size_t count = sizeof sizes / sizeof sizes[0];
     /* Clearing kept pages by hand is cheap natively; an emulator would rather have the kernel drop them. */
     bool emulated = weir_fact_is(facts->emulated, 1);
+    bool finds_written = !emulated && weir_fact_is(facts->pagemap_scan, 1) && weir_written_pages_are_found();
     for (size_t i = 0; i < count; i++) {
         uint64_t size = sizes[emulated ? count - 1 - i : i];
-        if (size <= most) {
-            add(&list, size, 0, false);
+        bool scan = finds_written && size >= keep_usual;
+        if (size <= most && scan) {
+            add(&list, (weir_knobs_t){.memory_keep_resident_bytes = size, .pagemap_scan = true});
+        }
+        /* To reset all of a large memory by hand costs more than to look for what was written. */
+        if (size <= most && (!scan || size == keep_usual)) {
+            add(&list, (weir_knobs_t){.memory_keep_resident_bytes = size});
         }
     }
     if (list.count == 0) {
-        add(&list, 0, 0, false);
+        add(&list, (weir_knobs_t){.decommit_batch = 0});
     }
     uint64_t batched = sizes[0] <= most ? sizes[0] : 0;
     if (rung->slots > BATCH_SLOTS + weir_facts_processors(facts)) {
-        add(&list, batched, BATCH_SLOTS, false);
-        add(&list, 0, BATCH_SLOTS, false);
+        add(&list, (weir_knobs_t){.memory_keep_resident_bytes = batched, .decommit_batch = BATCH_SLOTS});
+        add(&list, (weir_knobs_t){.decommit_batch = BATCH_SLOTS});
     }
     /* Only a memory of that size can get a huge page, and only where the system gives one unasked. */
     if (weir_fact_is(facts->huge_pages, WEIR_HUGE_PAGES_ALWAYS) &&
         weir_add(needs->minimum_memory_bytes, dirty_bytes) >= huge_page_bytes) {
-        add(&list, batched, 0, true);
-        add(&list, 0, 0, true);
+        add(&list, (weir_knobs_t){.memory_keep_resident_bytes = batched, .huge_pages_off = true});
+        add(&list, (weir_knobs_t){.huge_pages_off = true});
     }
     return list.count;
 }

@@ -61,6 +61,7 @@ static json_t *json_cell(const weir_cell_t *cell)
     json_object_set_new(object, "warm_slots", weir_json_number(rung->warm_slots));
     json_object_set_new(object, "decommit_batch", weir_json_number(rung->decommit_batch));
     json_object_set_new(object, "huge_pages_off", json_boolean(rung->huge_pages_off));
+    json_object_set_new(object, "pagemap_scan", json_boolean(rung->pagemap_scan));
     json_object_set_new(object, "pulley", json_boolean(rung->pulley));
     return object;
 }

@@ -190,6 +190,7 @@ static void set_knobs(json_t *object, const weir_knobs_t *knobs)
     set(object, "memory_keep_resident_bytes", weir_json_number(knobs->memory_keep_resident_bytes));
     set(object, "decommit_batch", json_integer(knobs->decommit_batch));
     set(object, "huge_pages_off", json_boolean(knobs->huge_pages_off));
+    set(object, "pagemap_scan", json_boolean(knobs->pagemap_scan));
 }
 
 static json_t *json_rung(const weir_rung_t *rung, const weir_needs_t *needs)

@@ -173,6 +173,7 @@ static weir_board_rung_t rung_of(const weir_choice_t *choice, const weir_rung_t 
         .warm_slots = rung->warm_slots,
         .decommit_batch = rung->decommit_batch,
         .huge_pages_off = rung->huge_pages_off,
+        .pagemap_scan = rung->pagemap_scan,
         .pulley = rung->pulley,
         .reserved_bytes = weir_rung_address_bytes(rung, weir_choice_needs(choice)),
     };

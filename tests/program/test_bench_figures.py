@@ -90,7 +90,7 @@ def test_metrics_are_summed_over_their_labels_and_by_their_whole_name():
 
 def test_wasmtime_is_told_to_keep_what_weir_keeps():
     rung = {"tier": "standard", "keep_resident_bytes": 2097152, "table_keep_resident_bytes": 5, "decommit_batch": 0}
-    rung |= {"stack_keep_resident_bytes": 0, "warm_slots": 100}
+    rung |= {"stack_keep_resident_bytes": 0, "warm_slots": 100, "pagemap_scan": True}
     assert peers.keep_settings(rung) == [
         "pooling-allocator=y",
         "pooling-memory-keep-resident=2097152",
@@ -98,6 +98,7 @@ def test_wasmtime_is_told_to_keep_what_weir_keeps():
         "pooling-async-stack-keep-resident=0",
         "pooling-max-unused-warm-slots=100",
         "pooling-decommit-batch-size=1",
+        "pooling-pagemap-scan=y",
     ]
     assert peers.keep_settings(None) == peers.keep_settings({"tier": "ondemand"}) == []
 

@@ -371,6 +371,7 @@ def test_doctor_shows_what_up_remembers_for_an_application_and_since_when(weir, 
     found = document["memory"]["remembered"]
     assert found["since"] == "2023-11-14T22:13:20Z"
     keys = ("tier", "slots", "slot_bytes", "pulley", "memory_keep_resident_bytes", "decommit_batch", "huge_pages_off")
+    keys += ("pagemap_scan",)
     assert found["same"] == all(found[key] == document["choice"][key] for key in keys), document
     shown = remembered_line(weir.run("doctor", hello, environment=environment).stdout)
     assert shown.startswith("For this application 'weir up' remembers since 2023-11-14 22:13: "), shown

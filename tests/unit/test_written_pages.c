@@ -1,0 +1,323 @@
+/*
+ * test_written_pages.c: how the bridge answers Wasmtime's search for written pages (PAGEMAP_SCAN): on this kernel, with
+ * pages of this process.
+ */
+#include "weir_bridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* cmocka.h wants the others before it. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+/* clang-format on */
+
+enum { PAGES = 4096, RUNS_ASKED = 32 };
+
+/* include/uapi/linux/fs.h, since Linux 6.7 */
+enum { WRITTEN = 1 << 1, FILE_PAGE = 1 << 2, PRESENT = 1 << 3, ZERO_PAGE = 1 << 5 };
+
+typedef struct run {
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+} run_t;
+
+typedef struct scan {
+    uint64_t size;
+    uint64_t flags;
+    uint64_t start;
+    uint64_t end;
+    uint64_t walk_end;
+    uint64_t runs;
+    uint64_t run_count;
+    uint64_t pages_max;
+    uint64_t category_inverted;
+    uint64_t category_mask;
+    uint64_t category_any_of_mask;
+    uint64_t return_mask;
+} scan_t;
+
+static const unsigned long pagemap_scan = _IOWR('f', 16, scan_t);
+
+typedef struct scene {
+    int pagemap;
+    size_t page_size;
+    char *pages;
+    bool written[PAGES];
+    run_t runs[RUNS_ASKED];
+    scan_t scan;
+} scene_t;
+
+/* As Wasmtime 48 asks when it resets a memory of which so many pages may stay. */
+static void ask(scene_t *scene, size_t pages_max)
+{
+    memset(scene->runs, 0, sizeof scene->runs);
+    scene->scan = (scan_t){
+        .size = sizeof scene->scan,
+        .start = (uintptr_t)scene->pages,
+        .end = (uintptr_t)scene->pages + PAGES * scene->page_size,
+        .runs = (uintptr_t)scene->runs,
+        .run_count = RUNS_ASKED,
+        .pages_max = pages_max,
+        .category_inverted = ZERO_PAGE | FILE_PAGE,
+        .category_mask = WRITTEN | PRESENT | ZERO_PAGE | FILE_PAGE,
+    };
+}
+
+static int setup(void **state)
+{
+    scene_t *scene = calloc(1, sizeof *scene);
+    if (scene == NULL) {
+        return -1;
+    }
+    scene->page_size = (size_t)sysconf(_SC_PAGESIZE);
+    scene->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    size_t size = PAGES * scene->page_size;
+    scene->pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (scene->pages == MAP_FAILED) {
+        return -1;
+    }
+    madvise(scene->pages, size, MADV_NOHUGEPAGE);
+    *state = scene;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scene_t *scene = *state;
+    munmap(scene->pages, PAGES * scene->page_size);
+    if (scene->pagemap >= 0) {
+        close(scene->pagemap);
+    }
+    free(scene);
+    return 0;
+}
+
+/* Where the kernel cannot do it there is nothing to be answered. */
+static void need_kernel(scene_t *scene)
+{
+    ask(scene, 1);
+    if (scene->pagemap < 0 || ioctl(scene->pagemap, pagemap_scan, &scene->scan) < 0) {
+        print_message("skipped: this kernel has no PAGEMAP_SCAN (Linux 6.7): %s\n", strerror(errno));
+        skip();
+    }
+}
+
+static void write_page(scene_t *scene, size_t page)
+{
+    scene->pages[page * scene->page_size] = 1;
+    scene->written[page] = true;
+}
+
+static bool is_covered(const scene_t *scene, int count, size_t page)
+{
+    uint64_t address = (uintptr_t)scene->pages + page * scene->page_size;
+    for (int i = 0; i < count; i++) {
+        if (address >= scene->runs[i].start && address < scene->runs[i].end) {
+            return true;
+        }
+    }
+    return address >= scene->scan.walk_end;
+}
+
+/* All that was written is in a run or will be given back, runs are in order and apart, and no more than may stay. */
+static uint64_t check(const scene_t *scene, int count, size_t pages_max)
+{
+    uint64_t bytes = 0;
+    assert_in_range(count, 0, RUNS_ASKED);
+    for (int i = 0; i < count; i++) {
+        const run_t *run = &scene->runs[i];
+        assert_true(run->start < run->end);
+        assert_true(run->start >= (i == 0 ? scene->scan.start : scene->runs[i - 1].end + 1));
+        assert_true(run->end <= scene->scan.walk_end);
+        bytes += run->end - run->start;
+    }
+    assert_true(scene->scan.walk_end <= scene->scan.end);
+    assert_true(bytes <= pages_max * scene->page_size);
+    for (size_t page = 0; page < PAGES; page++) {
+        assert_true(!scene->written[page] || is_covered(scene, count, page));
+    }
+    return bytes / scene->page_size;
+}
+
+static int search(scene_t *scene, size_t pages_max)
+{
+    ask(scene, pages_max);
+    int count = weir_bridge_ioctl(scene->pagemap, pagemap_scan, &scene->scan);
+    if (count < 0) {
+        fail_msg("%s", strerror(errno));
+    }
+    return count;
+}
+
+static void test_the_library_is_put_together_so_that_its_own_answer_is_given(void **state)
+{
+    (void)state;
+    assert_true(weir_written_pages_are_found());
+}
+
+static void test_pages_that_were_written_are_found_and_no_others(void **state)
+{
+    scene_t *scene = *state;
+    volatile char read_only = 0;
+    need_kernel(scene);
+    write_page(scene, 0);
+    write_page(scene, 7);
+    write_page(scene, 8);
+    write_page(scene, PAGES - 1);
+    read_only = (char)(read_only + scene->pages[20 * scene->page_size]);
+    int count = search(scene, PAGES);
+    assert_int_equal(count, 3);
+    assert_int_equal(check(scene, count, PAGES), 4);
+    assert_int_equal(scene->scan.walk_end, scene->scan.end);
+}
+
+static void test_nothing_was_written(void **state)
+{
+    scene_t *scene = *state;
+    need_kernel(scene);
+    assert_int_equal(search(scene, PAGES), 0);
+    assert_int_equal(scene->scan.walk_end, scene->scan.end);
+}
+
+/* Wasmtime takes 32 runs: what lies close to each other is joined, and nothing is left to be given back. */
+static void test_many_runs_become_as_many_as_were_asked_for(void **state)
+{
+    scene_t *scene = *state;
+    need_kernel(scene);
+    for (size_t page = 0; page < PAGES; page += 2) {
+        write_page(scene, page);
+    }
+    int count = search(scene, PAGES);
+    check(scene, count, PAGES);
+    assert_int_equal(scene->scan.walk_end, scene->scan.end);
+}
+
+static void test_the_smallest_gaps_are_closed(void **state)
+{
+    scene_t *scene = *state;
+    need_kernel(scene);
+    /* Twenty groups of ten pages, each two apart, and far from each other */
+    for (size_t group = 0; group < 20; group++) {
+        for (size_t page = 0; page < 10; page++) {
+            write_page(scene, group * 200 + page * 2);
+        }
+    }
+    int count = search(scene, PAGES);
+    assert_int_equal(count, 20);
+    assert_int_equal(check(scene, count, PAGES), 20 * 19);
+}
+
+static void test_no_more_is_kept_than_may_be(void **state)
+{
+    static const size_t most[] = {1, 2, 31, 32, 33, 100, 500, 1000};
+    scene_t *scene = *state;
+    need_kernel(scene);
+    for (size_t page = 0; page < PAGES; page += 3) {
+        write_page(scene, page);
+    }
+    for (size_t i = 0; i < sizeof most / sizeof most[0]; i++) {
+        int count = search(scene, most[i]);
+        check(scene, count, most[i]);
+        assert_true(scene->scan.walk_end < scene->scan.end);
+    }
+}
+
+static void test_any_pattern_is_covered(void **state)
+{
+    scene_t *scene = *state;
+    uint64_t random = 88172645463325252U;
+    need_kernel(scene);
+    for (unsigned round = 0; round < 60; round++) {
+        madvise(scene->pages, PAGES * scene->page_size, MADV_DONTNEED);
+        memset(scene->written, 0, sizeof scene->written);
+        unsigned one_of = 1 + round * 4;
+        for (size_t page = 0; page < PAGES; page++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            if (random % one_of == 0) {
+                write_page(scene, page);
+            }
+        }
+        size_t most = round % 2 == 0 ? PAGES : 1 + random % PAGES;
+        check(scene, search(scene, most), most);
+    }
+}
+
+/* The kernel takes such pages out of the table while they are away. */
+static void test_pages_that_are_swapped_out_are_found(void **state)
+{
+    enum { PAGE_OUT = 21 /* MADV_PAGEOUT, Linux 5.4 */ };
+    scene_t *scene = *state;
+    need_kernel(scene);
+    write_page(scene, 5);
+    unsigned char residency = 1;
+    if (madvise(scene->pages + 5 * scene->page_size, scene->page_size, PAGE_OUT) != 0 ||
+        mincore(scene->pages + 5 * scene->page_size, scene->page_size, &residency) != 0 || (residency & 1) != 0) {
+        print_message("skipped: no page could be swapped out here (no swap space?)\n");
+        skip();
+    }
+    /* As Wasmtime asks, it is overlooked; should that change, nothing of this is needed any more. */
+    ask(scene, PAGES);
+    assert_int_equal(ioctl(scene->pagemap, pagemap_scan, &scene->scan), 0);
+    int count = search(scene, PAGES);
+    assert_int_equal(count, 1);
+    assert_int_equal(check(scene, count, PAGES), 1);
+}
+
+static void test_other_calls_reach_the_system_as_they_are(void **state)
+{
+    scene_t *scene = *state;
+    int ends[2];
+    int waiting = -1;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "abc", 3), 3);
+    assert_int_equal(weir_bridge_ioctl(ends[0], FIONREAD, &waiting), 0);
+    assert_int_equal(waiting, 3);
+    errno = 0;
+    assert_int_equal(weir_bridge_ioctl(-1, FIONREAD, &waiting), -1);
+    assert_int_equal(errno, EBADF);
+    ask(scene, 1);
+    errno = 0;
+    assert_int_equal(weir_bridge_ioctl(ends[0], pagemap_scan, &scene->scan), -1);
+    assert_int_equal(errno, ENOTTY);
+    close(ends[0]);
+    close(ends[1]);
+    /* A search that is not Wasmtime's gets what it asked for. */
+    need_kernel(scene);
+    write_page(scene, 3);
+    ask(scene, PAGES);
+    scene->scan.category_mask = WRITTEN;
+    scene->scan.category_inverted = 0;
+    scene->scan.return_mask = WRITTEN;
+    assert_int_equal(weir_bridge_ioctl(scene->pagemap, pagemap_scan, &scene->scan), 1);
+    assert_int_equal(scene->runs[0].categories, WRITTEN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_library_is_put_together_so_that_its_own_answer_is_given),
+        cmocka_unit_test_setup_teardown(test_pages_that_were_written_are_found_and_no_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_was_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_runs_become_as_many_as_were_asked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_smallest_gaps_are_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_more_is_kept_than_may_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_any_pattern_is_covered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pages_that_are_swapped_out_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_calls_reach_the_system_as_they_are, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
