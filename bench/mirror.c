@@ -1,6 +1,7 @@
 /*
- * The least that a body costs on its way through a server: mirror PORT THREADS sends what it reads on 127.0.0.1 back as it
- * comes, 64 KiB at a time, and does nothing else: no guest, no log, no check. Until its standard input ends or a signal comes.
+ * The least that a body costs on its way through a server: mirror PORT THREADS sends what it reads on 127.0.0.1 back as
+ * it comes, 64 KiB at a time, and does nothing else: no guest, no log, no check. Until its standard input ends or a
+ * signal comes.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BYTES = 65536, HEAD_BYTES = 128, THREADS_MOST = 64, EVENTS = 64, BACKLOG = 1024 };
+enum { BYTES = 65536, HEAD_BYTES = 128, THREADS_MOST = 64, EVENTS = 64, BACKLOG = 1024, SOCKETS_MOST = 4096 };
 
 typedef struct connection {
     int socket;
@@ -28,6 +29,8 @@ typedef struct connection {
     char input[BYTES];
     char output[BYTES + HEAD_BYTES];
 } connection_t;
+
+static connection_t *connections[SOCKETS_MOST]; /* by their sockets */
 
 /* False when the connection is over. Sets `*ret_waits` when the client does not take it now. */
 static bool send_output(connection_t *connection, bool *ret_waits)
@@ -69,8 +72,8 @@ static bool take_head(connection_t *connection)
     uint64_t length = content_length(connection->input);
     size_t there = connection->input_size - (size_t)(end - connection->input);
     there = there < length ? there : (size_t)length;
-    connection->output_end =
-        (size_t)snprintf(connection->output, HEAD_BYTES, "HTTP/1.1 200 OK\r\ncontent-length: %llu\r\n\r\n", (unsigned long long)length);
+    connection->output_end = (size_t)snprintf(
+        connection->output, HEAD_BYTES, "HTTP/1.1 200 OK\r\ncontent-length: %llu\r\n\r\n", (unsigned long long)length);
     memcpy(connection->output + connection->output_end, end, there);
     connection->output_end += there;
     connection->body_left = length - there;
@@ -105,6 +108,22 @@ static bool serve(connection_t *connection)
     }
 }
 
+static bool open_connection(int socket)
+{
+    connections[socket] = calloc(1, sizeof *connections[socket]);
+    if (connections[socket] != NULL) {
+        connections[socket]->socket = socket;
+    }
+    return connections[socket] != NULL;
+}
+
+static void close_connection(int socket)
+{
+    free(connections[socket]);
+    connections[socket] = NULL;
+    close(socket);
+}
+
 static void *run(void *context)
 {
     int poller = *(int *)context;
@@ -112,10 +131,8 @@ static void *run(void *context)
     for (;;) {
         int count = epoll_wait(poller, events, EVENTS, -1);
         for (int i = 0; i < count; i++) {
-            connection_t *connection = events[i].data.ptr;
-            if (!serve(connection)) {
-                close(connection->socket);
-                free(connection);
+            if (!serve(connections[events[i].data.fd])) {
+                close_connection(events[i].data.fd);
             }
         }
     }
@@ -127,15 +144,15 @@ static void *accept_all(void *context)
     const int *descriptors = context; /* the listener, then each thread's poller, then -1 */
     for (size_t next = 1;; next = descriptors[next + 1] < 0 ? 1 : next + 1) {
         static const int on = 1;
-        connection_t *connection = calloc(1, sizeof *connection);
         int accepted = accept(descriptors[0], NULL, NULL);
-        if (connection == NULL || accepted < 0) {
+        if (accepted < 0 || accepted >= SOCKETS_MOST || !open_connection(accepted)) {
             return NULL;
         }
-        connection->socket = accepted;
         setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
-        epoll_ctl(descriptors[next], EPOLL_CTL_ADD, accepted, &event);
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = accepted};
+        if (epoll_ctl(descriptors[next], EPOLL_CTL_ADD, accepted, &event) != 0) {
+            close_connection(accepted);
+        }
     }
 }
 
@@ -155,7 +172,8 @@ int main(int count, char **arguments)
         .sin_port = htons((uint16_t)strtoul(arguments[1], NULL, 10)),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, BACKLOG) != 0) {
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, BACKLOG) != 0) {
         perror("mirror");
         return 1;
     }

@@ -50,7 +50,8 @@ void weir_sha256(weir_bytes_t bytes, unsigned char ret_digest[WEIR_SHA256_BYTES]
 
 /*
  * Whether a pool that searches for written pages finds all of them: this library was put together so that the bridge
- * answers Wasmtime's search (bridge/src/written_pages.rs), which by itself misses pages that are not present. Any thread.
+ * answers Wasmtime's search (bridge/src/written_pages.rs), which by itself misses pages that are not present. Any
+ * thread.
  */
 bool weir_written_pages_are_found(void);
 

@@ -246,7 +246,7 @@ typedef struct weir_rung {
     uint32_t decommit_batch; /* slots whose memory goes back to the system together; 0 and 1: each by itself */
     uint32_t warm_slots;     /* unused slots that may keep memory resident; 0: none */
     bool huge_pages_off;     /* the process does without transparent huge pages: prctl(2), PR_SET_THP_DISABLE */
-    bool pagemap_scan;       /* pages that were written are searched for, and they alone are reset: PAGEMAP_SCAN(2const) */
+    bool pagemap_scan; /* pages that were written are searched for, and they alone are reset: PAGEMAP_SCAN(2const) */
 } weir_rung_t;
 
 /* Settings of a pool that change neither what it reserves nor the code that runs in it, only what an instance costs. */
@@ -343,6 +343,8 @@ typedef struct weir_choose_options {
     const char *cache_directory;
     struct weir_trial_server *server; /* borrowed: where trials fork; NULL: from this process. See below. */
     uint64_t decide_anew;             /* other than 0: forget what is remembered of this choice, and make it anew */
+    /* Other than 0: what was decided before is tried while the caller goes on (weir_choice_await). */
+    uint64_t prove_later;
 } weir_choose_options_t;
 
 /* The rung in use, how it was decided, and everything that was tried. Opaque; see the functions below. */
@@ -382,6 +384,15 @@ void weir_choose_options_init_sized(weir_choose_options_t *options, size_t size)
  * for a later library.
  */
 weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_choice_t **ret_choice);
+
+/*
+ * Wait for the trial of a choice that was made with `prove_later`, at most until its deadline. True: it passed, or
+ * there was none to wait for. False: the choice does not work any more; whatever was made by it is to be freed, it as
+ * well, and another to be made without that option. A choice is proved later where it was decided before, natively,
+ * with more than twice of what it takes at hand, and without a trial server; in any other case it has been proved when
+ * it is stored.
+ */
+bool weir_choice_await(weir_choice_t *choice);
 
 /* Free a choice. NULL is allowed. */
 void weir_choice_free(weir_choice_t *own_choice);

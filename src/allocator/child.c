@@ -252,45 +252,87 @@ static bool make_pipe(int *ret_read, int *ret_write)
     return true;
 }
 
-void weir_child_run(weir_child_function_t function, void *context, uint32_t milliseconds, void *report, size_t size,
-    weir_child_result_t *ret_result)
+struct weir_child {
+    watch_t watch;
+    double started;
+    int error_number; /* why there is no process, and of which call; 0 */
+    const char *call;
+};
+
+static void begin(weir_child_t *child, weir_child_function_t function, void *context, uint32_t milliseconds)
 {
-    double started = weir_clock_milliseconds();
-    weir_child_result_t result = {.end = WEIR_CHILD_SYSTEM, .call = ""};
-    watch_t watch = {.child = -1, .report = -1, .complaints = -1, .bytes = report, .size = size};
+    watch_t *watch = &child->watch;
     int report_write = -1;
     int complaints_write = -1;
-    if (!make_pipe(&watch.report, &report_write) || !make_pipe(&watch.complaints, &complaints_write)) {
-        result.error_number = errno;
-        result.call = "pipe2";
+    child->started = weir_clock_milliseconds();
+    watch->deadline = child->started + milliseconds;
+    if (!make_pipe(&watch->report, &report_write) || !make_pipe(&watch->complaints, &complaints_write)) {
+        child->error_number = errno;
+        child->call = "pipe2";
     } else {
         pid_t parent = getpid();
-        watch.child = fork();
-        if (watch.child == 0) {
-            close(watch.report);
-            close(watch.complaints);
+        watch->child = fork();
+        if (watch->child == 0) {
+            close(watch->report);
+            close(watch->complaints);
             run_child(function, context, milliseconds, parent, report_write, complaints_write);
         }
-        result.error_number = watch.child < 0 ? errno : 0;
-        result.call = watch.child < 0 ? "fork" : "";
+        child->error_number = watch->child < 0 ? errno : 0;
+        child->call = watch->child < 0 ? "fork" : "";
     }
     /* Its ends are the child's alone now: when it is gone, so are they. */
     close_if_open(&report_write);
     close_if_open(&complaints_write);
-    if (watch.child > 0) {
+}
+
+static void end(weir_child_t *child, weir_child_result_t *ret_result)
+{
+    watch_t *watch = &child->watch;
+    weir_child_result_t result = {.end = WEIR_CHILD_SYSTEM, .error_number = child->error_number, .call = child->call};
+    if (watch->child > 0) {
         int status = 0;
-        watch.deadline = started + milliseconds;
-        int reaped = listen_until_end(&watch) ? reap(&watch, &status) : 0;
+        int reaped = listen_until_end(watch) ? reap(watch, &status) : 0;
         bool late = reaped == 0;
         if (late) {
-            reaped = kill_and_reap(&watch, &status);
+            reaped = kill_and_reap(watch, &status);
         }
-        judge(&watch, reaped, late, status, &result);
-        weir_text_one_line(result.complaint, sizeof result.complaint, watch.text, watch.text_length);
+        judge(watch, reaped, late, status, &result);
+        weir_text_one_line(result.complaint, sizeof result.complaint, watch->text, watch->text_length);
     }
-    close_if_open(&watch.report);
-    close_if_open(&watch.complaints);
-    result.milliseconds = weir_clock_milliseconds() - started;
-    result.processor_milliseconds = in_milliseconds(watch.usage.ru_utime) + in_milliseconds(watch.usage.ru_stime);
+    close_if_open(&watch->report);
+    close_if_open(&watch->complaints);
+    result.milliseconds = weir_clock_milliseconds() - child->started;
+    result.processor_milliseconds = in_milliseconds(watch->usage.ru_utime) + in_milliseconds(watch->usage.ru_stime);
     *ret_result = result;
+}
+
+static weir_child_t new_child(void *report, size_t size)
+{
+    return (weir_child_t){
+        .watch = {.child = -1, .report = -1, .complaints = -1, .bytes = report, .size = size}, .call = ""};
+}
+
+void weir_child_run(weir_child_function_t function, void *context, uint32_t milliseconds, void *report, size_t size,
+    weir_child_result_t *ret_result)
+{
+    weir_child_t child = new_child(report, size);
+    begin(&child, function, context, milliseconds);
+    end(&child, ret_result);
+}
+
+weir_child_t *weir_child_begin(
+    weir_child_function_t function, void *context, uint32_t milliseconds, void *report, size_t size)
+{
+    weir_child_t *child = malloc(sizeof *child);
+    if (child != NULL) {
+        *child = new_child(report, size);
+        begin(child, function, context, milliseconds);
+    }
+    return child;
+}
+
+void weir_child_end(weir_child_t *own_child, weir_child_result_t *ret_result)
+{
+    end(own_child, ret_result);
+    free(own_child);
 }

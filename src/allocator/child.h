@@ -44,6 +44,19 @@ typedef int (*weir_child_function_t)(int report_descriptor, void *context);
 void weir_child_run(weir_child_function_t function, void *context, uint32_t milliseconds, void *report, size_t size,
     weir_child_result_t *ret_result);
 
+/* A child that runs while its parent does something else. */
+typedef struct weir_child weir_child_t;
+
+/*
+ * The first half of weir_child_run: fork. `context` may go afterwards, `report` is to stay until the second half. What
+ * is refused is told by that. NULL: memory ran out, and there is no child.
+ */
+weir_child_t *weir_child_begin(
+    weir_child_function_t function, void *context, uint32_t milliseconds, void *report, size_t size);
+
+/* The second half: wait until it has ended, at most until its deadline. The process may have more threads by now. */
+void weir_child_end(weir_child_t *own_child, weir_child_result_t *ret_result);
+
 /* Be the first that the kernel takes when memory runs out, with all children. Where that is forbidden, nothing changes.
  */
 void weir_child_volunteer_for_oom(void);

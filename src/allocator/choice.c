@@ -26,7 +26,18 @@ typedef struct making {
     const weir_tester_t *tester;
     const weir_choose_options_t *options;
     weir_choice_t *choice;
+    bool later; /* what was decided before may be proved while the caller goes on */
 } making_t;
+
+static void real_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
+{
+    weir_trial_server_t *server = context;
+    if (server != NULL) {
+        weir_trial_server_run(server, facts, plan, ret_verdict);
+    } else {
+        weir_trial_run(facts, plan, ret_verdict);
+    }
+}
 
 /* ---- Deciding ---------------------------------------------------------------------------------------------------- */
 
@@ -80,7 +91,7 @@ static bool search_rest(const making_t *making, const weir_needs_t *needs)
     weir_decision_t *decision = &making->choice->decision;
     beside_t beside = {making->tester, &decision->pool};
     const weir_tester_t tester = {trial_beside, milliseconds_beside, &beside};
-    const making_t making_rest = {making->machine, &tester, making->options, making->choice};
+    const making_t making_rest = {making->machine, &tester, making->options, making->choice, false};
     return search(&making_rest, needs, WEIR_STRATEGY_ONDEMAND, &decision->rest);
 }
 
@@ -214,6 +225,14 @@ static bool prove_again(const making_t *making, weir_decided_t *decided)
     if (decided != pool) {
         weir_share_hold(&choice->facts, &pool->ladder[pool->index].rung, &pool->needs, &plan);
     }
+    bool alone = choice->decision.apart_count == 0 && choice->server == NULL;
+    if (making->later && alone && !weir_fact_is(choice->facts.emulated, 1) &&
+        weir_plan_is_roomy(&choice->facts, &decided->needs, &budgets, rung)) {
+        choice->proof = weir_trial_begin(&plan);
+    }
+    if (choice->proof != NULL) {
+        return true;
+    }
     making->tester->trial(making->tester->context, &choice->facts, &plan, &verdict);
     return verdict.outcome == WEIR_OUTCOME_PASSED;
 }
@@ -326,8 +345,9 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     if (choice == NULL) {
         return WEIR_ERROR_MEMORY;
     }
-    const making_t making = {machine, tester, options, choice};
-    double started = tester->milliseconds(tester->context);
+    const making_t making = {
+        machine, tester, options, choice, options->prove_later != 0 && tester->trial == real_trial};
+    choice->started = tester->milliseconds(tester->context);
     choice->server = options->server;
     choice->stated = is_concurrency_stated(options);
     weir_facts_read(machine, &choice->facts, NULL);
@@ -343,20 +363,10 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
         }
         weir_choice_keep(choice);
     }
-    choice->milliseconds = tester->milliseconds(tester->context) - started;
+    choice->milliseconds = tester->milliseconds(tester->context) - choice->started;
     weir_report_write(choice);
     *ret_choice = choice;
     return works(&choice->decision) ? WEIR_OK : WEIR_ERROR_UNAVAILABLE;
-}
-
-static void real_trial(void *context, const weir_facts_t *facts, const weir_plan_t *plan, weir_verdict_t *ret_verdict)
-{
-    weir_trial_server_t *server = context;
-    if (server != NULL) {
-        weir_trial_server_run(server, facts, plan, ret_verdict);
-    } else {
-        weir_trial_run(facts, plan, ret_verdict);
-    }
 }
 
 static double real_milliseconds(void *context)
@@ -382,9 +392,25 @@ weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_c
 
 /* ---- What is asked of a choice ----------------------------------------------------------------------------------- */
 
+bool weir_choice_await(weir_choice_t *choice)
+{
+    weir_verdict_t verdict;
+    if (choice->proof == NULL) {
+        return works(&choice->decision);
+    }
+    weir_trial_end(choice->proof, &choice->facts, &verdict);
+    choice->proof = NULL;
+    choice->milliseconds = weir_clock_milliseconds() - choice->started;
+    weir_report_write(choice);
+    return verdict.outcome == WEIR_OUTCOME_PASSED;
+}
+
 void weir_choice_free(weir_choice_t *own_choice)
 {
     if (own_choice != NULL) {
+        if (own_choice->proof != NULL) {
+            weir_choice_await(own_choice);
+        }
         weir_codes_free(&own_choice->codes);
         free(own_choice->memory_directory);
         free(own_choice);

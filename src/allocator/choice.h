@@ -9,6 +9,7 @@
 #include "allocator/ladder.h"
 #include "allocator/placement.h"
 #include "allocator/search.h"
+#include "allocator/trial.h"
 #include "weir/allocator.h"
 
 /* What was decided for some guests together. */
@@ -42,6 +43,8 @@ struct weir_choice {
     weir_trial_server_t *server; /* borrowed; NULL: trials fork from this process */
     double milliseconds;
     bool remembered;        /* it was proved again, not decided anew */
+    weir_trial_t *proof;    /* own: its trial, which runs still; NULL: there is none */
+    double started;         /* when it was begun, in milliseconds */
     char wish[64];          /* what asked for its strategy, where that is not the strategy's own name; or "" */
     bool stated;            /* how many instances are wanted at once was said, not derived from memory */
     char *memory_directory; /* own: where it is remembered; NULL: nowhere */

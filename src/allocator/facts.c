@@ -279,6 +279,12 @@ void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts, wei
     *ret_facts = facts;
 }
 
+void weir_facts_read_memory(const weir_machine_t *machine, weir_facts_t *facts, weir_cgroups_t *ret_groups)
+{
+    weir_cgroup_find(machine->root, ret_groups);
+    read_memory(machine->root, facts);
+}
+
 void weir_facts_read_executable(const weir_machine_t *machine, weir_facts_t *facts)
 {
     weir_features_t features = {{WEIR_GRANT_UNKNOWN}};

@@ -37,6 +37,9 @@ const weir_machine_t *weir_machine_real(void);
  */
 void weir_facts_read(const weir_machine_t *machine, weir_facts_t *ret_facts, weir_cgroups_t *ret_groups);
 
+/* Read those of the machine's memory alone, and where the control groups are. */
+void weir_facts_read_memory(const weir_machine_t *machine, weir_facts_t *facts, weir_cgroups_t *ret_groups);
+
 /*
  * Read executable_memory, pagemap_scan, process_madvise, protection_keys and memory_files, which are tried in a child
  * process, and processes_used where that is not known yet: some milliseconds. See weir_child_run for when that may be

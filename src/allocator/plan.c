@@ -43,6 +43,19 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static bool is_roomy(const weir_budgets_t *budgets, const weir_cost_t *cost)
+{
+    return !is_tight(&budgets->address, cost->address) && !is_tight(&budgets->commit, cost->commit) &&
+           !is_tight(&budgets->mappings, cost->mappings);
+}
+
+bool weir_plan_is_roomy(
+    const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets, const weir_rung_t *rung)
+{
+    weir_cost_t cost = weir_rung_cost(rung, needs, weir_facts_page_size(facts), rung->slots);
+    return is_roomy(budgets, &cost);
+}
+
 /*
  * Have a pool tried with fewer slots, and what the others take reserved in one piece: where all of it is far within the
  * limits, a guard below each of a thousand stacks takes time and proves nothing.
@@ -52,8 +65,7 @@ static void shorten(const weir_facts_t *facts, const weir_budgets_t *budgets, we
     uint64_t page_size = weir_facts_page_size(facts);
     weir_rung_t *rung = &plan->rung;
     weir_cost_t all = weir_rung_cost(rung, &plan->needs, page_size, rung->slots);
-    if (rung->tier == WEIR_TIER_ONDEMAND || rung->slots <= QUICK_SLOTS || is_tight(&budgets->address, all.address) ||
-        is_tight(&budgets->commit, all.commit) || is_tight(&budgets->mappings, all.mappings)) {
+    if (rung->tier == WEIR_TIER_ONDEMAND || rung->slots <= QUICK_SLOTS || !is_roomy(budgets, &all)) {
         return;
     }
     weir_cost_t some = weir_rung_cost(rung, &plan->needs, page_size, QUICK_SLOTS);
@@ -125,7 +137,8 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
 
 weir_knobs_t weir_rung_knobs(const weir_rung_t *rung)
 {
-    return (weir_knobs_t){rung->memory_keep_resident_bytes, rung->decommit_batch, rung->huge_pages_off, rung->pagemap_scan};
+    return (weir_knobs_t){
+        rung->memory_keep_resident_bytes, rung->decommit_batch, rung->huge_pages_off, rung->pagemap_scan};
 }
 
 bool weir_knobs_are_equal(const weir_knobs_t *a, const weir_knobs_t *b)

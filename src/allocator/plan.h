@@ -44,6 +44,10 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
 uint32_t weir_plan_knobs(const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets,
     const weir_rung_t *rung, uint64_t dirty_bytes, weir_knobs_t knobs[WEIR_VARIANTS_MAX]);
 
+/* Whether a rung, with all its slots, takes less than half of everything that is bounded. */
+bool weir_plan_is_roomy(
+    const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets, const weir_rung_t *rung);
+
 /* Set a rung's knobs, and with them how many unused slots may stay warm within the budgets. */
 void weir_rung_set_knobs(weir_rung_t *rung, const weir_knobs_t *knobs, const weir_budgets_t *budgets);
 

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -326,4 +327,32 @@ void weir_trial_run(const weir_facts_t *facts, const weir_plan_t *plan, weir_ver
     weir_child_result_t result;
     weir_child_run(run_probe, &copy, plan->deadline, &report, sizeof report, &result);
     weir_trial_judge(facts, plan, &result, &report, ret_verdict);
+}
+
+struct weir_trial {
+    weir_plan_t plan;
+    weir_probe_report_t report;
+    weir_child_t *child;
+};
+
+weir_trial_t *weir_trial_begin(const weir_plan_t *plan)
+{
+    weir_trial_t *trial = malloc(sizeof *trial);
+    if (trial != NULL) {
+        trial->plan = *plan;
+        trial->child = weir_child_begin(run_probe, &trial->plan, plan->deadline, &trial->report, sizeof trial->report);
+        if (trial->child == NULL) {
+            free(trial);
+            trial = NULL;
+        }
+    }
+    return trial;
+}
+
+void weir_trial_end(weir_trial_t *own_trial, const weir_facts_t *facts, weir_verdict_t *ret_verdict)
+{
+    weir_child_result_t result;
+    weir_child_end(own_trial->child, &result);
+    weir_trial_judge(facts, &own_trial->plan, &result, &own_trial->report, ret_verdict);
+    free(own_trial);
 }

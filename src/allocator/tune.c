@@ -289,6 +289,10 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
     tuning_report_t report;
     weir_budgets_make(&choice->facts, weir_choice_needs(choice), true, &budgets);
     bool known = weir_choice_is_tuned(choice, workload->fingerprint);
+    if (!known && choice->facts.pagemap_scan.knowledge == WEIR_UNKNOWN) {
+        weir_facts_read_executable(
+            weir_machine_real(), &choice->facts); /* the choice was remembered, without a need of these */
+    }
     if (known || rung->tier == WEIR_TIER_ONDEMAND) {
         tuning.knobs[0] = weir_rung_knobs(rung);
         tuning.count = 1;

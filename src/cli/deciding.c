@@ -38,7 +38,7 @@ static int refuse_choice(const decision_t *decision)
     return EXIT_FAILED;
 }
 
-static int choose(const decision_t *decision)
+static int choose(const decision_t *decision, bool prove_later)
 {
     weir_choose_options_t options;
     weir_systemd_extend(CHOOSE_MILLISECONDS);
@@ -47,6 +47,7 @@ static int choose(const decision_t *decision)
     options.needs.concurrency = decision->inputs->options.max_concurrency;
     options.needs.maximum_memory_bytes = weir_application_max_memory(decision->application);
     options.decide_anew = decision->inputs->options.decide_anew ? 1 : 0;
+    options.prove_later = prove_later ? 1 : 0;
     weir_needs_t *guests = weir_application_guest_needs(decision->application, &options.guest_count);
     options.guests = options.guest_count > 0 ? guests : NULL;
     weir_choice_free(*decision->choice);
@@ -97,12 +98,18 @@ int weir_deciding_run(
 {
     decision_t decision = {inputs, application, choice};
     for (unsigned attempt = 0;; attempt++) {
-        int status = choose(&decision);
-        if (status != EXIT_FINE) {
-            return status;
+        /* The engines are made while the trial of what was decided before runs beside. */
+        int status = choose(&decision, true);
+        bool warm = status == EXIT_FINE && is_warm(&decision, ret_engines);
+        if (status == EXIT_FINE && !weir_choice_await(*choice)) {
+            if (warm) {
+                weir_engines_free(ret_engines);
+            }
+            status = choose(&decision, false);
+            warm = status == EXIT_FINE && is_warm(&decision, ret_engines);
         }
-        if (is_warm(&decision, ret_engines)) {
-            return EXIT_FINE;
+        if (status != EXIT_FINE || warm) {
+            return status;
         }
         weir_systemd_extend(COMPILE_MILLISECONDS);
         weir_application_tune(application, *choice, !inputs->options.no_trial_requests);

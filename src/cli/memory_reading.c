@@ -17,8 +17,8 @@ weir_memory_reader_t *weir_memory_reader_new(void)
 {
     weir_memory_reader_t *reader = calloc(1, sizeof(*reader));
     if (reader != NULL) {
-        weir_facts_t facts;
-        weir_facts_read(weir_machine_real(), &facts, &reader->groups);
+        weir_facts_t facts = {.size = sizeof facts};
+        weir_facts_read_memory(weir_machine_real(), &facts, &reader->groups);
         reader->total = facts.memory_total;
     }
     return reader;

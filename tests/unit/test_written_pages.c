@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -77,20 +76,15 @@ static void ask(scene_t *scene, size_t pages_max)
 
 static int setup(void **state)
 {
-    scene_t *scene = calloc(1, sizeof *scene);
-    if (scene == NULL) {
-        return -1;
-    }
-    scene->page_size = (size_t)sysconf(_SC_PAGESIZE);
-    scene->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    size_t size = PAGES * scene->page_size;
-    scene->pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (scene->pages == MAP_FAILED) {
-        return -1;
-    }
-    madvise(scene->pages, size, MADV_NOHUGEPAGE);
-    *state = scene;
-    return 0;
+    static scene_t scene;
+    memset(&scene, 0, sizeof scene);
+    scene.page_size = (size_t)sysconf(_SC_PAGESIZE);
+    scene.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    size_t size = PAGES * scene.page_size;
+    scene.pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(scene.pages, size, MADV_NOHUGEPAGE);
+    *state = &scene;
+    return scene.pages == MAP_FAILED ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -100,7 +94,6 @@ static int teardown(void **state)
     if (scene->pagemap >= 0) {
         close(scene->pagemap);
     }
-    free(scene);
     return 0;
 }
 
