@@ -30,6 +30,9 @@ static const double grace_milliseconds = 2000;
 /* So long an earlier process is waited for that should have ended. */
 enum { END_MILLISECONDS = 1000 };
 
+/* Its parent starts meanwhile, and has better use for the processors. */
+enum { CONFINE_MILLISECONDS = 100 };
+
 struct weir_trial_server {
     pid_t process;
     int socket;
@@ -179,6 +182,8 @@ static _Noreturn void serve(int channel, pid_t parent, void (*confine)(void *con
     }
     ignore_signals();
     if (confine != NULL) {
+        struct pollfd first = {channel, POLLIN, 0};
+        poll(&first, 1, CONFINE_MILLISECONDS);
         confine(context);
     }
     while (await_request(channel, &spawned) && receive_request(channel, &request, &code)) {

@@ -12,8 +12,9 @@
 #include <sys/types.h>
 
 /*
- * As weir_trial_server_start; the server calls `confine` with `context` before its first trial, to give up what trials
- * do not need. They fork, read /proc, take and map memory and memory files, start threads, and write to standard error.
+ * As weir_trial_server_start; the server calls `confine` with `context` before its first trial, and a tenth of a
+ * second after its start if there was none, to give up what trials do not need. They fork, read /proc, take and map
+ * memory and memory files, start threads, and write to standard error.
  */
 weir_status_t weir_trial_server_start_confined(
     void (*confine)(void *context), void *context, weir_trial_server_t **ret_server);

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -391,7 +392,13 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
         wait = 0;
     }
     note_sleep(loop);
+    /* Those who were answered just now may wait for this very processor: else they get it when a whole time slice is
+     * used up, for there is always more to do by then. */
+    if (loop->is_busy && wait != 0) {
+        sched_yield();
+    }
     int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);
+    loop->is_busy = count > 1;
     note_turn(loop);
     weir_inbox_awake(loop->inbox);
     loop->now = read_clock(loop, wait);

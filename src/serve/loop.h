@@ -54,6 +54,7 @@ typedef struct weir_loop {
     uint64_t woken_at;   /* nanoseconds of that clock, with it */
     uint64_t lost;       /* milliseconds in which the thread was held up, and which count for no limit */
     uint64_t lost_until; /* before that, on its own clock, no more is lost */
+    bool is_busy;        /* more than one connection was ready when it looked last */
     uint32_t turn_ticks; /* the ticker's count then */
 
     weir_list_t connections;

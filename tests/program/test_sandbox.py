@@ -14,6 +14,7 @@ import pytest
 
 from environments_here import compile_helper
 from harness import START_DEADLINE, hello_body
+from terminal import wait_until
 
 REFUSED = "the sandbox refused system call"
 UNCONFINED = "this system refuses what would confine weir"
@@ -55,6 +56,8 @@ def test_every_thread_and_the_trial_server_are_confined(weir, hello, serve):
     assert len(threads) >= 4, threads
     trials = children_of(server.process.pid)
     assert len(trials) == 1
+    # That one lets the program start first.
+    wait_until(lambda: confinement(trials[0])[0][1:] == ("1", "2"), "the trial server is confined", START_DEADLINE)
     threads += confinement(trials[0])
     assert "weir-trials" in {thread[0] for thread in threads}
     assert all(thread[1:] == ("1", "2") for thread in threads), threads
