@@ -206,8 +206,9 @@ static struct iovec end_of(const weir_connection_t *connection, bool has_trailer
                         : (struct iovec){(char *)(uintptr_t)last, sizeof(last) - 1};
 }
 
-/* Send a head, if there is one, and so much of the body; at its end with what `end` has. */
-static void send_piece(
+/* Send a head, if there is one, and so much of the body; at its end with what `end` has. False: the connection is
+ * closed. */
+static bool send_piece(
     weir_connection_t *connection, const weir_head_text_t *head, weir_bytes_t body, const struct iovec *end)
 {
     static const char line_end[] = "\r\n";
@@ -231,7 +232,7 @@ static void send_piece(
     if (end != NULL && chunked) {
         pieces[count++] = *end;
     }
-    weir_connection_send(connection, pieces, count);
+    return weir_connection_send(connection, pieces, count);
 }
 
 static void begin_with(
@@ -335,9 +336,39 @@ void weir_response_begin(weir_connection_t *connection)
     begin_with(connection, &form, (weir_bytes_t){connection->loop->gathered, size}, ends, has_trailers);
 }
 
+enum { IN_PLACE_BYTES = 16 * 1024 }; /* so much is worth a call of its own, rather than a copy */
+
+/* Whether the body goes on within its limit. False: the connection is closed. */
+static bool check_size(weir_connection_t *connection, size_t more)
+{
+    bool fits = connection->framing == WEIR_FRAMING_NONE || !is_too_long(connection, more, "it was cut");
+    if (!fits) {
+        weir_connection_close(connection);
+    }
+    return fits;
+}
+
+/* Send a large piece from where it lies. False: there is none. */
+static bool send_in_place(weir_connection_t *connection)
+{
+    weir_exchange_t *exchange = connection->task->exchange;
+    weir_bytes_t piece;
+    if (weir_task_body(connection->task, &piece) != WEIR_BODY_BYTES || piece.size < IN_PLACE_BYTES) {
+        return false;
+    }
+    piece.size = piece.size < WEIR_GATHER_BYTES ? piece.size : WEIR_GATHER_BYTES;
+    if (check_size(connection, piece.size) && send_piece(connection, NULL, piece, NULL)) {
+        weir_exchange_consume(exchange, piece.size);
+    }
+    return true;
+}
+
 bool weir_response_continue(weir_connection_t *connection)
 {
     size_t size;
+    if (send_in_place(connection)) {
+        return true;
+    }
     weir_body_state_t state = gather(connection, &size);
     if (state == WEIR_BODY_BROKEN) {
         /* The head has been sent: all that is left is not to let the body look complete. */
@@ -349,8 +380,7 @@ bool weir_response_continue(weir_connection_t *connection)
     if (size == 0 && !ends) {
         return false;
     }
-    if (connection->framing != WEIR_FRAMING_NONE && is_too_long(connection, size, "it was cut")) {
-        weir_connection_close(connection);
+    if (!check_size(connection, size)) {
         return true;
     }
     struct iovec end = {NULL, 0};
