@@ -145,8 +145,12 @@ static void *accept_all(void *context)
     for (size_t next = 1;; next = descriptors[next + 1] < 0 ? 1 : next + 1) {
         static const int on = 1;
         int accepted = accept(descriptors[0], NULL, NULL);
+        if (accepted < 0 && (errno == ECONNABORTED || errno == EINTR)) {
+            continue;
+        }
         if (accepted < 0 || accepted >= SOCKETS_MOST || !open_connection(accepted)) {
-            return NULL;
+            perror("mirror");
+            exit(1);
         }
         setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = accepted};

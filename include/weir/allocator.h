@@ -394,7 +394,7 @@ weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_c
  */
 bool weir_choice_await(weir_choice_t *choice);
 
-/* Free a choice. NULL is allowed. */
+/* Free a choice. NULL is allowed. A trial that runs still is waited for. */
 void weir_choice_free(weir_choice_t *own_choice);
 
 /*

@@ -148,13 +148,14 @@ static void drain(watch_t *watch, int *descriptor)
 static bool listen_until_end(watch_t *watch)
 {
     while (watch->report >= 0 || watch->complaints >= 0) {
+        /* Whoever comes late still reads what came in time. */
         double left = watch->deadline - weir_clock_milliseconds();
-        if (left <= 0) {
-            return false;
-        }
         /* poll(2) leaves out descriptors below 0. */
         struct pollfd polled[2] = {{watch->report, POLLIN, 0}, {watch->complaints, POLLIN, 0}};
-        int ready = poll(polled, 2, (int)left + 1);
+        int ready = poll(polled, 2, left > 0 ? (int)left + 1 : 0);
+        if (ready == 0 && left <= 0) {
+            return false;
+        }
         if (ready < 0 && errno != EINTR && errno != EAGAIN) {
             watch->poll_error = errno;
             return false;

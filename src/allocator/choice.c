@@ -347,7 +347,7 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
     }
     const making_t making = {
         machine, tester, options, choice, options->prove_later != 0 && tester->trial == real_trial};
-    choice->started = tester->milliseconds(tester->context);
+    double started = tester->milliseconds(tester->context);
     choice->server = options->server;
     choice->stated = is_concurrency_stated(options);
     weir_facts_read(machine, &choice->facts, NULL);
@@ -363,7 +363,7 @@ weir_status_t weir_allocator_choose_with(const weir_machine_t *machine, const we
         }
         weir_choice_keep(choice);
     }
-    choice->milliseconds = tester->milliseconds(tester->context) - choice->started;
+    choice->milliseconds = tester->milliseconds(tester->context) - started;
     weir_report_write(choice);
     *ret_choice = choice;
     return works(&choice->decision) ? WEIR_OK : WEIR_ERROR_UNAVAILABLE;
@@ -398,9 +398,10 @@ bool weir_choice_await(weir_choice_t *choice)
     if (choice->proof == NULL) {
         return works(&choice->decision);
     }
+    double began = weir_clock_milliseconds();
     weir_trial_end(choice->proof, &choice->facts, &verdict);
     choice->proof = NULL;
-    choice->milliseconds = weir_clock_milliseconds() - choice->started;
+    choice->milliseconds += weir_clock_milliseconds() - began;
     weir_report_write(choice);
     return verdict.outcome == WEIR_OUTCOME_PASSED;
 }

@@ -6,12 +6,19 @@
 #include "weir_bridge.h"
 
 #include <malloc.h>
+#include <sys/prctl.h>
 
 /* Bounds on what an instance's own bookkeeping may take. They limit guests, they reserve nothing. */
 static const size_t instance_bytes_max = (size_t)16 << 20;
 
 /* Half of a fiber's stack is the guest's, but not more than Wasmtime's default; the rest is for host functions. */
 static const size_t guest_stack_bytes_max = (size_t)512 << 10;
+
+bool weir_search_is_sound(void)
+{
+    enum { GET_MEMORY_MERGE = 68 /* PR_GET_MEMORY_MERGE, Linux 6.4 */ };
+    return weir_written_pages_are_found() && prctl(GET_MEMORY_MERGE, 0, 0, 0, 0) != 1;
+}
 
 static uint32_t times(uint32_t slots, uint32_t each)
 {
@@ -45,7 +52,7 @@ static weir_status_t configure_pool(const weir_rung_t *rung, wasm_config_t *conf
     wasmtime_pooling_allocation_config_decommit_batch_size_set(
         pool, rung->decommit_batch == 0 ? 1 : rung->decommit_batch);
     wasmtime_pooling_allocation_config_max_unused_warm_slots_set(pool, rung->warm_slots);
-    weir_pooling_config_pagemap_scan_set(pool, rung->pagemap_scan);
+    weir_pooling_config_pagemap_scan_set(pool, rung->pagemap_scan && weir_search_is_sound());
     wasmtime_pooling_allocation_strategy_set(config, pool);
     wasmtime_pooling_allocation_config_delete(pool);
     return WEIR_OK;

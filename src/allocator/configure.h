@@ -14,6 +14,13 @@
  */
 weir_status_t weir_rung_configure(const weir_rung_t *rung, wasm_config_t *config);
 
+/*
+ * Whether a search for written pages finds all of them in this process: the library is put together so that its own
+ * answer is given (weir_written_pages_are_found), and the kernel does not merge pages of it (KSM), which may make a
+ * written page one of zeros that counts as untouched.
+ */
+bool weir_search_is_sound(void);
+
 /* Limit malloc's arenas; 0 leaves them alone. Does nothing with another C library than glibc. */
 void weir_limit_arenas(unsigned arenas);
 

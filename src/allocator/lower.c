@@ -171,6 +171,7 @@ static weir_status_t descend(
     /* What belongs to the other stays with it; and what is lower for now is not to be remembered. */
     memset(&lower->codes, 0, sizeof lower->codes);
     lower->memory_directory = NULL;
+    lower->proof = NULL;
     weir_outcome_t outcome = WEIR_OUTCOME_REFUSED;
     step_t step = first;
     while (outcome != WEIR_OUTCOME_PASSED && !is_hopeless(outcome) && step(lower)) {

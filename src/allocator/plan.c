@@ -3,7 +3,7 @@
  */
 #include "allocator/plan.h"
 
-#include "weir_bridge.h"
+#include "allocator/configure.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
@@ -129,6 +129,9 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
         .code = -1,
     };
     if (quick) {
+        /* To write over kept memory takes time and cannot fail; what an emulator or a search for written pages does
+         * can. */
+        ret_plan->checks_little = !emulated && !rung->pagemap_scan;
         shorten(facts, budgets, ret_plan);
     }
 }
@@ -213,7 +216,7 @@ uint32_t weir_plan_knobs(const weir_facts_t *facts, const weir_needs_t *needs, c
     const size_t count = sizeof sizes / sizeof sizes[0];
     /* Clearing kept pages by hand is cheap natively; an emulator would rather have the kernel drop them. */
     bool emulated = weir_fact_is(facts->emulated, 1);
-    bool finds_written = !emulated && weir_fact_is(facts->pagemap_scan, 1) && weir_written_pages_are_found();
+    bool finds_written = !emulated && weir_fact_is(facts->pagemap_scan, 1) && weir_search_is_sound();
     for (size_t i = 0; i < count; i++) {
         uint64_t size = sizes[emulated ? count - 1 - i : i];
         bool scan = finds_written && size >= keep_usual;

@@ -21,6 +21,7 @@ typedef struct weir_plan {
     uint64_t reserve_commit;  /* the same of writable memory */
     unsigned arenas;          /* malloc arenas; 0: as many as malloc likes */
     uint32_t deadline;        /* milliseconds for the whole trial */
+    bool checks_little;       /* of contents: what is kept was filled and looked at when the rung was first proved */
     bool raise_limits;        /* on address space and data, in the trial alone; it fails where it may not */
     int code;                 /* where compiled code is shared between trials: see weir_subject_load; -1: nowhere */
 } weir_plan_t;

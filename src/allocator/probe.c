@@ -208,8 +208,7 @@ static bool prove(probe_t *probe)
     const weir_plan_t *plan = probe->plan;
     uint32_t places = plan->time_milliseconds > 0 ? WEIR_CONTENTS_PLACES : WEIR_CONTENTS_PLACES_QUICK;
     weir_rung_t checked = plan->rung;
-    if (plan->time_milliseconds <= 0) {
-        /* What it keeps was written full and looked at when it was first proved. */
+    if (plan->checks_little) {
         checked.memory_keep_resident_bytes = 0;
     }
     bool good = take_reserves(probe) && weir_subject_make(&probe->subject, &plan->rung, &probe->trouble);
@@ -224,6 +223,7 @@ void weir_probe_run(const weir_plan_t *plan, const weir_module_shape_t *shape, c
     probe_t probe = {.plan = plan, .shape = shape, .expected = expected, .report = report};
     *report = (weir_probe_report_t){.magic = WEIR_PROBE_MAGIC};
     weir_limit_arenas(plan->arenas);
+    weir_huge_pages_set(plan->rung.huge_pages_off); /* whatever the program has by now */
     bool good = prove(&probe);
     if (good && plan->time_milliseconds > 0) {
         if (plan->knob_count == 0 || plan->rung.tier == WEIR_TIER_ONDEMAND) {

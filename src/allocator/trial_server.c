@@ -170,7 +170,8 @@ static bool await_request(int channel, spawned_t *spawned)
     }
 }
 
-static _Noreturn void serve(int channel, pid_t parent, void (*confine)(void *context), void *context)
+static _Noreturn void serve(
+    int channel, pid_t parent, void (*enter)(void *context), void (*confine)(void *context), void *context)
 {
     request_t request;
     int code;
@@ -181,6 +182,9 @@ static _Noreturn void serve(int channel, pid_t parent, void (*confine)(void *con
         _exit(0);
     }
     ignore_signals();
+    if (enter != NULL) {
+        enter(context);
+    }
     if (confine != NULL) {
         struct pollfd first = {channel, POLLIN, 0};
         poll(&first, 1, CONFINE_MILLISECONDS);
@@ -208,7 +212,7 @@ static _Noreturn void serve(int channel, pid_t parent, void (*confine)(void *con
 
 weir_status_t weir_trial_server_start(weir_trial_server_t **ret_server)
 {
-    return weir_trial_server_start_confined(NULL, NULL, ret_server);
+    return weir_trial_server_start_confined(NULL, NULL, NULL, ret_server);
 }
 
 pid_t weir_trial_server_process(const weir_trial_server_t *server)
@@ -217,7 +221,7 @@ pid_t weir_trial_server_process(const weir_trial_server_t *server)
 }
 
 weir_status_t weir_trial_server_start_confined(
-    void (*confine)(void *context), void *context, weir_trial_server_t **ret_server)
+    void (*enter)(void *context), void (*confine)(void *context), void *context, weir_trial_server_t **ret_server)
 {
     int channels[2];
     if (weir_process_has_threads()) {
@@ -235,7 +239,7 @@ weir_status_t weir_trial_server_start_confined(
     server->process = fork();
     if (server->process == 0) {
         close(channels[0]);
-        serve(channels[1], parent, confine, context);
+        serve(channels[1], parent, enter, confine, context);
     }
     close(channels[1]);
     if (server->process < 0) {

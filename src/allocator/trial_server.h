@@ -12,12 +12,13 @@
 #include <sys/types.h>
 
 /*
- * As weir_trial_server_start; the server calls `confine` with `context` before its first trial, and a tenth of a
- * second after its start if there was none, to give up what trials do not need. They fork, read /proc, take and map
- * memory and memory files, start threads, and write to standard error.
+ * As weir_trial_server_start; the server calls `enter` with `context` at once, to close what is its parent's alone, and
+ * `confine` with `context` before its first trial, and a tenth of a second after its start if there was none, to give
+ * up what trials do not need. They fork, read /proc, take and map memory and memory files, start threads, and write to
+ * standard error.
  */
 weir_status_t weir_trial_server_start_confined(
-    void (*confine)(void *context), void *context, weir_trial_server_t **ret_server);
+    void (*enter)(void *context), void (*confine)(void *context), void *context, weir_trial_server_t **ret_server);
 
 /* The process of a server, or 0 where `server` is NULL. Any thread. */
 pid_t weir_trial_server_process(const weir_trial_server_t *server);

@@ -284,19 +284,24 @@ weir_status_t weir_choice_tune(weir_choice_t *choice, const weir_workload_t *wor
     if (weir_process_has_threads()) {
         return WEIR_ERROR_THREADS;
     }
+    if (!weir_choice_await(choice)) {
+        return WEIR_ERROR_UNAVAILABLE;
+    }
     weir_budgets_t budgets;
     tuning_t tuning = {.choice = choice, .workload = workload};
     tuning_report_t report;
     weir_budgets_make(&choice->facts, weir_choice_needs(choice), true, &budgets);
     bool known = weir_choice_is_tuned(choice, workload->fingerprint);
-    if (!known && choice->facts.pagemap_scan.knowledge == WEIR_UNKNOWN) {
-        weir_facts_read_executable(
-            weir_machine_real(), &choice->facts); /* the choice was remembered, without a need of these */
-    }
     if (known || rung->tier == WEIR_TIER_ONDEMAND) {
         tuning.knobs[0] = weir_rung_knobs(rung);
         tuning.count = 1;
     } else {
+        if (choice->facts.pagemap_scan.knowledge == WEIR_UNKNOWN) {
+            /* The choice was remembered, without a need of it. */
+            weir_facts_t facts = choice->facts;
+            weir_facts_read_executable(weir_machine_real(), &facts);
+            choice->facts.pagemap_scan = facts.pagemap_scan;
+        }
         list_settings(choice, &budgets, &tuning);
     }
     tuning.timed = !known;

@@ -4,6 +4,7 @@
  */
 #include "cli/up.h"
 
+#include "allocator/child.h"
 #include "allocator/translate.h"
 #include "allocator/trial_server.h"
 #include "cli/adapt.h"
@@ -303,13 +304,19 @@ static void enter_trials(void *context)
     if (up->admin != NULL) {
         weir_admin_disown(up->admin);
     }
+    weir_child_volunteer_for_oom();
+}
+
+static void confine_trials(void *context)
+{
+    const up_t *up = context;
     weir_confine_trials(&up->inputs.options);
 }
 
 /* The process that further trials are made in; without it the choice stays what it is. */
 static void start_trial_server(up_t *up)
 {
-    if (weir_trial_server_start_confined(enter_trials, up, &up->trial_server) != WEIR_OK) {
+    if (weir_trial_server_start_confined(enter_trials, confine_trials, up, &up->trial_server) != WEIR_OK) {
         up->trial_server = NULL; /* which is told of when all is ready */
     }
 }

@@ -28,8 +28,9 @@
 
 enum {
     EVENTS_A_TURN = 64,
-    DRAIN_STEP_MILLISECONDS = 20,         /* how often a draining loop looks at its idle connections */
-    OTHERS_MAX_NANOSECONDS = 50 * 1000000 /* of a turn: as long counts, for guests that compute */
+    DRAIN_STEP_MILLISECONDS = 20,          /* how often a draining loop looks at its idle connections */
+    OTHERS_MAX_NANOSECONDS = 50 * 1000000, /* of a turn: as long counts, for guests that compute */
+    YIELD_NANOSECONDS = 500 * 1000,        /* more often would leave too much to a process that only computes */
 };
 
 /* The inbox of the loop whose thread this is. */
@@ -394,7 +395,8 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
     note_sleep(loop);
     /* Those who were answered just now may wait for this very processor: else they get it when a whole time slice is
      * used up, for there is always more to do by then. */
-    if (loop->is_busy && wait != 0) {
+    if (loop->is_busy && wait != 0 && loop->woken_at >= loop->yielded_at + YIELD_NANOSECONDS) {
+        loop->yielded_at = loop->woken_at;
         sched_yield();
     }
     int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);

@@ -4,7 +4,6 @@
 #include "allocator/choice.h"
 #include "temporary.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-enum { ATTEMPTS = 20 };
+enum { ATTEMPTS = 20, DEADLINE = 2000 };
 
 static weir_choice_t *choose(const char *directory, bool later)
 {
@@ -29,6 +28,7 @@ static weir_choice_t *choose(const char *directory, bool later)
     weir_choose_options_init(&options);
     options.cache_directory = directory;
     options.needs.concurrency = 16;
+    options.trial_milliseconds = DEADLINE;
     options.prove_later = later ? 1 : 0;
     assert_int_equal(weir_allocator_choose(&options, &choice), WEIR_OK);
     return choice;
@@ -52,7 +52,8 @@ static weir_choice_t *choose_again(const char *directory, bool later)
 
 static bool has_children(void)
 {
-    return waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD;
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 static void need_room(const weir_choice_t *choice)
@@ -99,12 +100,12 @@ static void what_was_not_asked_to_be_proved_later_has_been(void **state)
     weir_choice_free(choice);
 }
 
-static void a_trial_that_fails_is_told(void **state)
+/* Stop the trial where it is. Returns its process, or 0 when it was done already. */
+static pid_t stop_child(void)
 {
-    weir_choice_t *choice = choose_again(*state, true);
-    need_room(choice);
     char path[64];
     int child = 0;
+    siginfo_t info = {.si_code = 0};
     snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
     FILE *children = fopen(path, "r");
     if (children == NULL || fscanf(children, "%d", &child) != 1) {
@@ -112,6 +113,38 @@ static void a_trial_that_fails_is_told(void **state)
         skip();
     }
     fclose(children);
+    assert_int_equal(kill(child, SIGSTOP), 0);
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WSTOPPED | WEXITED | WNOWAIT), 0);
+    return info.si_code == CLD_STOPPED ? child : 0;
+}
+
+/* What it has said in time counts, however late somebody listens. */
+static void a_caller_that_comes_after_the_deadline_gets_what_the_trial_said(void **state)
+{
+    siginfo_t info;
+    weir_choice_t *choice = choose_again(*state, true);
+    need_room(choice);
+    double until = weir_clock_milliseconds() + DEADLINE;
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+    while (weir_clock_milliseconds() <= until) {
+        usleep(10000);
+    }
+    assert_true(weir_choice_await(choice));
+    assert_true(weir_choice_milliseconds(choice) < DEADLINE);
+    weir_choice_free(choice);
+}
+
+static void a_trial_that_fails_is_told(void **state)
+{
+    weir_choice_t *choice = NULL;
+    pid_t child = 0;
+    for (unsigned i = 0; child == 0 && i < ATTEMPTS; i++) {
+        weir_choice_free(choice);
+        choice = choose_again(*state, true);
+        need_room(choice);
+        child = stop_child();
+    }
+    assert_true(child > 0);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_false(weir_choice_await(choice));
     assert_false(has_children());
@@ -135,6 +168,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_proved_while_its_caller_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_not_asked_to_be_proved_later_has_been, setup, teardown),
         cmocka_unit_test_setup_teardown(a_trial_that_fails_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_caller_that_comes_after_the_deadline_gets_what_the_trial_said, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_freed_leaves_no_child, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

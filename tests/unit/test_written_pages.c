@@ -2,6 +2,8 @@
  * test_written_pages.c: how the bridge answers Wasmtime's search for written pages (PAGEMAP_SCAN): on this kernel, with
  * pages of this process.
  */
+#include "allocator/facts.h"
+#include "allocator/subject.h"
 #include "weir_bridge.h"
 
 #include <errno.h>
@@ -284,6 +286,50 @@ static void test_pages_that_are_swapped_out_are_found(void **state)
     assert_int_equal(check(scene, count, PAGES), WRITES);
 }
 
+/* Wasmtime by itself gives back what lies behind the 32nd run. */
+static void test_a_pool_keeps_all_that_its_guest_has_written(void **state)
+{
+    enum { WRITES = 100, KEEP = 4 << 20 };
+    const weir_rung_t rung = {.tier = WEIR_TIER_STANDARD,
+        .slots = 2,
+        .slot_bytes = UINT64_C(4) << 30,
+        .guard_bytes = UINT64_C(32) << 20,
+        .memory_keep_resident_bytes = KEEP,
+        .table_elements = 1000,
+        .memories_per_slot = 1,
+        .tables_per_slot = 1,
+        .core_instances_per_slot = 1,
+        .stack_bytes = 1 << 20,
+        .warm_slots = 2,
+        .pagemap_scan = true};
+    scene_t *scene = *state;
+    weir_facts_t facts;
+    weir_needs_t needs = {.minimum_memory_bytes = KEEP};
+    weir_module_shape_t shape;
+    weir_trouble_t trouble = {.outcome = WEIR_OUTCOME_PASSED};
+    weir_subject_t subject;
+    weir_instance_t instance = {.store = NULL};
+    weir_pool_metrics_t metrics = {.memories = 0};
+    need_kernel(scene);
+    weir_facts_read_all(weir_machine_real(), &facts);
+    weir_needs_complete(&facts, &needs, &needs);
+    weir_module_shape_make(&needs, &shape);
+    bool made = weir_subject_make(&subject, &rung, &trouble) && weir_subject_load(&subject, &needs, &shape, -1) &&
+                weir_instance_open(&subject, &instance);
+    if (!made) {
+        print_message("skipped: no such pool here: %s: %s\n", trouble.stage, trouble.message);
+        weir_subject_free(&subject);
+        skip();
+    }
+    const int32_t page = (int32_t)scene->page_size;
+    const int32_t range[] = {0, WRITES * 2 * page, 2 * page};
+    assert_true(weir_instance_call(&subject, &instance, "dirty", range, 3, NULL));
+    weir_instance_close(&instance);
+    assert_true(weir_engine_pool_metrics(subject.engine, &metrics));
+    assert_in_range(metrics.unused_memory_bytes_resident, WRITES * scene->page_size, KEEP);
+    weir_subject_free(&subject);
+}
+
 static void test_other_calls_reach_the_system_as_they_are(void **state)
 {
     scene_t *scene = *state;
@@ -324,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_more_is_kept_than_may_be, setup, teardown),
         cmocka_unit_test_setup_teardown(test_any_pattern_is_covered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pages_that_are_swapped_out_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_pool_keeps_all_that_its_guest_has_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_calls_reach_the_system_as_they_are, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
