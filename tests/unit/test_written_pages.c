@@ -2,6 +2,7 @@
  * test_written_pages.c: how the bridge answers Wasmtime's search for written pages (PAGEMAP_SCAN): on this kernel, with
  * pages of this process.
  */
+#include "allocator/budget.h"
 #include "allocator/facts.h"
 #include "allocator/subject.h"
 #include "weir_bridge.h"
