@@ -25,6 +25,7 @@ static const uint64_t held_bytes = 160 * KIB;
 
 static const uint64_t keep_usual = 2 * MIB; /* what Spin keeps; a guest that dirties less costs no system call */
 static const uint64_t table_keep_bytes = 512 * KIB;
+static const uint64_t searched_bytes = 1 * MIB; /* a memory that begins with less is written over as quickly */
 static const uint64_t huge_page_bytes = 2 * MIB;
 
 static uint64_t kept_back(const weir_budget_t *budget, uint64_t margin, weir_limit_t limit)
@@ -216,7 +217,8 @@ uint32_t weir_plan_knobs(const weir_facts_t *facts, const weir_needs_t *needs, c
     const size_t count = sizeof sizes / sizeof sizes[0];
     /* Clearing kept pages by hand is cheap natively; an emulator would rather have the kernel drop them. */
     bool emulated = weir_fact_is(facts->emulated, 1);
-    bool finds_written = !emulated && weir_fact_is(facts->pagemap_scan, 1) && weir_search_is_sound();
+    bool finds_written = !emulated && needs->minimum_memory_bytes >= searched_bytes &&
+                         weir_fact_is(facts->pagemap_scan, 1) && weir_search_is_sound();
     for (size_t i = 0; i < count; i++) {
         uint64_t size = sizes[emulated ? count - 1 - i : i];
         bool scan = finds_written && size >= keep_usual;

@@ -19,6 +19,9 @@
 #include <unistd.h>
 
 /* Of kernels newer than the oldest headers that weir is compiled with. */
+#ifndef PR_GET_MEMORY_MERGE
+#define PR_GET_MEMORY_MERGE 68 /* whether pages are merged, which the allocator wants to know (Linux 6.4) */
+#endif
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41 /* names of memory, for /proc/PID/maps: glibc's malloc and stacks */
 #endif
@@ -84,7 +87,7 @@ static void allow_by_arguments(builder_t *builder, const weir_filter_settings_t 
 {
     bool is_server = settings->kind == WEIR_FILTER_SERVER;
     ALLOW_IF(builder, SCMP_SYS(prctl), 0, whole_int, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SET_PDEATHSIG,
-        PR_GET_DUMPABLE, PR_CAPBSET_READ, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP);
+        PR_GET_DUMPABLE, PR_CAPBSET_READ, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_GET_MEMORY_MERGE);
     ALLOW_IF(builder, SCMP_SYS(ioctl), 1, whole_int, TCGETS, TCGETS2, TIOCGWINSZ, TIOCGPTN, FIONBIO, FIONREAD, FIOCLEX,
         FICLONE, PAGEMAP_SCAN);
     ALLOW_IF(builder, SCMP_SYS(process_madvise), 0, whole_int, (uint64_t)-10000 /* PIDFD_SELF */);

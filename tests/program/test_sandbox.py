@@ -174,7 +174,8 @@ def test_a_run_writes_nowhere_but_to_its_own_directories(weir, application, serv
     assert strace, "strace is needed"
     log = tmp_path / "strace.log"
     calls = "open,openat,creat,mkdir,mkdirat,unlink,unlinkat,rename,renameat,renameat2,truncate,rmdir"
-    traced = weir.wrapped(strace, "-f", "-y", "-o", log, "-e", f"trace={calls}")
+    # A file for each thread: no call is cut in two.
+    traced = weir.wrapped(strace, "-ff", "-y", "-o", log, "-e", f"trace={calls}")
     arguments = ["--log-dir", tmp_path / "logs", "--temp", tmp_path / "temp", "--no-sandbox"]
     (tmp_path / "temp").mkdir()
     server = serve(traced, application, *arguments, environment={"XDG_CACHE_HOME": tmp_path / "cache"})
@@ -186,7 +187,7 @@ def test_a_run_writes_nowhere_but_to_its_own_directories(weir, application, serv
     server.wait()
     server.stopped = True
     allowed = [str(tmp_path / name) for name in ("logs", "temp", "cache")]
-    written = list(opened_for_writing(log.read_text()))
+    written = list(opened_for_writing("".join(part.read_text() for part in tmp_path.glob("strace.log.*"))))
     assert any(path.startswith(allowed[0]) for path, _ in written) and any(path.startswith(allowed[2]) for path, _ in written)
     for path, line in written:
         own = path == "/dev/null" or re.fullmatch(r"/proc/self/(oom_score_adj|fd/[12])", path)
