@@ -28,6 +28,7 @@
 
 enum {
     EVENTS_A_TURN = 64,
+    BUSY_EVENTS = 4,
     DRAIN_STEP_MILLISECONDS = 20,          /* how often a draining loop looks at its idle connections */
     OTHERS_MAX_NANOSECONDS = 50 * 1000000, /* of a turn: as long counts, for guests that compute */
     YIELD_NANOSECONDS = 500 * 1000,        /* more often would leave too much to a process that only computes */
@@ -400,7 +401,7 @@ static int wait_for_events(weir_loop_t *loop, struct epoll_event *events)
         sched_yield();
     }
     int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, wait);
-    loop->is_busy = count > 1;
+    loop->is_busy = count >= BUSY_EVENTS;
     note_turn(loop);
     weir_inbox_awake(loop->inbox);
     loop->now = read_clock(loop, wait);
