@@ -5,6 +5,7 @@
 #include "allocator/features.h"
 
 #include "allocator/child.h"
+#include "allocator/pagemap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,32 +75,9 @@ static state_t try_executable_memory(void)
     return GRANTED;
 }
 
-/* include/uapi/linux/fs.h, since Linux 6.7 */
-typedef struct scanned_region {
-    uint64_t start;
-    uint64_t end;
-    uint64_t categories;
-} scanned_region_t;
-
-typedef struct scan {
-    uint64_t size;
-    uint64_t flags;
-    uint64_t start;
-    uint64_t end;
-    uint64_t walk_end;
-    uint64_t regions;
-    uint64_t region_count;
-    uint64_t pages_max;
-    uint64_t category_inverted;
-    uint64_t category_mask;
-    uint64_t category_any_of_mask;
-    uint64_t return_mask;
-} scan_t;
-
 /* Of three pages the middle one is untouched: the scan must find the two others. */
 static state_t try_pagemap_scan(void)
 {
-    enum { WRITTEN = 1 << 1, PRESENT = 1 << 3 };
     size_t size = page_size();
     char *pages = mmap(NULL, 3 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int descriptor = pages == MAP_FAILED ? -1 : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -110,17 +88,17 @@ static state_t try_pagemap_scan(void)
     madvise(pages, 3 * size, MADV_NOHUGEPAGE);
     pages[0] = 1;
     pages[2 * size] = 1;
-    scanned_region_t regions[3];
+    weir_pagemap_region_t regions[3];
     memset(regions, 0, sizeof regions);
-    scan_t scan = {
+    weir_pagemap_scan_t scan = {
         .size = sizeof scan,
         .start = (uintptr_t)pages,
         .end = (uintptr_t)pages + 3 * size,
         .regions = (uintptr_t)regions,
         .region_count = 3,
-        .category_mask = WRITTEN | PRESENT,
+        .category_mask = WEIR_PAGE_WRITTEN | WEIR_PAGE_PRESENT,
     };
-    int found = ioctl(descriptor, _IOWR('f', 16, scan_t), &scan);
+    int found = ioctl(descriptor, WEIR_PAGEMAP_SCAN, &scan);
     if (found < 0) {
         return refusal();
     }

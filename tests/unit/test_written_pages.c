@@ -4,6 +4,7 @@
  */
 #include "allocator/budget.h"
 #include "allocator/facts.h"
+#include "allocator/pagemap.h"
 #include "allocator/subject.h"
 #include "weir_bridge.h"
 
@@ -26,54 +27,28 @@
 
 enum { PAGES = 4096, RUNS_ASKED = 32 };
 
-/* include/uapi/linux/fs.h, since Linux 6.7 */
-enum { WRITTEN = 1 << 1, FILE_PAGE = 1 << 2, PRESENT = 1 << 3, ZERO_PAGE = 1 << 5 };
-
-typedef struct run {
-    uint64_t start;
-    uint64_t end;
-    uint64_t categories;
-} run_t;
-
-typedef struct scan {
-    uint64_t size;
-    uint64_t flags;
-    uint64_t start;
-    uint64_t end;
-    uint64_t walk_end;
-    uint64_t runs;
-    uint64_t run_count;
-    uint64_t pages_max;
-    uint64_t category_inverted;
-    uint64_t category_mask;
-    uint64_t category_any_of_mask;
-    uint64_t return_mask;
-} scan_t;
-
-static const unsigned long pagemap_scan = _IOWR('f', 16, scan_t);
-
 typedef struct scene {
     int pagemap;
     size_t page_size;
     char *pages;
     bool written[PAGES];
-    run_t runs[RUNS_ASKED];
-    scan_t scan;
+    weir_pagemap_region_t runs[RUNS_ASKED];
+    weir_pagemap_scan_t scan;
 } scene_t;
 
 /* As Wasmtime 48 asks when it resets a memory of which so many pages may stay. */
 static void ask(scene_t *scene, size_t pages_max)
 {
     memset(scene->runs, 0, sizeof scene->runs);
-    scene->scan = (scan_t){
+    scene->scan = (weir_pagemap_scan_t){
         .size = sizeof scene->scan,
         .start = (uintptr_t)scene->pages,
         .end = (uintptr_t)scene->pages + PAGES * scene->page_size,
-        .runs = (uintptr_t)scene->runs,
-        .run_count = RUNS_ASKED,
+        .regions = (uintptr_t)scene->runs,
+        .region_count = RUNS_ASKED,
         .pages_max = pages_max,
-        .category_inverted = ZERO_PAGE | FILE_PAGE,
-        .category_mask = WRITTEN | PRESENT | ZERO_PAGE | FILE_PAGE,
+        .category_inverted = WEIR_PAGE_ZERO | WEIR_PAGE_FILE,
+        .category_mask = WEIR_PAGE_WRITTEN | WEIR_PAGE_PRESENT | WEIR_PAGE_ZERO | WEIR_PAGE_FILE,
     };
 }
 
@@ -104,7 +79,7 @@ static int teardown(void **state)
 static void need_kernel(scene_t *scene)
 {
     ask(scene, 1);
-    if (scene->pagemap < 0 || ioctl(scene->pagemap, pagemap_scan, &scene->scan) < 0) {
+    if (scene->pagemap < 0 || ioctl(scene->pagemap, WEIR_PAGEMAP_SCAN, &scene->scan) < 0) {
         print_message("skipped: this kernel has no PAGEMAP_SCAN (Linux 6.7): %s\n", strerror(errno));
         skip();
     }
@@ -133,7 +108,7 @@ static uint64_t check(const scene_t *scene, int count, size_t pages_max)
     uint64_t bytes = 0;
     assert_in_range(count, 0, RUNS_ASKED);
     for (int i = 0; i < count; i++) {
-        const run_t *run = &scene->runs[i];
+        const weir_pagemap_region_t *run = &scene->runs[i];
         assert_true(run->start < run->end);
         assert_true(run->start >= (i == 0 ? scene->scan.start : scene->runs[i - 1].end + 1));
         assert_true(run->end <= scene->scan.walk_end);
@@ -150,7 +125,7 @@ static uint64_t check(const scene_t *scene, int count, size_t pages_max)
 static int search(scene_t *scene, size_t pages_max)
 {
     ask(scene, pages_max);
-    int count = weir_bridge_ioctl(scene->pagemap, pagemap_scan, &scene->scan);
+    int count = weir_bridge_ioctl(scene->pagemap, WEIR_PAGEMAP_SCAN, &scene->scan);
     if (count < 0) {
         fail_msg("%s", strerror(errno));
     }
@@ -280,7 +255,7 @@ static void test_pages_that_are_swapped_out_are_found(void **state)
     }
     /* As Wasmtime asks, they are overlooked; should that change, nothing of this is needed any more. */
     ask(scene, PAGES);
-    int seen = ioctl(scene->pagemap, pagemap_scan, &scene->scan);
+    int seen = ioctl(scene->pagemap, WEIR_PAGEMAP_SCAN, &scene->scan);
     assert_int_equal(seen, WRITES - away);
     int count = search(scene, PAGES);
     assert_int_equal(count, WRITES);
@@ -345,7 +320,7 @@ static void test_other_calls_reach_the_system_as_they_are(void **state)
     assert_int_equal(errno, EBADF);
     ask(scene, 1);
     errno = 0;
-    assert_int_equal(weir_bridge_ioctl(ends[0], pagemap_scan, &scene->scan), -1);
+    assert_int_equal(weir_bridge_ioctl(ends[0], WEIR_PAGEMAP_SCAN, &scene->scan), -1);
     assert_int_equal(errno, ENOTTY);
     close(ends[0]);
     close(ends[1]);
@@ -353,11 +328,11 @@ static void test_other_calls_reach_the_system_as_they_are(void **state)
     need_kernel(scene);
     write_page(scene, 3);
     ask(scene, PAGES);
-    scene->scan.category_mask = WRITTEN;
+    scene->scan.category_mask = WEIR_PAGE_WRITTEN;
     scene->scan.category_inverted = 0;
-    scene->scan.return_mask = WRITTEN;
-    assert_int_equal(weir_bridge_ioctl(scene->pagemap, pagemap_scan, &scene->scan), 1);
-    assert_int_equal(scene->runs[0].categories, WRITTEN);
+    scene->scan.return_mask = WEIR_PAGE_WRITTEN;
+    assert_int_equal(weir_bridge_ioctl(scene->pagemap, WEIR_PAGEMAP_SCAN, &scene->scan), 1);
+    assert_int_equal(scene->runs[0].categories, WEIR_PAGE_WRITTEN);
 }
 
 int main(void)
