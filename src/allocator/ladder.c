@@ -30,7 +30,8 @@ typedef struct builder {
     bool tight;  /* smaller stacks and tables, so that more slots fit */
     bool forced; /* any number of slots is better than none */
     bool compact_only;
-    uint32_t good;   /* slots with which a pool is as good as any */
+    uint32_t good;   /* slots with which a pool is as good as any: larger ones are worth more then */
+    uint32_t many;   /* slots of 4 GiB for which more of smaller ones are given up */
     uint32_t fewest; /* slots below which no pool is worth its place */
     unsigned group;
 } builder_t;
@@ -230,7 +231,7 @@ static uint32_t standard_floor(const builder_t *builder, bool pulley)
         return 1;
     }
     uint32_t compact = larger(compact_fit(builder, compact_sizes(builder).least, pulley), builder->fewest);
-    return smaller(compact, smaller(builder->needs->concurrency, 2 * builder->good));
+    return smaller(compact, smaller(builder->needs->concurrency, builder->many));
 }
 
 static void add_standard(builder_t *builder, bool pulley, bool only_possible)
@@ -450,7 +451,8 @@ void weir_ladder_make(
                  (budgets->commit.bounded && budgets->commit.bytes < 4 * GIB),
         .forced = strategy != WEIR_STRATEGY_AUTO,
         .compact_only = strategy == WEIR_STRATEGY_COMPACT,
-        .good = smaller(wanted, larger(16, 8 * processors)),
+        .good = smaller(wanted, larger(14, 7 * processors)),
+        .many = larger(32, 16 * processors),
         .fewest = 1,
     };
     if (strategy == WEIR_STRATEGY_AUTO) {

@@ -231,7 +231,7 @@ static const first_case_t first_cases[] = {
         WEIR_LIMIT_ADDRESS_SPACE},
     {"1 GiB", as_1_gib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT, 16, 32, 16 * MIB, 32 * MIB, false,
         WEIR_LIMIT_ADDRESS_SPACE},
-    {"400 MiB", as_400_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT, 16, 32, 8 * MIB, 16 * MIB, false,
+    {"400 MiB", as_400_mib, {0}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT, 12, 16, 16 * MIB, 16 * MIB, false,
         WEIR_LIMIT_ADDRESS_SPACE},
     {"400 MiB and 13 MiB guests", as_400_mib, {.minimum_memory_bytes = 13 * MIB}, WEIR_STRATEGY_AUTO, WEIR_TIER_COMPACT,
         8, 12, 26 * MIB, 26 * MIB, false, WEIR_LIMIT_ADDRESS_SPACE},
