@@ -33,6 +33,7 @@
 #endif
 
 static weir_sandbox_t state;
+static weir_filter_t server_filter; /* once it is made */
 
 /* ---- The user ---------------------------------------------------------------------------------------------------- */
 
@@ -244,10 +245,13 @@ void weir_confine_trials(const weir_up_options_t *options)
 {
     weir_sandbox_t sandbox;
     if (is_wanted(options)) {
-        const weir_sandbox_settings_t settings = {.filter = {.kind = WEIR_FILTER_TRIALS, .tell = is_told()}};
+        const weir_filter_settings_t filter_settings = {.kind = WEIR_FILTER_TRIALS, .tell = is_told()};
+        weir_filter_t filter;
+        weir_filter_make(&filter_settings, &filter);
         /* A trial asks for that itself, and may not any more then: it inherits it. */
         weir_child_volunteer_for_oom();
-        weir_sandbox_enter(&settings, &sandbox);
+        weir_sandbox_enter(&(weir_sandbox_settings_t){.filter = &filter}, &sandbox);
+        weir_filter_free(&filter);
     }
 }
 
@@ -266,6 +270,15 @@ static void tell(void)
     }
 }
 
+void weir_confine_prepare(const weir_inputs_t *inputs, const weir_trial_server_t *trial_server)
+{
+    if (is_wanted(&inputs->options) && server_filter.program == NULL) {
+        const weir_filter_settings_t settings = {
+            .kind = WEIR_FILTER_SERVER, .may_signal = weir_trial_server_process(trial_server), .tell = is_told()};
+        weir_filter_make(&settings, &server_filter);
+    }
+}
+
 void weir_confine_server(
     const weir_inputs_t *inputs, const weir_application_t *application, const weir_trial_server_t *trial_server)
 {
@@ -273,13 +286,12 @@ void weir_confine_server(
     if (!is_wanted(&inputs->options)) {
         return;
     }
+    weir_confine_prepare(inputs, trial_server);
     list_places(inputs, application, &places);
-    const weir_sandbox_settings_t settings = {.filter = {.kind = WEIR_FILTER_SERVER,
-                                                  .may_signal = weir_trial_server_process(trial_server),
-                                                  .tell = is_told()},
-        .places = places.items,
-        .place_count = places.count};
+    const weir_sandbox_settings_t settings = {
+        .filter = &server_filter, .places = places.items, .place_count = places.count};
     weir_sandbox_enter(&settings, &state);
+    weir_filter_free(&server_filter);
     free_places(&places);
     tell();
 }

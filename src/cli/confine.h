@@ -25,6 +25,12 @@ bool weir_confine_user(const weir_inputs_t *inputs, const weir_admin_t *admin, c
 void weir_confine_trials(const weir_up_options_t *options);
 
 /*
+ * Make in advance what weir_confine_server makes otherwise, where there is time for it: this takes about a millisecond,
+ * and changes nothing. `trial_server` as there, and in the same process. While the process has one thread.
+ */
+void weir_confine_prepare(const weir_inputs_t *inputs, const weir_trial_server_t *trial_server);
+
+/*
  * Confine the server, unless --no-sandbox was given; warn of what was refused, and go on. Once the allocator was chosen
  * and the engines are there, while the process has one thread. `trial_server` may be NULL.
  */

@@ -7,6 +7,7 @@
 #include "allocator/report.h"
 #include "allocator/translate.h"
 #include "cli/announcement.h"
+#include "cli/confine.h"
 #include "cli/precompile.h"
 #include "cli/strategy.h"
 #include "cli/systemd.h"
@@ -93,14 +94,18 @@ static bool is_warm(const decision_t *decision, weir_engines_t *ret_engines)
     return false;
 }
 
-int weir_deciding_run(
-    weir_inputs_t *inputs, weir_application_t *application, weir_choice_t **choice, weir_engines_t *ret_engines)
+int weir_deciding_run(weir_inputs_t *inputs, weir_application_t *application, const weir_trial_server_t *trial_server,
+    weir_choice_t **choice, weir_engines_t *ret_engines)
 {
     decision_t decision = {inputs, application, choice};
     for (unsigned attempt = 0;; attempt++) {
-        /* The engines are made while the trial of what was decided before runs beside. */
+        /* The engines, and what confines the server, are made while the trial of what was decided before runs beside.
+         */
         int status = choose(&decision, true);
         bool warm = status == EXIT_FINE && is_warm(&decision, ret_engines);
+        if (warm) {
+            weir_confine_prepare(inputs, trial_server);
+        }
         if (status == EXIT_FINE && !weir_choice_await(*choice)) {
             if (warm) {
                 weir_engines_free(ret_engines);

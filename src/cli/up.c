@@ -392,7 +392,9 @@ static int prepare(up_t *up)
     status = load_application(up);
     status = status == EXIT_FINE ? take_bounds(up, &bounds) : status;
     status = status == EXIT_FINE ? open_logs(up, &bounds) : status;
-    status = status == EXIT_FINE ? weir_deciding_run(&up->inputs, up->application, &up->choice, &up->engines) : status;
+    status = status == EXIT_FINE
+                 ? weir_deciding_run(&up->inputs, up->application, up->trial_server, &up->choice, &up->engines)
+                 : status;
     if (status != EXIT_FINE) {
         return status;
     }

@@ -8,14 +8,19 @@
 
 #include <asm/termbits.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Of kernels newer than the oldest headers that weir is compiled with. */
@@ -114,31 +119,78 @@ static void allow_by_arguments(builder_t *builder, const weir_filter_settings_t 
 
 static void build(builder_t *builder, const weir_filter_settings_t *settings)
 {
-    note(builder, seccomp_attr_set(builder->context, SCMP_FLTATR_CTL_LOG, 1)); /* where the kernel can: Linux 4.14 */
     allow(builder, &weir_calls_common);
     allow(builder, settings->kind == WEIR_FILTER_SERVER ? &weir_calls_server : &weir_calls_trials);
     allow_by_arguments(builder, settings);
     refuse_as_unknown(builder);
 }
 
-int weir_filter_install(const weir_filter_settings_t *settings)
+/* The program as the kernel wants it: libseccomp writes it to a file. */
+static int read_program(scmp_filter_ctx context, weir_filter_t *filter)
+{
+    int file = memfd_create("weir-filter", MFD_CLOEXEC);
+    if (file < 0) {
+        return -errno;
+    }
+    int error = seccomp_export_bpf(context, file);
+    off_t size = error == 0 ? lseek(file, 0, SEEK_END) : 0;
+    struct sock_filter *program = size > 0 ? malloc((size_t)size) : NULL;
+    if (error == 0 && (program == NULL || pread(file, program, (size_t)size, 0) != size)) {
+        error = program == NULL ? -ENOMEM : -EIO;
+    }
+    close(file);
+    if (error != 0) {
+        free(program);
+        return error;
+    }
+    filter->program = program;
+    filter->length = (size_t)size / sizeof *program;
+    return 0;
+}
+
+void weir_filter_make(const weir_filter_settings_t *settings, weir_filter_t *ret_filter)
+{
+    weir_filter_t filter = {.tell = settings->tell};
+    builder_t builder = {.context = seccomp_init(settings->tell ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM))};
+    if (builder.context == NULL) {
+        builder.error = -ENOMEM;
+    } else {
+        build(&builder, settings);
+        builder.error = builder.error == 0 ? read_program(builder.context, &filter) : builder.error;
+        seccomp_release(builder.context);
+    }
+    filter.error = -builder.error;
+    *ret_filter = filter;
+}
+
+/* What is refused is also in the kernel's log, where the kernel can: Linux 4.14. */
+static int load(const weir_filter_t *filter)
+{
+    const struct sock_fprog program = {(unsigned short)filter->length, filter->program};
+    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program);
+    if (result != 0 && errno == EINVAL) {
+        result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    }
+    return result == 0 ? 0 : errno;
+}
+
+int weir_filter_install(const weir_filter_t *filter)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return errno;
     }
-    builder_t builder = {.context = seccomp_init(settings->tell ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM))};
-    if (builder.context == NULL) {
-        return ENOMEM;
+    if (filter->error != 0) {
+        return filter->error;
     }
-    build(&builder, settings);
-    if (builder.error == 0 && settings->tell && !weir_tell_refused_calls()) {
-        builder.error = -errno;
+    if (filter->tell && !weir_tell_refused_calls()) {
+        return errno;
     }
-    if (builder.error == 0) {
-        /* What the kernel said, and not libseccomp's own word for it */
-        note(&builder, seccomp_attr_set(builder.context, SCMP_FLTATR_API_SYSRAWRC, 1));
-        note(&builder, seccomp_load(builder.context));
-    }
-    seccomp_release(builder.context);
-    return -builder.error;
+    return load(filter);
+}
+
+void weir_filter_free(weir_filter_t *filter)
+{
+    free(filter->program);
+    filter->program = NULL;
+    filter->length = 0;
 }

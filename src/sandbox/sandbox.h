@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 typedef struct weir_sandbox_settings {
-    weir_filter_settings_t filter;
+    const weir_filter_t *filter;         /* borrowed */
     const weir_landlock_place_t *places; /* where it may write; borrowed */
     size_t place_count;
 } weir_sandbox_settings_t;

@@ -93,10 +93,19 @@ static int in_child(int (*function)(const void *context), const void *context)
 
 /* ---- The filter -------------------------------------------------------------------------------------------------- */
 
+static int install(const weir_filter_settings_t *settings)
+{
+    weir_filter_t filter;
+    weir_filter_make(settings, &filter);
+    int error = weir_filter_install(&filter);
+    weir_filter_free(&filter);
+    return error;
+}
+
 static int filtered(weir_filter_kind_t kind, pid_t may_signal)
 {
     const weir_filter_settings_t settings = {.kind = kind, .may_signal = may_signal};
-    return weir_filter_install(&settings);
+    return install(&settings);
 }
 
 /* A system call, which is made as it stands: those that would do harm have arguments that make nothing of it. */
@@ -293,7 +302,7 @@ static int tell_of_a_refused_call(const void *context)
     const int *pipe_ends = context;
     const weir_filter_settings_t settings = {.kind = WEIR_FILTER_SERVER, .tell = true};
     dup2(pipe_ends[1], STDERR_FILENO);
-    if (weir_filter_install(&settings) != 0) {
+    if (install(&settings) != 0) {
         return SKIPPED;
     }
     errno = 0;
@@ -433,10 +442,43 @@ static void a_confined_process_binds_no_new_port_of_tcp(void **state)
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
+static int make_without_files(const void *context)
+{
+    const struct rlimit none = {0, 0};
+    const weir_filter_settings_t settings = {.kind = WEIR_FILTER_SERVER};
+    weir_filter_t filter;
+    (void)context;
+    if (setrlimit(RLIMIT_NOFILE, &none) != 0) {
+        return SKIPPED;
+    }
+    weir_filter_make(&settings, &filter);
+    if (filter.error != EMFILE || filter.program != NULL) {
+        return 1;
+    }
+    if (weir_filter_install(&filter) != EMFILE) {
+        return 2;
+    }
+    weir_filter_free(&filter);
+    return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0 ? 0 : 3;
+}
+
+static void a_filter_that_cannot_be_made_says_why_and_is_not_in_force(void **state)
+{
+    (void)state;
+    int status = in_child(make_without_files, NULL);
+    if (status == SKIPPED) {
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 static int enter_twice(const void *context)
 {
     weir_sandbox_t sandbox = {.is_entered = false};
-    const weir_sandbox_settings_t settings = {.filter = {.kind = WEIR_FILTER_SERVER}};
+    const weir_filter_settings_t filter_settings = {.kind = WEIR_FILTER_SERVER};
+    weir_filter_t filter;
+    weir_filter_make(&filter_settings, &filter);
+    const weir_sandbox_settings_t settings = {.filter = &filter};
     (void)context;
     weir_sandbox_enter(&settings, &sandbox);
     if (sandbox.filter_error != 0) {
@@ -580,6 +622,7 @@ int main(void)
         cmocka_unit_test(a_confined_process_writes_to_its_directories_alone),
         cmocka_unit_test(a_place_can_be_for_making_files_or_for_removing_them_alone),
         cmocka_unit_test(a_confined_process_binds_no_new_port_of_tcp),
+        cmocka_unit_test(a_filter_that_cannot_be_made_says_why_and_is_not_in_force),
         cmocka_unit_test(what_is_refused_is_told_and_takes_nothing_else_with_it),
         cmocka_unit_test(a_user_is_found_by_name_or_number),
         cmocka_unit_test(a_user_that_there_is_not_is_refused_with_the_remedy),
