@@ -259,9 +259,10 @@ typedef struct weir_guest_facts {
     uint32_t tables;
     uint32_t minimum_table_elements; /* the largest minimum among the tables that it defines */
     uint32_t core_instances;         /* 1 for a module */
+    uint32_t stacks;                 /* fibers that one instance may block on at once: 1, and one more for each
+                                        component in it that defines async functions */
     bool has_component_type;         /* a module that wit-bindgen made: weir_guest_componentize takes it */
     bool needs_concurrency;          /* a component with anything async: for engines with concurrency support alone */
-    bool defines_async_functions;    /* and that are its own, or those of a component within it */
     char *imports;                   /* own: names, one a line, terminated; for a module "module.name" */
     char *exports;                   /* own: names, one a line, terminated */
 } weir_guest_facts_t;
@@ -379,8 +380,8 @@ typedef struct weir_service_settings {
     weir_output_callback_t output; /* NULL: discarded */
     void *output_context;          /* must be usable from every thread that polls */
     uint64_t max_memory_bytes;     /* of all linear memories of an instance; 0: no limit beyond the allocator's */
-    bool command;                  /* a component is called through wasi:cli/run; else through incoming-handler */
-    const weir_mount_t *mounts;    /* opened anew for each instance */
+    bool command;               /* a component is called through wasi:cli/run; else through its handler of wasi:http */
+    const weir_mount_t *mounts; /* opened anew for each instance */
     size_t mount_count;
     const weir_pair_t *variables; /* what the contracts for variables answer; must be UTF-8 */
     size_t variable_count;
@@ -405,10 +406,10 @@ typedef struct weir_service weir_service_t;
 wasmtime_error_t *weir_code_compile(const wasm_engine_t *engine, weir_bytes_t wasm, wasm_byte_vec_t *ret_code);
 
 /*
- * Load and link a component that exports wasi:http/incoming-handler@0.2.x or (a WAGI guest) wasi:cli/run@0.2.x, or a
- * core module that imports wasi_snapshot_preview1 and exports _start (a WAGI guest, too), from what weir_code_compile
- * returned for an engine whose settings for compiling are the same; for others it is an error. The code is trusted: who
- * can write it can do what this process can.
+ * Load and link a component that exports wasi:http/incoming-handler@0.2.x, wasi:http/handler@0.3.x or (a WAGI guest)
+ * wasi:cli/run@0.2.x, or a core module that imports wasi_snapshot_preview1 and exports _start (a WAGI guest, too), from
+ * what weir_code_compile returned for an engine whose settings for compiling are the same; for others it is an error.
+ * The code is trusted: who can write it can do what this process can.
  *
  * A file is mapped, so that its pages are shared among all who do; it must not change as long as the service or a call
  * on it lives. Bytes are copied. Everything else is borrowed for the time of the function; the engine is kept alive by

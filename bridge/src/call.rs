@@ -18,7 +18,7 @@ use wasmtime_c_api::wasmtime::error::OutOfMemory;
 use wasmtime_c_api::wasmtime::{Error, PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime_c_api::wasmtime_error_t;
 use wasmtime_wasi::I32Exit;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::WasiBody;
 
 const PENDING: c_int = 0;
 const ENDED: c_int = 1;
@@ -79,7 +79,7 @@ pub struct weir_call_t {
     headers: Vec<(HeaderName, HeaderValue)>,
     is_head: bool,
     bodiless: bool, // HEAD, or a status without a body: what becomes of the body is nobody's concern
-    body: Option<HyperOutgoingBody>,
+    body: Option<WasiBody>,
     chunks: VecDeque<Bytes>,
     trailers: Vec<(HeaderName, HeaderValue)>,
     body_ended: bool,
@@ -187,7 +187,7 @@ impl weir_call_t {
                     self.body = Some(body);
                 }
                 Some(Err(code)) => {
-                    self.fail(FailureKind::NoResponse, &format!("the guest answered with the error {code:?}"));
+                    self.fail(FailureKind::NoResponse, &format!("the guest answered with the error {code}"));
                 }
                 None => {}
             }

@@ -5,20 +5,25 @@ use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
 use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t};
 use bytes::{Bytes, BytesMut};
+use futures::channel::oneshot;
 use http_body_util::{BodyExt, Empty};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::ffi::c_void;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use wasmtime_c_api::wasmtime::component::ResourceTable;
 use wasmtime_c_api::wasmtime::error::Context as _;
-use wasmtime_c_api::wasmtime::{Engine, Error, InstancePre, Result, Store};
+use wasmtime_c_api::wasmtime::{AsContextMut, Engine, Error, InstancePre, Result, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
+use wasmtime_wasi_http::handler::{Prepared, Proxy};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpView};
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpView};
+
 /// What one instance may hold of the host at once: requests, sockets, streams, headers and the like, all together.
 const RESOURCES_MAX: usize = 16 * 1024;
 
@@ -42,7 +47,8 @@ pub struct weir_call_request_t {
     added_header_count: usize,
 }
 
-pub type Response = std::result::Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
+/// A guest's response, or the error in place of one, in words.
+pub type Response = std::result::Result<hyper::Response<WasiBody>, String>;
 
 /// How a guest came to its end.
 pub enum Outcome {
@@ -122,6 +128,7 @@ pub unsafe fn prepare(
 ) -> Result<Guest> {
     match &service.linked {
         Linked::Component(proxy) => unsafe { component(service, proxy, request, channels) },
+        Linked::Handler(handler) => unsafe { self::handler(service, handler, request, channels) },
         Linked::Command(command) => unsafe { self::command(service, command, request, channels) },
         Linked::Module(module) => unsafe { self::module(service, module, request, channels) },
     }
@@ -143,14 +150,11 @@ unsafe fn component(
         Some(feed) => {
             store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| PipeBody(feed.clone())))?
         }
-        None => {
-            let empty = Empty::<Bytes>::new().map_err(|never| -> wasmtime_wasi_http::Error { match never {} });
-            store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| empty))?
-        }
+        None => store.data_mut().http().new_incoming_request(Scheme::Http, head.map(|()| empty()))?,
     };
     let slot = channels.response.clone();
     let outparam = store.data_mut().http().new_response_outparam_from_callback(move |response| {
-        *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(response);
+        put(&slot, response.map_err(|code| format!("{code:?}")));
     })?;
     let proxy = proxy.clone();
     Ok(Box::pin(async move {
@@ -164,6 +168,72 @@ unsafe fn component(
             Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
         }
     }))
+}
+
+fn empty() -> impl http_body::Body<Data = Bytes, Error = wasmtime_wasi_http::Error> {
+    Empty::<Bytes>::new().map_err(|never| match never {})
+}
+
+fn put(slot: &Mutex<Option<Response>>, response: Response) {
+    *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(response);
+}
+
+/// A component that exports wasi:http/handler@0.3.x: its function is async, and what it has begun goes on after it has
+/// returned its response.
+unsafe fn handler(
+    service: &weir_service_t,
+    handler: &ServicePre<ComponentState>,
+    request: &weir_call_request_t,
+    channels: &Channels,
+) -> Result<Guest> {
+    let head = unsafe { read_head(request)? };
+    let settings = &service.settings;
+    let mut wasi = settings.wasi()?;
+    wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
+    let mut store = Box::new(unsafe { component_store(service, handler.engine(), wasi, request)? });
+    let instance_only = request.instance_only;
+    let body = match &channels.feed {
+        Some(feed) => PipeBody(feed.clone()).boxed_unsync(),
+        None => empty().boxed_unsync(),
+    };
+    let request = head.map(|()| body);
+    let slot = channels.response.clone();
+    let handler = handler.clone();
+    Ok(Box::pin(async move {
+        let instance = match instance(handler.instantiate_async(&mut *store), instance_only).await {
+            Ok(instance) => instance,
+            Err(outcome) => return outcome.into(),
+        };
+        match handle(&mut store, &Proxy::P3(instance), request, &slot).await {
+            Ok(()) => Outcome::Returned.into(),
+            Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
+        }
+    }))
+}
+
+async fn handle(
+    store: &mut Store<ComponentState>,
+    proxy: &Proxy,
+    request: hyper::Request<WasiBody>,
+    slot: &Mutex<Option<Response>>,
+) -> Result<()> {
+    let (sender, mut receiver) = oneshot::channel();
+    let handled = store.run_concurrent(async |accessor| -> Result<()> {
+        let prepared = accessor
+            .with(|mut store| Prepared::new(store.as_context_mut(), proxy, request, ComponentState::http, sender))?;
+        prepared.run(accessor, pending()).await?;
+        match receiver.try_recv() {
+            Ok(Some(Ok(response))) => put(slot, Ok(response)),
+            Ok(Some(Err(error))) => match error.downcast::<ErrorCode>() {
+                Ok(code) => put(slot, Err(format!("{code:?}"))),
+                Err(error) => return Err(error),
+            },
+            Ok(None) | Err(_) => {}
+        }
+        poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+        Ok(())
+    });
+    handled.await?
 }
 
 /// WASI for a guest that answers through CGI: its request in arguments, environment and standard input, its response

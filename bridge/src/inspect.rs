@@ -21,9 +21,9 @@ pub struct weir_guest_facts_t {
     tables: u32,
     minimum_table_elements: u32,
     core_instances: u32,
+    stacks: u32,
     has_component_type: bool,
     needs_concurrency: bool,
-    defines_async_functions: bool,
     imports: *mut c_char,
     exports: *mut c_char,
 }
@@ -50,6 +50,7 @@ impl Definitions {
 /// between those of the outer one.
 struct Scope {
     component: bool,
+    defines_async: bool,
     definitions: Definitions,
     modules: Vec<Option<Definitions>>, // a component's module index space; None for what came from elsewhere
     components: Vec<Option<Definitions>>, // its component index space likewise
@@ -62,7 +63,7 @@ struct Facts {
     total: Definitions,
     largest: Definitions,
     has_component_type: bool,
-    defines_async_functions: bool,
+    async_components: u32, // those that define async functions
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -109,9 +110,9 @@ fn inspect(bytes: &[u8]) -> Result<weir_guest_facts_t> {
         tables: facts.total.tables,
         minimum_table_elements: u32::try_from(facts.minimum_table_elements).unwrap_or(u32::MAX),
         core_instances: if component { facts.total.core_instances } else { 1 },
+        stacks: 1 + facts.async_components,
         has_component_type: facts.has_component_type,
         needs_concurrency,
-        defines_async_functions: facts.defines_async_functions,
         imports: into_text(facts.imports.join("\n")),
         exports: into_text(facts.exports.join("\n")),
     })
@@ -128,12 +129,14 @@ fn read(bytes: &[u8]) -> Result<Facts> {
         match payload {
             Payload::Version { encoding, .. } => scopes.push(Scope {
                 component: matches!(encoding, wasmparser::Encoding::Component),
+                defines_async: false,
                 definitions: Definitions::default(),
                 modules: Vec::new(),
                 components: Vec::new(),
             }),
             Payload::End(_) => {
                 let Some(scope) = scopes.pop() else { continue };
+                facts.async_components += u32::from(scope.defines_async);
                 if !scope.component {
                     facts.largest.memories = facts.largest.memories.max(scope.definitions.memories);
                     facts.largest.tables = facts.largest.tables.max(scope.definitions.tables);
@@ -180,7 +183,8 @@ fn read(bytes: &[u8]) -> Result<Facts> {
                     let CanonicalFunction::Lift { type_index, .. } = function.map_err(Error::new)? else { continue };
                     let Some(types) = types.types(0) else { continue };
                     let lifted = types.component_any_type_at(type_index).unwrap_func(); // or it would not be valid
-                    facts.defines_async_functions |= types[lifted].async_;
+                    let Some(scope) = scopes.last_mut() else { continue };
+                    scope.defines_async |= types[lifted].async_;
                 }
             }
             Payload::ComponentImportSection(section) => {

@@ -30,6 +30,7 @@ mod output;
 mod pipe;
 mod post;
 mod service;
+mod sockets;
 mod threads;
 mod tls;
 mod variables;

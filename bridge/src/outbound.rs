@@ -1,11 +1,11 @@
 //! What guests may reach: their requests over HTTP, to the network or to other components of the application, and
 //! their sockets. C decides (`weir_outbound_policy_t`); without a policy everything is denied.
 
-use crate::client::{self, Limited, Origin, TimeLimits, bounds, explain};
+use crate::client::{self, Limited, Origin, TimeLimits, explain};
 use crate::ffi::{check_size, one_line};
 use crate::outgoing::weir_outgoing_t;
 use crate::service::ComponentState;
-use crate::threads::{lookups, runtime};
+use crate::threads::runtime;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -21,12 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_c_api::wasmtime::component::{Linker, Resource};
 use wasmtime_c_api::wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::Host as _;
-use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as SocketErrorCode, IpAddressFamily};
-use wasmtime_wasi::p2::bindings::sockets::tcp_create_socket::Host as _;
-use wasmtime_wasi::p2::bindings::sockets::udp_create_socket::Host as _;
-use wasmtime_wasi::p2::{Network, SocketResult};
-use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtx, WasiSocketsCtxView, WasiSocketsView};
+use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi_http::p2::bindings::LinkOptions;
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode};
@@ -134,6 +129,11 @@ impl Reach {
         });
     }
 
+    /// Whether guests may look this name up.
+    pub fn may_look_up(&self, name: &str) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.may_look_up(name))
+    }
+
     /// The requests of one call. `caller` and `added` are what C gave with it.
     pub fn hooks(&self, caller: *mut c_void, added: HeaderMap) -> Outbound {
         Outbound { reach: self.clone(), caller: Caller(caller), added }
@@ -146,7 +146,7 @@ struct Caller(*mut c_void);
 unsafe impl Send for Caller {}
 
 pub struct Outbound {
-    reach: Reach,
+    pub reach: Reach,
     caller: Caller,
     added: HeaderMap, // all of them to a request that has none of the same name
 }
@@ -286,64 +286,7 @@ fn handle(
     }
 }
 
-// ---- wasi:sockets, as many as may be, and names without the threads that files need
-
-type SocketAnswer<T> = Result<(std::result::Result<Resource<T>, SocketErrorCode>,)>;
-
-fn answer<T: 'static>(made: SocketResult<Resource<T>>) -> SocketAnswer<T> {
-    match made {
-        Ok(made) => Ok((Ok(made),)),
-        Err(error) => Ok((Err(error.downcast()?),)),
-    }
-}
-
-impl ComponentState {
-    /// What Wasmtime makes a socket from, which is then counted as long as there is that socket.
-    fn next_socket(&self) -> SocketResult<WasiSocketsCtx> {
-        let permit = bounds().sockets.clone().try_acquire_owned().map_err(|_| SocketErrorCode::NewSocketLimit)?;
-        let mut wasi = WasiCtxBuilder::new();
-        self.hooks.reach.configure(&mut wasi, Some(permit));
-        Ok(wasi.build().sockets().clone())
-    }
-}
-
 pub fn add_to_linker(linker: &mut Linker<ComponentState>) -> Result<()> {
     linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle)?;
-    types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), ComponentState::http)?;
-    linker.allow_shadowing(true);
-    linker.instance("wasi:sockets/tcp-create-socket@0.2.12")?.func_wrap(
-        "create-tcp-socket",
-        |mut store: StoreContextMut<'_, ComponentState>, (family,): (IpAddressFamily,)| {
-            let state = store.data_mut();
-            answer(state.next_socket().and_then(|mut ctx| {
-                WasiSocketsCtxView { ctx: &mut ctx, table: &mut state.table }.create_tcp_socket(family)
-            }))
-        },
-    )?;
-    linker.instance("wasi:sockets/udp-create-socket@0.2.12")?.func_wrap_async(
-        "create-udp-socket",
-        |mut store: StoreContextMut<'_, ComponentState>, (family,): (IpAddressFamily,)| {
-            Box::new(async move {
-                let state = store.data_mut();
-                let mut ctx = match state.next_socket() {
-                    Ok(ctx) => ctx,
-                    Err(error) => return answer(Err(error)),
-                };
-                answer(WasiSocketsCtxView { ctx: &mut ctx, table: &mut state.table }.create_udp_socket(family).await)
-            })
-        },
-    )?;
-    linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?.func_wrap(
-        "resolve-addresses",
-        |mut store: StoreContextMut<'_, ComponentState>, (network, name): (Resource<Network>, String)| {
-            let state = store.data_mut();
-            if !state.hooks.reach.policy.as_ref().is_some_and(|policy| policy.may_look_up(&name)) {
-                return answer(Err(SocketErrorCode::AccessDenied.into()));
-            }
-            let _entered = lookups()?.enter();
-            answer(state.sockets().resolve_addresses(network, name))
-        },
-    )?;
-    linker.allow_shadowing(false);
-    Ok(())
+    types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), ComponentState::http)
 }

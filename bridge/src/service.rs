@@ -5,6 +5,7 @@ use crate::ffi::{borrow, check_size, drop_guarded, guard_result, weir_bytes_t, w
 use crate::imports::{self, Missing, MissingCallback};
 use crate::outbound::{self, Outbound, Reach, weir_outbound_policy_t};
 use crate::output::{OutputCallback, Sink};
+use crate::sockets;
 use crate::threads;
 use crate::variables::{self, Variables};
 use std::ffi::{CStr, OsStr, c_char, c_void};
@@ -24,6 +25,8 @@ use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What stands behind the store of a component's instance.
@@ -132,7 +135,8 @@ impl Settings {
 
 /// A guest of any kind, linked.
 pub enum Linked {
-    Component(ProxyPre<ComponentState>),
+    Component(ProxyPre<ComponentState>), // wasi:http/incoming-handler@0.2
+    Handler(ServicePre<ComponentState>), // wasi:http/handler@0.3
     Command(CommandPre<ComponentState>),
     Module(InstancePre<ModuleState>),
 }
@@ -299,9 +303,27 @@ fn link_component(component: &Component, command: bool, variables: &Variables, m
     let mut linker = ComponentLinker::<ComponentState>::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     outbound::add_to_linker(&mut linker)?;
+    let concurrent = component.engine().get_concurrency_support();
+    if concurrent {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        p3::add_to_linker(&mut linker)?;
+    }
+    linker.allow_shadowing(true);
+    sockets::add_to_linker(&mut linker)?;
+    if concurrent {
+        sockets::add_to_linker_p3(&mut linker)?;
+    }
+    linker.allow_shadowing(false);
     variables::add_to_linker(&mut linker, variables)?;
     let linked = imports::link_component(&mut linker, component, missing)?;
-    Ok(if command { Linked::Command(CommandPre::new(linked)?) } else { Linked::Component(ProxyPre::new(linked)?) })
+    let handles = |name: &str| component.get_export_index(None, name).is_some();
+    Ok(if command {
+        Linked::Command(CommandPre::new(linked)?)
+    } else if handles("wasi:http/handler@0.3.0") {
+        Linked::Handler(ServicePre::new(linked)?)
+    } else {
+        Linked::Component(ProxyPre::new(linked)?)
+    })
 }
 
 fn link_module(module: &Module, missing: &Missing) -> Result<Linked> {
@@ -321,7 +343,7 @@ pub fn store<T: 'static>(engine: &Engine, state: T, limits: fn(&mut T) -> &mut L
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_service_is_command(service: *const weir_service_t) -> bool {
-    !matches!(unsafe { &(*service).linked }, Linked::Component(_))
+    !matches!(unsafe { &(*service).linked }, Linked::Component(_) | Linked::Handler(_))
 }
 
 #[unsafe(no_mangle)]

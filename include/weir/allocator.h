@@ -203,10 +203,11 @@ typedef struct weir_needs {
     uint64_t minimum_memory_bytes; /* the largest minimum memory among the guests */
     uint64_t maximum_memory_bytes; /* what an operator lets a linear memory grow to; 0: not stated */
     uint64_t wasm_bytes;           /* of all guests' files together: compiling them takes memory; 0: unknown */
-    uint32_t memories;             /* per instance, the largest among the guests, as are the next three */
+    uint32_t memories;             /* per instance, the largest among the guests, as are the next four */
     uint32_t tables;
     uint32_t table_elements;
     uint32_t core_instances;
+    uint32_t stacks;      /* likewise: fibers, more than one where guests define async functions */
     uint32_t concurrency; /* instances wanted at once, up to 1,000,000; 0: decided from the memory that is there */
 } weir_needs_t;
 
@@ -241,6 +242,7 @@ typedef struct weir_rung {
     uint32_t memories_per_slot;
     uint32_t tables_per_slot;
     uint32_t core_instances_per_slot;
+    uint32_t stacks_per_slot;
     uint64_t stack_bytes;    /* of a fiber's stack */
     bool pulley;             /* interpreted byte code instead of native code */
     uint32_t decommit_batch; /* slots whose memory goes back to the system together; 0 and 1: each by itself */
@@ -387,10 +389,10 @@ weir_status_t weir_allocator_choose(const weir_choose_options_t *options, weir_c
 
 /*
  * Wait for the trial of a choice that was made with `prove_later`, at most until its deadline. True: it passed, or
- * there was none to wait for. False: the choice does not work any more; whatever was made by it is to be freed, it as
- * well, and another to be made without that option. A choice is proved later where it was decided before, natively,
- * with more than twice of what it takes at hand, and without a trial server; in any other case it has been proved when
- * it is stored.
+ * there was none to wait for. False, then and whenever it is asked again: the choice does not work any more; whatever
+ * was made by it is to be freed, it as well, and another to be made without that option. A choice is proved later where
+ * it was decided before, natively, with more than twice of what it takes at hand, and without a trial server; in any
+ * other case it has been proved when it is stored.
  */
 bool weir_choice_await(weir_choice_t *choice);
 
@@ -423,7 +425,8 @@ void weir_workload_init_sized(weir_workload_t *workload, size_t size);
  * Time a program's own work with the knobs that the chosen rung could have, in a child process, and set the best. The
  * rung's size and the code that it needs stay as they are. What the trial found best is timed as well, so the result is
  * the best of all that was looked at. `milliseconds` is a deadline, within which prepare may have
- * to compile; what is not done then leaves the choice as it was, with WEIR_ERROR_UNAVAILABLE.
+ * to compile; what is not done then leaves the choice as it was, with WEIR_ERROR_UNAVAILABLE. A choice whose trial
+ * still runs is awaited first: that status stands for its failure as well, which weir_choice_await then tells.
  *
  * It forks from this process, never through a trial server, which knows nothing of the program's functions: in a
  * process with a second thread it returns WEIR_ERROR_THREADS, and the choice is as it was. WEIR_ERROR_INVALID: there is
@@ -483,7 +486,8 @@ const weir_trial_result_t *weir_choice_ladder(const weir_choice_t *choice, size_
 /* The index in the ladder of the chosen rung, or SIZE_MAX. */
 size_t weir_choice_index(const weir_choice_t *choice);
 
-/* How long the decision took, facts and trials together, in milliseconds. */
+/* How long the caller waited for the decision, in milliseconds: facts and trials together, but for the part of a trial
+ * that ran while it went on (weir_choice_await). */
 double weir_choice_milliseconds(const weir_choice_t *choice);
 
 /*

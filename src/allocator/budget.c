@@ -208,14 +208,15 @@ weir_cost_t weir_rung_cost(const weir_rung_t *rung, const weir_needs_t *needs, u
         memory = weir_add(memory, rung->guard_bytes); /* and one before it; a pool's slots share theirs */
     }
     memory = round_up(weir_add(memory, rung->guard_bytes), page_size);
+    uint64_t stacks = rung->stacks_per_slot == 0 ? 1 : rung->stacks_per_slot;
     uint64_t stack = round_up(rung->stack_bytes, page_size);
     weir_cost_t slot = {
         .address = weir_add(weir_add(weir_multiply(memories, memory), weir_multiply(tables, table)),
-            stack + page_size + instance_keeps),
-        .commit =
-            weir_add(weir_add(weir_multiply(memories, minimum), weir_multiply(tables, table)), stack + instance_keeps),
+            weir_add(weir_multiply(stacks, stack + page_size), instance_keeps)),
+        .commit = weir_add(weir_add(weir_multiply(memories, minimum), weir_multiply(tables, table)),
+            weir_add(weir_multiply(stacks, stack), instance_keeps)),
         .resident = weir_add(weir_multiply(needs->memories, minimum), instance_touches),
-        .mappings = MAPPINGS_PER_STACK + weir_multiply(memories, MAPPINGS_PER_MEMORY),
+        .mappings = MAPPINGS_PER_STACK * stacks + weir_multiply(memories, MAPPINGS_PER_MEMORY),
     };
     weir_cost_t cost = {
         .address = weir_add(weir_multiply(slot.address, slots), pool ? 2 * rung->guard_bytes : 0),
@@ -303,6 +304,7 @@ void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, w
     complete.memories = complete.memories == 0 ? 1 : complete.memories;
     complete.tables = complete.tables == 0 ? 1 : complete.tables;
     complete.table_elements = complete.table_elements == 0 ? TABLE_ELEMENTS_DEFAULT : complete.table_elements;
+    complete.stacks = complete.stacks == 0 ? 1 : complete.stacks;
     complete.core_instances = complete.core_instances == 0 ? CORE_INSTANCES_DEFAULT : complete.core_instances;
     if (complete.concurrency == 0) {
         /*

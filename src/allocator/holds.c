@@ -11,7 +11,7 @@ static bool is_same(const weir_needs_t *a, const weir_needs_t *b)
 {
     return a->minimum_memory_bytes == b->minimum_memory_bytes && a->maximum_memory_bytes == b->maximum_memory_bytes &&
            a->memories == b->memories && a->tables == b->tables && a->table_elements == b->table_elements &&
-           a->core_instances == b->core_instances && a->concurrency == b->concurrency;
+           a->core_instances == b->core_instances && a->stacks == b->stacks && a->concurrency == b->concurrency;
 }
 
 static bool fits(const weir_rung_t *rung, const weir_needs_t *needs)
@@ -20,7 +20,7 @@ static bool fits(const weir_rung_t *rung, const weir_needs_t *needs)
     return rung->tier == WEIR_TIER_ONDEMAND ||
            (needs->minimum_memory_bytes <= rung->slot_bytes && needs->memories <= rung->memories_per_slot &&
                needs->tables <= rung->tables_per_slot && needs->table_elements <= rung->table_elements &&
-               needs->core_instances <= rung->core_instances_per_slot);
+               needs->core_instances <= rung->core_instances_per_slot && needs->stacks <= rung->stacks_per_slot);
 }
 
 static uint64_t largest(const weir_needs_t *needs, size_t count)

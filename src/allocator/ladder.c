@@ -76,6 +76,7 @@ static weir_rung_t make_pool(const builder_t *builder, weir_tier_t tier, layout_
         .memories_per_slot = builder->needs->memories,
         .tables_per_slot = builder->needs->tables,
         .core_instances_per_slot = builder->needs->core_instances,
+        .stacks_per_slot = builder->needs->stacks,
         .stack_bytes = builder->tight ? 1 * MIB : 2 * MIB,
         .pulley = pulley,
     };
@@ -94,6 +95,7 @@ static weir_rung_t make_ondemand(
         .memories_per_slot = builder->needs->memories,
         .tables_per_slot = builder->needs->tables,
         .core_instances_per_slot = builder->needs->core_instances,
+        .stacks_per_slot = builder->needs->stacks,
         .stack_bytes = builder->tight ? 1 * MIB : 2 * MIB,
         .pulley = pulley,
     };

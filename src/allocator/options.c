@@ -39,7 +39,7 @@ static bool needs_are_valid(const weir_needs_t *needs)
 {
     return needs->minimum_memory_bytes <= UINT64_C(4) << 30 && needs->concurrency <= 1000000 &&
            needs->memories <= 1000 && needs->tables <= 1000 && needs->core_instances <= 10000 &&
-           needs->table_elements <= 10000000;
+           needs->stacks <= 1000 && needs->table_elements <= 10000000;
 }
 
 static bool options_are_valid(const weir_choose_options_t *options)

@@ -30,6 +30,7 @@ weir_needs_t weir_needs_join(const weir_needs_t *a, const weir_needs_t *b)
         .tables = larger(a->tables, b->tables),
         .table_elements = larger(a->table_elements, b->table_elements),
         .core_instances = larger(a->core_instances, b->core_instances),
+        .stacks = larger(a->stacks, b->stacks),
         .concurrency = larger(a->concurrency, b->concurrency),
     };
 }

@@ -121,7 +121,8 @@ static void name_of(uint64_t key, char name[NAME_BYTES])
 static uint64_t hash_needs(uint64_t hash, const weir_needs_t *needs)
 {
     const uint64_t numbers[] = {needs->minimum_memory_bytes, needs->maximum_memory_bytes, needs->wasm_bytes,
-        needs->memories, needs->tables, needs->table_elements, needs->core_instances, needs->concurrency};
+        needs->memories, needs->tables, needs->table_elements, needs->core_instances, needs->stacks,
+        needs->concurrency};
     return weir_hash(hash, numbers, sizeof numbers);
 }
 

@@ -22,7 +22,7 @@ typedef struct weir_variable {
 } weir_variable_t;
 
 typedef enum weir_executor {
-    WEIR_EXECUTOR_HTTP = 1, /* a component that exports wasi:http/incoming-handler; "http" or its alias "spin" */
+    WEIR_EXECUTOR_HTTP = 1, /* a component that exports a handler of wasi:http; "http" or its alias "spin" */
     WEIR_EXECUTOR_WAGI = 2, /* a program that reads a CGI request and writes a CGI response */
 } weir_executor_t;
 

@@ -119,6 +119,7 @@ static weir_rung_t make_pool(const builder_t *builder, uint64_t slot_bytes, uint
         .memories_per_slot = builder->needs->memories,
         .tables_per_slot = builder->needs->tables,
         .core_instances_per_slot = builder->needs->core_instances,
+        .stacks_per_slot = builder->needs->stacks,
         .stack_bytes = chosen->stack_bytes,
         .pulley = chosen->pulley,
     };
@@ -196,6 +197,7 @@ static void add_ondemand(builder_t *builder)
                                   .memories_per_slot = builder->needs->memories,
                                   .tables_per_slot = builder->needs->tables,
                                   .core_instances_per_slot = builder->needs->core_instances,
+                                  .stacks_per_slot = builder->needs->stacks,
                                   .stack_bytes = builder->chosen->stack_bytes,
                                   .pulley = builder->chosen->pulley,
                               }};

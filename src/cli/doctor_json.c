@@ -165,12 +165,12 @@ static json_t *json_budgets(const weir_diagnosis_t *diagnosis)
 
 static json_t *json_needs(const weir_needs_t *needs)
 {
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "minimum_memory_bytes",
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "minimum_memory_bytes",
         weir_json_number(needs->minimum_memory_bytes), "maximum_memory_bytes",
         weir_json_number(needs->maximum_memory_bytes), "wasm_bytes", weir_json_number(needs->wasm_bytes), "memories",
         (json_int_t)needs->memories, "tables", (json_int_t)needs->tables, "table_elements",
-        (json_int_t)needs->table_elements, "core_instances", (json_int_t)needs->core_instances, "concurrency",
-        (json_int_t)needs->concurrency);
+        (json_int_t)needs->table_elements, "core_instances", (json_int_t)needs->core_instances, "stacks",
+        (json_int_t)needs->stacks, "concurrency", (json_int_t)needs->concurrency);
 }
 
 /* How many instances are wanted at once, and why so many. */
@@ -210,6 +210,7 @@ static json_t *json_rung(const weir_rung_t *rung, const weir_needs_t *needs)
     set(object, "memories_per_slot", json_integer(rung->memories_per_slot));
     set(object, "tables_per_slot", json_integer(rung->tables_per_slot));
     set(object, "core_instances_per_slot", json_integer(rung->core_instances_per_slot));
+    set(object, "stacks_per_slot", json_integer(rung->stacks_per_slot));
     set(object, "stack_bytes", weir_json_number(rung->stack_bytes));
     set(object, "pulley", json_boolean(rung->pulley));
     set(object, "address_bytes", weir_json_number(weir_rung_address_bytes(rung, needs)));

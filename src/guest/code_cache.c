@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    FORMAT = 2,
+    FORMAT = 3,
     KIND_CODE = 'c',
     KIND_FACTS = 'f',
     SETTLED_SECONDS = 3, /* file systems count time in steps of up to 2 s: within one, a file can change unseen */

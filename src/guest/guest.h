@@ -31,11 +31,11 @@ typedef struct weir_guest_file {
 
 /*
  * Read and inspect a component's wasm file (at most 256 MiB) and check that it suits its executor: for "http" a
- * component must export one wasi:http/incoming-handler@0.2.x; for "wagi" a component must export wasi:cli/run@0.2.x, or
- * a module _start. A core module for "http" is made a component, if wit-bindgen made it (Spin: crates/componentize):
- * the file then holds that component. With an executor of 0 it is any of them: for a .wasm file as an application,
- * whose executor weir_guest_file_executor then tells. On failure returns false, leaves `*ret_file` untouched and stores
- * a one-line message that names manifest, place and file, as weir_manifest_load does.
+ * component must export one wasi:http/incoming-handler@0.2.x or wasi:http/handler@0.3.x; for "wagi" a component must
+ * export wasi:cli/run@0.2.x, or a module _start. A core module for "http" is made a component, if wit-bindgen made it
+ * (Spin: crates/componentize): the file then holds that component. With an executor of 0 it is any of them: for a .wasm
+ * file as an application, whose executor weir_guest_file_executor then tells. On failure returns false, leaves
+ * `*ret_file` untouched and stores a one-line message that names manifest, place and file, as weir_manifest_load does.
  */
 bool weir_guest_file_load(const weir_manifest_t *manifest, const weir_component_t *component, weir_executor_t executor,
     weir_guest_file_t *ret_file, char **ret_message);
@@ -101,7 +101,7 @@ typedef struct weir_guest_settings {
     uint64_t
         max_memory_bytes; /* that an instance's memories may grow to together; 0: as far as the allocator lets them */
     weir_component_log_t *log; /* takes what is logged of its streams; must outlive the guest. NULL: the console does */
-    /* Which of a component's exports answers. 0: incoming-handler. A core module is WAGI anyway. */
+    /* Which of a component's exports answers. 0: its handler of wasi:http. A core module is WAGI anyway. */
     weir_executor_t executor;
     const weir_variable_t *environment; /* of the command line: besides the component's, and instead of one so named */
     size_t environment_count;

@@ -165,8 +165,9 @@ static const handler_t handlers[] = {
     {"wasi:http/incoming-handler@0.2.0-rc-", "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)"},
     {"wasi:http/incoming-handler@0.2.", NULL},
     {"wasi:http/incoming-handler", "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)"},
-    {"wasi:http/handler@0.3", "rebuild it for wasi:http 0.2 (wasi:http/incoming-handler@0.2.x); 0.3 is not served yet"},
-    {"wasi:http/handler", "rebuild it for wasi:http 0.2 (wasi:http/incoming-handler@0.2.x)"},
+    {"wasi:http/handler@0.3.0-rc-", "rebuild it for wasi:http 0.3.0"},
+    {"wasi:http/handler@0.3.", NULL},
+    {"wasi:http/handler", "rebuild it for wasi:http 0.3.0"},
     {"fermyon:spin/inbound-http", "rebuild it with a current Spin SDK (wasi:http 0.2.0 or later)"},
 };
 
@@ -195,8 +196,8 @@ static bool has_handler(const weir_guest_facts_t *facts)
 static bool refuse_wagi(const inquiry_t *inquiry)
 {
     return refuse(inquiry,
-        "handles HTTP itself (it exports wasi:http/incoming-handler@0.2.x), and the executor \"wagi\" runs programs",
-        NULL, "leave out executor = { type = \"wagi\" } in its [[trigger.http]]");
+        "handles HTTP itself (it exports a handler of wasi:http), and the executor \"wagi\" runs programs", NULL,
+        "leave out executor = { type = \"wagi\" } in its [[trigger.http]]");
 }
 
 static bool check_module(const inquiry_t *inquiry, const weir_guest_facts_t *facts)
@@ -266,7 +267,8 @@ static bool check_handler(const inquiry_t *inquiry, const weir_guest_facts_t *fa
         return refuse(inquiry, "is a program (it exports wasi:cli/run) and handles no HTTP itself", NULL,
             "set executor = { type = \"wagi\" } in its [[trigger.http]]");
     if (found == NULL)
-        return refuse(inquiry, "exports no HTTP handler (wasi:http/incoming-handler@0.2.x); it exports",
+        return refuse(inquiry,
+            "exports no HTTP handler (wasi:http/incoming-handler@0.2.x or wasi:http/handler@0.3.x); it exports",
             shown_exports(facts->exports).text, "check that it was built for the http trigger");
     if (found->remedy != NULL)
         return refuse(inquiry, "exports a handler that weir does not serve,",
@@ -283,12 +285,7 @@ static bool check_component(inquiry_t *inquiry, const weir_guest_facts_t *facts)
         handles = handles || find_handler(name) != NULL;
     if (inquiry->executor == 0)
         inquiry->executor = !handles && find_run(facts, &name) ? WEIR_EXECUTOR_WAGI : WEIR_EXECUTOR_HTTP;
-    bool good = inquiry->executor == WEIR_EXECUTOR_WAGI ? check_command(inquiry, facts) : check_handler(inquiry, facts);
-    /* Without them no task may block, so that an instance has one stack, which is how many a pool is made with. */
-    if (good && facts->defines_async_functions)
-        return refuse(inquiry, "defines async functions, of which weir serves imports alone", NULL,
-            "rebuild it for WASI 0.2, and what it is composed of");
-    return good;
+    return inquiry->executor == WEIR_EXECUTOR_WAGI ? check_command(inquiry, facts) : check_handler(inquiry, facts);
 }
 
 /* Put the component that a module can be made in its place. */
@@ -371,5 +368,6 @@ void weir_guest_file_add_needs(const weir_guest_file_t *file, weir_needs_t *need
     enlarge(&needs->tables, file->facts.tables);
     enlarge(&needs->table_elements, file->facts.minimum_table_elements);
     enlarge(&needs->core_instances, file->facts.core_instances);
+    enlarge(&needs->stacks, file->facts.stacks);
     needs->wasm_bytes += file->size;
 }

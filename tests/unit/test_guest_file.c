@@ -195,27 +195,31 @@ static const wat_case_t wat_cases[] = {
     {EXPORTS("wasi:cli/run@0.2.0", "wasi:http/incoming-handler@0.2.0"), WEIR_EXECUTOR_HTTP, NULL, NULL},
     {EXPORTS("wasi:cli/run@0.2.0", "wasi:http/incoming-handler@0.2.0"), 0, NULL, NULL},
     {EXPORT("wasi:http/incoming-handler@0.2.0"), WEIR_EXECUTOR_WAGI,
-        "handles HTTP itself (it exports wasi:http/incoming-handler@0.2.x), and the executor \"wagi\" runs programs",
+        "handles HTTP itself (it exports a handler of wasi:http), and the executor \"wagi\" runs programs",
         "leave out executor = { type = \"wagi\" } in its [[trigger.http]]"},
     {"(module (func (export \"wasi:http/incoming-handler@0.2.0#handle\")) (@custom \"component-type\" \"\"))",
         WEIR_EXECUTOR_WAGI, "handles HTTP itself", "leave out executor = { type = \"wagi\" } in its [[trigger.http]]"},
-    {EXPORT("wasi:http/handler@0.3.0"), WEIR_EXECUTOR_WAGI, "exports no program (wasi:cli/run@0.2.x)",
-        "it exports wasi:http/handler@0.3.0; build it as a command"},
+    {EXPORT("wasi:http/handler@0.3.0"), WEIR_EXECUTOR_HTTP, NULL, NULL},
+    {EXPORT("wasi:http/handler@0.3.1"), 0, NULL, NULL},
+    {EXPORT("wasi:http/handler@0.3.0"), WEIR_EXECUTOR_WAGI, "handles HTTP itself",
+        "leave out executor = { type = \"wagi\" } in its [[trigger.http]]"},
+    {EXPORT("wasi:http/types@0.3.0"), WEIR_EXECUTOR_WAGI, "exports no program (wasi:cli/run@0.2.x)",
+        "it exports wasi:http/types@0.3.0; build it as a command"},
     {EXPORT("wasi:cli/run@0.2.0"), WEIR_EXECUTOR_HTTP, "is a program (it exports wasi:cli/run)",
         "set executor = { type = \"wagi\" } in its [[trigger.http]]"},
     {EXPORT("wasi:cli/run@0.2.0-rc-2023-11-10"), WEIR_EXECUTOR_WAGI, "does not run, wasi:cli/run@0.2.0-rc-2023-11-10",
         "rebuild it for WASI 0.2"},
     {EXPORT("wasi:cli/run@0.3.0"), WEIR_EXECUTOR_WAGI, "does not run, wasi:cli/run@0.3.0", "rebuild it for WASI 0.2"},
     {EXPORT("wasi:cli/environment@0.2.0"), WEIR_EXECUTOR_HTTP,
-        "exports no HTTP handler (wasi:http/incoming-handler@0.2.x)",
+        "exports no HTTP handler (wasi:http/incoming-handler@0.2.x or wasi:http/handler@0.3.x)",
         "it exports wasi:cli/environment@0.2.0; check that it was built for the http trigger"},
     {"(component (import \"spin:variables/variables@3.0.0\" (instance (export \"get\" (func async (result u32)))))"
      " (instance $i) (export \"wasi:http/incoming-handler@0.2.0\" (instance $i)))",
         WEIR_EXECUTOR_HTTP, NULL, NULL},
     {"(component " ASYNC_FUNCTION " (instance $i) (export \"wasi:http/incoming-handler@0.2.0\" (instance $i)))",
-        WEIR_EXECUTOR_HTTP, "defines async functions, of which weir serves imports alone", "rebuild it for WASI 0.2"},
-    {"(component (component " ASYNC_FUNCTION ") (instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i)))",
-        WEIR_EXECUTOR_WAGI, "defines async functions, of which weir serves imports alone", "rebuild it for WASI 0.2"},
+        WEIR_EXECUTOR_HTTP, NULL, NULL},
+    {"(component (component " ASYNC_FUNCTION ") (instance $i) (export \"wasi:http/handler@0.3.0\" (instance $i)))",
+        WEIR_EXECUTOR_HTTP, NULL, NULL},
     /* Spin: crates/componentize/src/lib.rs, EXPORT_INTERFACES */
     {"(module (func (export \"handle-http-request\")))", WEIR_EXECUTOR_HTTP, "fermyon:spin/inbound-http",
         "rebuild it with a current Spin SDK"},
@@ -226,10 +230,10 @@ static const wat_case_t wat_cases[] = {
         "does not serve, wasi:http/incoming-handler@0.2.0-rc-2023-10-18", "rebuild it"},
     {EXPORT("wasi:http/incoming-handler@0.2.0-rc-2023-11-10"), 0,
         "does not serve, wasi:http/incoming-handler@0.2.0-rc-2023-11-10", "rebuild it"},
-    {EXPORT("wasi:http/handler@0.3.0"), WEIR_EXECUTOR_HTTP, "does not serve, wasi:http/handler@0.3.0",
-        "0.3 is not served yet"},
     {EXPORT("wasi:http/handler@0.3.0-rc-2026-03-15"), WEIR_EXECUTOR_HTTP,
-        "does not serve, wasi:http/handler@0.3.0-rc-2026-03-15", "0.3 is not served yet"},
+        "does not serve, wasi:http/handler@0.3.0-rc-2026-03-15", "rebuild it for wasi:http 0.3.0"},
+    {EXPORT("wasi:http/handler@0.4.0"), WEIR_EXECUTOR_HTTP, "does not serve, wasi:http/handler@0.4.0",
+        "rebuild it for wasi:http 0.3.0"},
     {EXPORT("fermyon:spin/inbound-http"), WEIR_EXECUTOR_HTTP, "does not serve, fermyon:spin/inbound-http",
         "rebuild it"},
     {EXPORTS("wasi:http/incoming-handler@0.2.0", "fermyon:spin/inbound-http"), WEIR_EXECUTOR_HTTP,
@@ -374,21 +378,24 @@ static void test_nested_components_count_as_often_as_they_are_instantiated(void 
     wasm_byte_vec_delete(&wasm);
 }
 
-/* What is async, and what is not although it looks so, in a component whose export is in order. */
+/* What is async, and what is not although it looks so; and how many fibers that may take. */
 static void test_what_needs_concurrency_is_told_from_what_does_not(void **state)
 {
     (void)state;
     static const struct {
         const char *wat;
         bool needs;
+        uint32_t stacks;
     } cases[] = {
-        {"(component)", false},
-        {"(module (import \"async\" \"get\" (func)))", false},
-        {"(component (import \"a:b/async@1.0.0\" (instance (export \"get\" (func (result u32))))))", false},
-        {"(component (import \"a:b/c@1.0.0\" (instance (export \"get\" (func async (result u32))))))", true},
-        {"(component (component (import \"a:b/c@1.0.0\" (instance (export \"get\" (func async))))))", true},
-        {"(component (core func (canon waitable-set.new)))", true},
-        {"(component (type (stream u8)))", true},
+        {"(component)", false, 1},
+        {"(module (import \"async\" \"get\" (func)))", false, 1},
+        {"(component (import \"a:b/async@1.0.0\" (instance (export \"get\" (func (result u32))))))", false, 1},
+        {"(component (import \"a:b/c@1.0.0\" (instance (export \"get\" (func async (result u32))))))", true, 1},
+        {"(component (component (import \"a:b/c@1.0.0\" (instance (export \"get\" (func async))))))", true, 1},
+        {"(component (core func (canon waitable-set.new)))", true, 1},
+        {"(component (type (stream u8)))", true, 1},
+        {"(component " ASYNC_FUNCTION ")", true, 2},
+        {"(component (component " ASYNC_FUNCTION ") (component " ASYNC_FUNCTION "))", true, 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         wasm_byte_vec_t wasm = wasm_of(cases[i].wat);
@@ -396,7 +403,7 @@ static void test_what_needs_concurrency_is_told_from_what_does_not(void **state)
         assert_null(weir_guest_inspect((weir_bytes_t){wasm.data, wasm.size}, &facts));
         print_message("  %s\n", cases[i].wat);
         assert_int_equal(facts.needs_concurrency, cases[i].needs);
-        assert_false(facts.defines_async_functions);
+        assert_int_equal(facts.stacks, cases[i].stacks);
         weir_guest_facts_free(&facts);
         wasm_byte_vec_delete(&wasm);
     }

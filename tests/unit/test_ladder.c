@@ -410,6 +410,7 @@ static void check_step(const weir_facts_t *facts, const weir_needs_t *needs, wei
     assert_int_equal(rung->memories_per_slot, needs->memories);
     assert_int_equal(rung->tables_per_slot, needs->tables);
     assert_int_equal(rung->core_instances_per_slot, needs->core_instances);
+    assert_int_equal(rung->stacks_per_slot, needs->stacks);
     assert_true(rung->table_elements >= needs->table_elements);
     if (rung->tier == WEIR_TIER_STANDARD) {
         assert_int_equal(rung->slot_bytes, 4 * GIB);

@@ -140,9 +140,9 @@ static void what_an_operator_states_holds_for_both_places(void **state)
 
 static void joined_needs_suit_both(void **state)
 {
-    const weir_needs_t a = {1, 20, 3, 40, 5, 60, 7, 80};
-    const weir_needs_t b = {10, 2, 30, 4, 50, 6, 70, 8};
-    const weir_needs_t expected = {10, 20, 33, 40, 50, 60, 70, 80};
+    const weir_needs_t a = {1, 20, 3, 40, 5, 60, 7, 80, 9};
+    const weir_needs_t b = {10, 2, 30, 4, 50, 6, 70, 8, 90};
+    const weir_needs_t expected = {10, 20, 33, 40, 50, 60, 70, 80, 90};
     (void)state;
     weir_needs_t joined = weir_needs_join(&a, &b);
     assert_int_equal(joined.minimum_memory_bytes, expected.minimum_memory_bytes);
@@ -152,6 +152,7 @@ static void joined_needs_suit_both(void **state)
     assert_int_equal(joined.tables, expected.tables);
     assert_int_equal(joined.table_elements, expected.table_elements);
     assert_int_equal(joined.core_instances, expected.core_instances);
+    assert_int_equal(joined.stacks, expected.stacks);
     assert_int_equal(joined.concurrency, expected.concurrency);
 }
 

@@ -19,7 +19,7 @@ crate_directory() {
     grep -oE "\"manifest_path\":\"[^\"]*/$1-[0-9][^\"/]*/Cargo\.toml\"" | head -n 1 | cut -d '"' -f 4 | sed 's|/Cargo\.toml$||'
 }
 
-# build_bridge STAGED: leaves lib/, include/ and wit/ there.
+# build_bridge STAGED: leaves lib/, include/, wit/ (WASI 0.2) and wit-0.3/ there.
 build_bridge() {
     set -euo pipefail
     local staged=$1 metadata crate http features conf archive=$CARGO_TARGET_DIR/release/libweir_bridge.a
@@ -28,7 +28,7 @@ build_bridge() {
     # To cargo all checkouts are the same crate, and what is older than the last one's library is up to date.
     rm -rf "$CARGO_TARGET_DIR"/release/.fingerprint/weir-bridge-*
     cargo build --release --locked
-    mkdir -p "$staged/lib" "$staged/include" "$staged/wit"
+    mkdir -p "$staged/lib" "$staged/include" "$staged/wit" "$staged/wit-0.3"
     # One call of Wasmtime's is answered by the bridge (bridge/src/written_pages.rs).
     objcopy --redefine-sym ioctl=weir_bridge_ioctl "$archive" "$staged/lib/libweir_bridge.a"
 
@@ -46,11 +46,12 @@ build_bridge() {
     grep -q '^#define WASMTIME_FEATURE_COMPONENT_MODEL$' "$conf" # else the features were misread
     rm "$conf.in"
     cp -r "$http/wit/." "$staged/wit"
+    cp -r "$http/src/p3/wit/." "$staged/wit-0.3"
     # Other checkouts leave copies in the shared directory.
     find "$CARGO_TARGET_DIR/release/deps" -name 'libweir_bridge-*.a' -mtime +0 -delete
 }
 
-# Sets bridge: the directory with lib/libweir_bridge.a, include/ and wit/.
+# Sets bridge: the directory with lib/libweir_bridge.a, include/, wit/ and wit-0.3/.
 setup_bridge() {
     local key staged version
     key=$(bridge_key)
