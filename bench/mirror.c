@@ -148,7 +148,11 @@ static void *accept_all(void *context)
         if (accepted < 0 && (errno == ECONNABORTED || errno == EINTR)) {
             continue;
         }
-        if (accepted < 0 || accepted >= SOCKETS_MOST || !open_connection(accepted)) {
+        if (accepted >= SOCKETS_MOST) {
+            errno = EMFILE;
+            accepted = -1;
+        }
+        if (accepted < 0 || !open_connection(accepted)) {
             perror("mirror");
             exit(1);
         }

@@ -36,7 +36,10 @@ typedef struct watch {
 } watch_t;
 
 /* So often a read may say "not now" of what poll(2) called readable. */
-enum { REFUSED_READS = 100 };
+enum {
+    REFUSED_READS = 100,
+    LATE_READS_MAX = 64, /* what two pipes hold */
+};
 
 double weir_clock_milliseconds(void)
 {
@@ -144,16 +147,17 @@ static void drain(watch_t *watch, int *descriptor)
     }
 }
 
-/* Until both pipes have ended, which is when the child has. False at the deadline, or when there is no waiting. */
+/* Until both pipes have ended, which is when the child has. False at the deadline, or when there is no waiting. Whoever
+ * comes late still reads what a child has left behind: as much as its pipes hold, and no more if it goes on writing. */
 static bool listen_until_end(watch_t *watch)
 {
+    unsigned late_reads = 0;
     while (watch->report >= 0 || watch->complaints >= 0) {
-        /* Whoever comes late still reads what came in time. */
         double left = watch->deadline - weir_clock_milliseconds();
         /* poll(2) leaves out descriptors below 0. */
         struct pollfd polled[2] = {{watch->report, POLLIN, 0}, {watch->complaints, POLLIN, 0}};
         int ready = poll(polled, 2, left > 0 ? (int)left + 1 : 0);
-        if (ready == 0 && left <= 0) {
+        if (left <= 0 && (ready == 0 || late_reads++ >= LATE_READS_MAX)) {
             return false;
         }
         if (ready < 0 && errno != EINTR && errno != EAGAIN) {

@@ -396,14 +396,15 @@ bool weir_choice_await(weir_choice_t *choice)
 {
     weir_verdict_t verdict;
     if (choice->proof == NULL) {
-        return works(&choice->decision);
+        return !choice->proof_failed && works(&choice->decision);
     }
     double began = weir_clock_milliseconds();
     weir_trial_end(choice->proof, &choice->facts, &verdict);
     choice->proof = NULL;
     choice->milliseconds += weir_clock_milliseconds() - began;
     weir_report_write(choice);
-    return verdict.outcome == WEIR_OUTCOME_PASSED;
+    choice->proof_failed = verdict.outcome != WEIR_OUTCOME_PASSED;
+    return !choice->proof_failed;
 }
 
 void weir_choice_free(weir_choice_t *own_choice)

@@ -44,6 +44,7 @@ struct weir_choice {
     double milliseconds;
     bool remembered;        /* it was proved again, not decided anew */
     weir_trial_t *proof;    /* own: its trial, which runs still; NULL: there is none */
+    bool proof_failed;      /* that one, once it is over */
     char wish[64];          /* what asked for its strategy, where that is not the strategy's own name; or "" */
     bool stated;            /* how many instances are wanted at once was said, not derived from memory */
     char *memory_directory; /* own: where it is remembered; NULL: nowhere */

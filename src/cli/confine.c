@@ -272,7 +272,7 @@ static void tell(void)
 
 void weir_confine_prepare(const weir_inputs_t *inputs, const weir_trial_server_t *trial_server)
 {
-    if (is_wanted(&inputs->options) && server_filter.program == NULL) {
+    if (is_wanted(&inputs->options) && server_filter.program == NULL && server_filter.context == NULL) {
         const weir_filter_settings_t settings = {
             .kind = WEIR_FILTER_SERVER, .may_signal = weir_trial_server_process(trial_server), .tell = is_told()};
         weir_filter_make(&settings, &server_filter);

@@ -99,6 +99,8 @@ static void allow_by_arguments(builder_t *builder, const weir_filter_settings_t 
     ALLOW_IF(builder, SCMP_SYS(fchmod), 1, whole_int & ~UINT64_C(0777), 0);
     ALLOW_IF(builder, SCMP_SYS(socketpair), 0, whole_int, AF_UNIX);
     if (!is_server) {
+        /* Some trials go without huge pages. */
+        ALLOW_IF(builder, SCMP_SYS(prctl), 0, whole_int, PR_GET_THP_DISABLE, PR_SET_THP_DISABLE);
         ALLOW_IF(builder, SCMP_SYS(clone), 0, namespaces, 0);
         note(builder, seccomp_rule_add(builder->context, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 0));
         return;
@@ -138,13 +140,18 @@ static int read_program(scmp_filter_ctx context, weir_filter_t *filter)
     if (error == 0 && (program == NULL || pread(file, program, (size_t)size, 0) != size)) {
         error = program == NULL ? -ENOMEM : -EIO;
     }
+    /* It ends with what becomes of all other calls. A file that may not grow has less of it. */
+    size_t length = (size_t)size / sizeof *program;
+    if (error == 0 && (length == 0 || program[length - 1].code != (BPF_RET | BPF_K))) {
+        error = -EFBIG;
+    }
     close(file);
     if (error != 0) {
         free(program);
         return error;
     }
     filter->program = program;
-    filter->length = (size_t)size / sizeof *program;
+    filter->length = length;
     return 0;
 }
 
@@ -156,8 +163,11 @@ void weir_filter_make(const weir_filter_settings_t *settings, weir_filter_t *ret
         builder.error = -ENOMEM;
     } else {
         build(&builder, settings);
-        builder.error = builder.error == 0 ? read_program(builder.context, &filter) : builder.error;
-        seccomp_release(builder.context);
+        if (builder.error == 0 && read_program(builder.context, &filter) != 0) {
+            filter.context = builder.context;
+        } else {
+            seccomp_release(builder.context);
+        }
     }
     filter.error = -builder.error;
     *ret_filter = filter;
@@ -166,6 +176,12 @@ void weir_filter_make(const weir_filter_settings_t *settings, weir_filter_t *ret
 /* What is refused is also in the kernel's log, where the kernel can: Linux 4.14. */
 static int load(const weir_filter_t *filter)
 {
+    if (filter->context != NULL) {
+        seccomp_attr_set(filter->context, SCMP_FLTATR_CTL_LOG, 1);
+        /* What the kernel said, and not libseccomp's own word for it */
+        seccomp_attr_set(filter->context, SCMP_FLTATR_API_SYSRAWRC, 1);
+        return -seccomp_load(filter->context);
+    }
     const struct sock_fprog program = {(unsigned short)filter->length, filter->program};
     long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program);
     if (result != 0 && errno == EINVAL) {
@@ -191,6 +207,10 @@ int weir_filter_install(const weir_filter_t *filter)
 void weir_filter_free(weir_filter_t *filter)
 {
     free(filter->program);
+    if (filter->context != NULL) {
+        seccomp_release(filter->context);
+    }
+    filter->context = NULL;
     filter->program = NULL;
     filter->length = 0;
 }

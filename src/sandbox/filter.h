@@ -24,12 +24,14 @@ typedef struct weir_filter_settings {
 typedef struct weir_filter {
     struct sock_filter *program; /* own */
     size_t length;               /* in instructions */
+    void *context;               /* own, where there is no program: libseccomp's, which makes it when it is installed */
     int error;                   /* 0, or the errno with which it could not be made */
     bool tell;
 } weir_filter_t;
 
 /*
- * Make a filter, which takes about a millisecond: any time before it is wanted, in the process that it is for. Always
+ * Make a filter, which takes about a millisecond: any time before it is wanted, in the process that it is for. Where no
+ * memory file can be had for it, that is left to weir_filter_install. Always
  * fills in `*ret_filter`, to be freed with weir_filter_free.
  */
 void weir_filter_make(const weir_filter_settings_t *settings, weir_filter_t *ret_filter);

@@ -28,7 +28,7 @@
 
 enum {
     EVENTS_A_TURN = 64,
-    BUSY_EVENTS = 4,
+    BUSY_EVENTS = 4,                       /* as many at once, and others are let run before they are handled */
     DRAIN_STEP_MILLISECONDS = 20,          /* how often a draining loop looks at its idle connections */
     OTHERS_MAX_NANOSECONDS = 50 * 1000000, /* of a turn: as long counts, for guests that compute */
     YIELD_NANOSECONDS = 500 * 1000,        /* more often would leave too much to a process that only computes */

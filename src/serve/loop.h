@@ -55,7 +55,7 @@ typedef struct weir_loop {
     uint64_t lost;       /* milliseconds in which the thread was held up, and which count for no limit */
     uint64_t lost_until; /* before that, on its own clock, no more is lost */
     uint64_t yielded_at; /* as woken_at: when it last let others run */
-    bool is_busy;        /* there was more than an event or two when it looked last */
+    bool is_busy;        /* there were several events when it looked last */
     uint32_t turn_ticks; /* the ticker's count then */
 
     weir_list_t connections;

@@ -302,7 +302,8 @@ static void test_a_pool_keeps_all_that_its_guest_has_written(void **state)
     assert_true(weir_instance_call(&subject, &instance, "dirty", range, 3, NULL));
     weir_instance_close(&instance);
     assert_true(weir_engine_pool_metrics(subject.engine, &metrics));
-    assert_in_range(metrics.unused_memory_bytes_resident, WRITES * scene->page_size, KEEP);
+    /* Some pages beside them are written by the trial's module itself. Without a search all of it would stay. */
+    assert_in_range(metrics.unused_memory_bytes_resident, WRITES * scene->page_size, 2 * WRITES * scene->page_size);
     weir_subject_free(&subject);
 }
 
