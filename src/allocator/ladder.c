@@ -15,7 +15,14 @@
 #define MIB (KIB * KIB)
 #define GIB (KIB * MIB)
 
-enum { LAYOUTS_MAX = 3, STANDARD_STEPS = 4 };
+enum {
+    LAYOUTS_MAX = 3,
+    STANDARD_STEPS = 4,
+    /* From this many slots on Wasmtime divides them among threads. With fewer, a thread gets slots that another has
+     * just written to, which costs C hello a sixth of its requests (Wasmtime 48.0.8, pooling/index_allocator.rs). */
+    DIVIDED_SLOTS = 128,
+    DIVIDING_STEPS = 16,
+};
 
 typedef struct layout {
     uint64_t slot_bytes;
@@ -267,6 +274,25 @@ static void add_standard(builder_t *builder, bool pulley, bool only_possible)
 
 /* ---- Compact ----------------------------------------------------------------------------------------------------- */
 
+/* Somewhat smaller slots, at least half as large, where there are enough of them then to be divided among threads. */
+static layout_t divide(const builder_t *builder, bool pulley, layout_t layout)
+{
+    uint64_t step = layout.slot_bytes / DIVIDING_STEPS;
+    bool close = layout.slots < DIVIDED_SLOTS && layout.slots >= DIVIDED_SLOTS / 2;
+    bool stated = builder->needs->maximum_memory_bytes > 0; /* which a slot is to hold */
+    if (!close || stated || builder->needs->concurrency < DIVIDED_SLOTS || weir_facts_processors(builder->facts) < 2) {
+        return layout;
+    }
+    for (unsigned i = 1; i <= DIVIDING_STEPS / 2; i++) {
+        uint64_t size = round_to_pages(layout.slot_bytes - i * step);
+        uint32_t slots = size >= compact_sizes(builder).least ? compact_fit(builder, size, pulley) : 0;
+        if (slots >= DIVIDED_SLOTS) {
+            return (layout_t){size, slots};
+        }
+    }
+    return layout;
+}
+
 /* The first layout: as large as memories may comfortably grow to, with as many slots as are worth having. */
 static bool first_layout(const builder_t *builder, bool pulley, layout_t *ret_layout)
 {
@@ -293,7 +319,7 @@ static bool first_layout(const builder_t *builder, bool pulley, layout_t *ret_la
         *ret_layout = (layout_t){sizes.least, builder->fewest};
         return false;
     }
-    *ret_layout = best;
+    *ret_layout = divide(builder, pulley, best);
     return true;
 }
 

@@ -197,7 +197,7 @@ static void fewer_slots_could_be_larger_unless_their_size_was_stated(void **stat
     options.cache_directory = "";
     weir_choice_t *choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
     assert_true(weir_remedy_trades_slots(choice));
-    assert_says(weir_choice_notice(choice), "grows to 64 MiB at most (more when fewer at a time are wanted).");
+    assert_says(weir_choice_notice(choice), "grows to 56 MiB at most (more when fewer at a time are wanted).");
     weir_choice_free(choice);
     options.needs.maximum_memory_bytes = 64 * MIB;
     choice = choose_for(&facts, &options, everything_passes, WEIR_OK, NULL);
