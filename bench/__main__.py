@@ -143,7 +143,7 @@ def main(arguments):
         print("bench: nothing was measured", file=sys.stderr)
         return INTERRUPTED if ended == "interrupted" else 1
     print(report.targets_table({"targets": [one for one in result["targets"] if one["why"] != "not measured"]}))
-    print(f"{os.path.relpath(chosen.output / chosen.name)}.md, .json and .svg")
+    print(f"{os.path.relpath(chosen.output / chosen.name)}.md and .json, and plots beside them (.svg)")
     if ended == "interrupted":
         return INTERRUPTED
     missed = results.missed(result, chosen.fail_below) if chosen.fail_below else []
