@@ -91,6 +91,18 @@ unsafe fn component_store(
     Ok(store(engine, state, |state| &mut state.limits))
 }
 
+/// The store of a guest that handles requests itself: what it writes to its standard streams is logged.
+unsafe fn handler_store(
+    service: &weir_service_t,
+    engine: &Engine,
+    request: &weir_call_request_t,
+) -> Result<Box<Store<ComponentState>>> {
+    let settings = &service.settings;
+    let mut wasi = settings.wasi()?;
+    wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
+    Ok(Box::new(unsafe { component_store(service, engine, wasi, request)? }))
+}
+
 /// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
 /// the store ends an unfinished body just as if it were finished.
 pub struct End {
@@ -141,10 +153,7 @@ unsafe fn component(
     channels: &Channels,
 ) -> Result<Guest> {
     let head = unsafe { read_head(request)? };
-    let settings = &service.settings;
-    let mut wasi = settings.wasi()?;
-    wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-    let mut store = Box::new(unsafe { component_store(service, proxy.engine(), wasi, request)? });
+    let mut store = unsafe { handler_store(service, proxy.engine(), request)? };
     let instance_only = request.instance_only;
     let request = match &channels.feed {
         Some(feed) => {
@@ -187,10 +196,7 @@ unsafe fn handler(
     channels: &Channels,
 ) -> Result<Guest> {
     let head = unsafe { read_head(request)? };
-    let settings = &service.settings;
-    let mut wasi = settings.wasi()?;
-    wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-    let mut store = Box::new(unsafe { component_store(service, handler.engine(), wasi, request)? });
+    let mut store = unsafe { handler_store(service, handler.engine(), request)? };
     let instance_only = request.instance_only;
     let body = match &channels.feed {
         Some(feed) => PipeBody(feed.clone()).boxed_unsync(),

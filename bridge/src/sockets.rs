@@ -4,22 +4,21 @@
 use crate::client::bounds;
 use crate::service::ComponentState;
 use crate::threads::lookups;
+use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::pin;
 use wasmtime_c_api::wasmtime::component::{Linker, Resource};
 use wasmtime_c_api::wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::p2::Network;
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::Host as _;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::bindings::sockets::tcp_create_socket::Host as _;
 use wasmtime_wasi::p2::bindings::sockets::udp_create_socket::Host as _;
-use wasmtime_wasi::p2::{Network, SocketResult};
 use wasmtime_wasi::p3::bindings::sockets::ip_name_lookup::{self as name_lookup, HostWithStore as _};
 use wasmtime_wasi::p3::bindings::sockets::types;
-use wasmtime_wasi::p3::sockets as p3;
-use wasmtime_wasi::sockets::{
-    TcpSocket, UdpSocket, WasiSockets, WasiSocketsCtx, WasiSocketsCtxView, WasiSocketsView,
-};
-use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::p3::sockets::SocketError;
+use wasmtime_wasi::sockets::{TcpSocket, UdpSocket, WasiSockets, WasiSocketsCtx, WasiSocketsCtxView, WasiSocketsView};
+use wasmtime_wasi::{TrappableError, WasiCtxBuilder};
 
 impl ComponentState {
     /// What Wasmtime makes a socket from, which is then counted as long as there is that socket. None: too many.
@@ -33,7 +32,9 @@ impl ComponentState {
 
 type Answer<T, E> = Result<(std::result::Result<Resource<T>, E>,)>;
 
-fn answer<T: 'static>(made: SocketResult<Resource<T>>) -> Answer<T, ErrorCode> {
+fn answer<T: 'static, E: StdError + Send + Sync + 'static>(
+    made: std::result::Result<Resource<T>, TrappableError<E>>,
+) -> Answer<T, E> {
     match made {
         Ok(made) => Ok((Ok(made),)),
         Err(error) => Ok((Err(error.downcast()?),)),
@@ -78,14 +79,7 @@ pub fn add_to_linker(linker: &mut Linker<ComponentState>) -> Result<()> {
 
 // ---- WASI 0.3
 
-fn answer_p3<T: 'static>(made: p3::SocketResult<Resource<T>>) -> Answer<T, types::ErrorCode> {
-    match made {
-        Ok(made) => Ok((Ok(made),)),
-        Err(error) => Ok((Err(error.downcast()?),)),
-    }
-}
-
-fn too_many() -> p3::SocketError {
+fn too_many() -> SocketError {
     types::ErrorCode::Other(Some("too many sockets".to_string())).into()
 }
 
@@ -93,13 +87,15 @@ pub fn add_to_linker_p3(linker: &mut Linker<ComponentState>) -> Result<()> {
     let mut sockets = linker.instance("wasi:sockets/types@0.3.0")?;
     sockets.func_wrap(
         "[static]tcp-socket.create",
-        |mut store: StoreContextMut<'_, ComponentState>, (family,): (types::IpAddressFamily,)| -> Answer<TcpSocket, _> {
+        |mut store: StoreContextMut<'_, ComponentState>,
+         (family,): (types::IpAddressFamily,)|
+         -> Answer<TcpSocket, _> {
             let state = store.data_mut();
             let Some(mut ctx) = state.next_socket() else {
-                return answer_p3(Err(too_many()));
+                return answer(Err(too_many()));
             };
             let mut view = WasiSocketsCtxView { ctx: &mut ctx, table: &mut state.table };
-            answer_p3(types::HostTcpSocket::create(&mut view, family))
+            answer(types::HostTcpSocket::create(&mut view, family))
         },
     )?;
     sockets.func_wrap_async(
@@ -108,10 +104,10 @@ pub fn add_to_linker_p3(linker: &mut Linker<ComponentState>) -> Result<()> {
             Box::new(async move {
                 let state = store.data_mut();
                 let Some(mut ctx) = state.next_socket() else {
-                    return answer_p3::<UdpSocket>(Err(too_many()));
+                    return answer::<UdpSocket, _>(Err(too_many()));
                 };
                 let mut view = WasiSocketsCtxView { ctx: &mut ctx, table: &mut state.table };
-                answer_p3(types::HostUdpSocket::create(&mut view, family).await)
+                answer(types::HostUdpSocket::create(&mut view, family).await)
             })
         },
     )?;

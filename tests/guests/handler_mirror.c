@@ -72,18 +72,17 @@ static bool ends_with(const bindings_string_t *text, const char *end)
     return text->len >= size && memcmp(text->ptr + text->len - size, end, size) == 0;
 }
 
-static bool wait_half_a_second(void)
+static void wait_half_a_second(void)
 {
     bindings_subtask_status_t status = wasi_clocks_monotonic_clock_wait_for(500000000);
     if (BINDINGS_SUBTASK_STATE(status) == BINDINGS_SUBTASK_RETURNED) {
-        return true;
+        return;
     }
     bindings_subtask_t subtask = BINDINGS_SUBTASK_HANDLE(status);
     while (BINDINGS_SUBTASK_STATE(status) != BINDINGS_SUBTASK_RETURNED) {
         status = await(BINDINGS_WAITABLE_STATUS_BLOCKED, subtask);
     }
     bindings_subtask_drop(subtask);
-    return true;
 }
 
 /* What the path asks for before there is a response; true where that was an error in its place. */
