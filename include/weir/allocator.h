@@ -248,7 +248,8 @@ typedef struct weir_rung {
     uint32_t decommit_batch; /* slots whose memory goes back to the system together; 0 and 1: each by itself */
     uint32_t warm_slots;     /* unused slots that may keep memory resident; 0: none */
     bool huge_pages_off;     /* the process does without transparent huge pages: prctl(2), PR_SET_THP_DISABLE */
-    bool pagemap_scan; /* pages that were written are searched for, and they alone are reset: PAGEMAP_SCAN(2const) */
+    bool pagemap_scan;    /* pages that were written are searched for, and they alone are reset: PAGEMAP_SCAN(2const) */
+    uint32_t spare_slots; /* reserved beyond `slots` and never used: a pool of 128 or more is divided among threads */
 } weir_rung_t;
 
 /* Settings of a pool that change neither what it reserves nor the code that runs in it, only what an instance costs. */

@@ -227,10 +227,18 @@ weir_cost_t weir_rung_cost(const weir_rung_t *rung, const weir_needs_t *needs, u
     return cost;
 }
 
+weir_cost_t weir_rung_whole_cost(const weir_rung_t *rung, const weir_needs_t *needs, uint64_t page_size)
+{
+    weir_cost_t cost = weir_rung_cost(rung, needs, page_size, rung->slots + rung->spare_slots);
+    cost.resident =
+        weir_rung_cost(rung, needs, page_size, rung->slots).resident; /* no instance is ever in the others */
+    return cost;
+}
+
 const weir_budget_t *weir_rung_overdraws(const weir_rung_t *rung, const weir_needs_t *needs, uint64_t page_size,
     const weir_budgets_t *budgets, uint64_t *ret_asked, const char **ret_what)
 {
-    weir_cost_t cost = weir_rung_cost(rung, needs, page_size, rung->slots);
+    weir_cost_t cost = weir_rung_whole_cost(rung, needs, page_size);
     const struct {
         const weir_budget_t *budget;
         uint64_t asked;
@@ -326,10 +334,10 @@ void weir_needs_complete(const weir_facts_t *facts, const weir_needs_t *needs, w
 
 uint64_t weir_rung_address_bytes(const weir_rung_t *rung, const weir_needs_t *needs)
 {
-    return weir_rung_cost(rung, needs, 4096, rung->slots).address;
+    return weir_rung_whole_cost(rung, needs, 4096).address;
 }
 
 uint64_t weir_rung_commit_bytes(const weir_rung_t *rung, const weir_needs_t *needs)
 {
-    return weir_rung_cost(rung, needs, 4096, rung->slots).commit;
+    return weir_rung_whole_cost(rung, needs, 4096).commit;
 }

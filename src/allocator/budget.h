@@ -51,6 +51,9 @@ typedef struct weir_cost {
 /* What `slots` slots of a rung cost, whatever its own number of slots. `needs` must be complete. */
 weir_cost_t weir_rung_cost(const weir_rung_t *rung, const weir_needs_t *needs, uint64_t page_size, uint32_t slots);
 
+/* What a rung costs as it is, with the slots that it has to spare. */
+weir_cost_t weir_rung_whole_cost(const weir_rung_t *rung, const weir_needs_t *needs, uint64_t page_size);
+
 /* How many slots of a rung fit the budgets, at most `most`; 0 when not even one does. */
 uint32_t weir_rung_fit(const weir_rung_t *rung, const weir_needs_t *needs, uint64_t page_size,
     const weir_budgets_t *budgets, uint32_t most);

@@ -33,13 +33,13 @@ static weir_status_t configure_pool(const weir_rung_t *rung, wasm_config_t *conf
     if (pool == NULL) {
         return WEIR_ERROR_MEMORY;
     }
-    wasmtime_pooling_allocation_config_total_memories_set(pool, times(rung->slots, rung->memories_per_slot));
-    wasmtime_pooling_allocation_config_total_tables_set(pool, times(rung->slots, rung->tables_per_slot));
-    wasmtime_pooling_allocation_config_total_core_instances_set(
-        pool, times(rung->slots, rung->core_instances_per_slot));
-    wasmtime_pooling_allocation_config_total_component_instances_set(pool, rung->slots);
-    wasmtime_pooling_allocation_config_total_stacks_set(pool, times(rung->slots, rung->stacks_per_slot));
-    wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, rung->slots);
+    uint32_t slots = rung->slots + rung->spare_slots;
+    wasmtime_pooling_allocation_config_total_memories_set(pool, times(slots, rung->memories_per_slot));
+    wasmtime_pooling_allocation_config_total_tables_set(pool, times(slots, rung->tables_per_slot));
+    wasmtime_pooling_allocation_config_total_core_instances_set(pool, times(slots, rung->core_instances_per_slot));
+    wasmtime_pooling_allocation_config_total_component_instances_set(pool, slots);
+    wasmtime_pooling_allocation_config_total_stacks_set(pool, times(slots, rung->stacks_per_slot));
+    wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, slots);
     wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, times(1, rung->memories_per_slot));
     wasmtime_pooling_allocation_config_max_tables_per_module_set(pool, times(1, rung->tables_per_slot));
     wasmtime_pooling_allocation_config_max_memory_size_set(pool, (size_t)rung->slot_bytes);

@@ -7,6 +7,7 @@
  */
 #include "allocator/ladder.h"
 
+#include "allocator/plan.h"
 #include "allocator/text.h"
 
 #include <stdio.h>
@@ -462,6 +463,22 @@ static void add_last_resort(builder_t *builder, weir_strategy_t strategy)
     }
 }
 
+/* Where fewer slots are wanted than are divided among threads, and more cost next to nothing: reserve them. */
+static void spare(const builder_t *builder, weir_step_t *step)
+{
+    weir_rung_t rung = step->result.rung;
+    bool alone = weir_facts_processors(builder->facts) < 2 || weir_fact_is(builder->facts->emulated, 1);
+    /* A limit that is not known would refuse the others with them. */
+    bool known = builder->facts->address_space_limit.knowledge != WEIR_UNKNOWN;
+    if (rung.tier == WEIR_TIER_ONDEMAND || rung.slots >= DIVIDED_SLOTS || !step->possible || alone || !known) {
+        return;
+    }
+    rung.spare_slots = DIVIDED_SLOTS - rung.slots;
+    if (weir_plan_is_roomy(builder->facts, builder->needs, &builder->ladder->budgets, &rung)) {
+        step->result.rung = rung;
+    }
+}
+
 void weir_ladder_make(
     const weir_facts_t *facts, const weir_needs_t *needs, weir_strategy_t strategy, weir_ladder_t *ret_ladder)
 {
@@ -490,6 +507,9 @@ void weir_ladder_make(
     add_tiers(&builder, strategy, refused);
     if (!refused) {
         add_last_resort(&builder, strategy);
+    }
+    for (size_t i = 0; i < ret_ladder->count; i++) {
+        spare(&builder, &ret_ladder->steps[i]);
     }
 }
 

@@ -84,6 +84,7 @@ static bool drop_pool(weir_choice_t *choice)
     rung->decommit_batch = 0;
     rung->pagemap_scan = false;
     rung->warm_slots = 0;
+    rung->spare_slots = 0;
     weir_budgets_make(&choice->facts, needs, false, &budgets);
     uint32_t fits = weir_rung_fit(rung, needs, weir_facts_page_size(&choice->facts), &budgets, rung->slots);
     rung->slots = fits > 0 ? fits : 1;

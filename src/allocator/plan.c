@@ -53,7 +53,7 @@ static bool is_roomy(const weir_budgets_t *budgets, const weir_cost_t *cost)
 bool weir_plan_is_roomy(
     const weir_facts_t *facts, const weir_needs_t *needs, const weir_budgets_t *budgets, const weir_rung_t *rung)
 {
-    weir_cost_t cost = weir_rung_cost(rung, needs, weir_facts_page_size(facts), rung->slots);
+    weir_cost_t cost = weir_rung_whole_cost(rung, needs, weir_facts_page_size(facts));
     return is_roomy(budgets, &cost);
 }
 
@@ -65,7 +65,7 @@ static void shorten(const weir_facts_t *facts, const weir_budgets_t *budgets, we
 {
     uint64_t page_size = weir_facts_page_size(facts);
     weir_rung_t *rung = &plan->rung;
-    weir_cost_t all = weir_rung_cost(rung, &plan->needs, page_size, rung->slots);
+    weir_cost_t all = weir_rung_whole_cost(rung, &plan->needs, page_size);
     if (rung->tier == WEIR_TIER_ONDEMAND || rung->slots <= QUICK_SLOTS || !is_roomy(budgets, &all)) {
         return;
     }
@@ -76,6 +76,7 @@ static void shorten(const weir_facts_t *facts, const weir_budgets_t *budgets, we
     plan->reserve_commit = weir_add(plan->reserve_commit, writable);
     plan->reserve_address = weir_add(plan->reserve_address, address - writable);
     rung->slots = QUICK_SLOTS;
+    rung->spare_slots = 0;
 }
 
 static uint32_t make_deadline(bool emulated, weir_depth_t depth, uint32_t deadline)
@@ -95,7 +96,7 @@ void weir_plan_make(const weir_facts_t *facts, const weir_needs_t *needs, const 
      * A pool has its address space from the start; instances on demand take it one by one, and writable memory is
      * always taken one by one. Where that is tight, time is no reason to hold fewer than is promised.
      */
-    weir_cost_t cost = weir_rung_cost(rung, needs, weir_facts_page_size(facts), rung->slots);
+    weir_cost_t cost = weir_rung_whole_cost(rung, needs, weir_facts_page_size(facts));
     bool tight = is_tight(&budgets->commit, cost.commit) ||
                  (rung->tier == WEIR_TIER_ONDEMAND && budgets->address.limit == WEIR_LIMIT_ADDRESS_SPACE &&
                      is_tight(&budgets->address, cost.address));

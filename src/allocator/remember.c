@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 3, FILES_MOST = 32, NAME_BYTES = 64 };
+enum { FORMAT = 4, FILES_MOST = 32, NAME_BYTES = 64 };
 
 static const char prefix[] = "allocator-";
 

@@ -23,7 +23,7 @@ void weir_share_leave(weir_facts_t *facts, const weir_needs_t *rest)
 
 void weir_share_take(weir_facts_t *facts, const weir_rung_t *pool, const weir_needs_t *needs)
 {
-    take(facts, pool, needs, pool->slots);
+    take(facts, pool, needs, pool->slots + pool->spare_slots);
 }
 
 void weir_share_facts(
@@ -43,7 +43,7 @@ void weir_share_facts(
 
 void weir_share_hold(const weir_facts_t *facts, const weir_rung_t *pool, const weir_needs_t *needs, weir_plan_t *plan)
 {
-    weir_cost_t cost = weir_rung_cost(pool, needs, weir_facts_page_size(facts), pool->slots);
+    weir_cost_t cost = weir_rung_whole_cost(pool, needs, weir_facts_page_size(facts));
     bool committed = weir_fact_is(facts->overcommit_mode, 2) || facts->data_limit.knowledge == WEIR_KNOWN;
     uint64_t writable = committed ? cost.commit : 0;
     /* On demand, nothing is taken before there are instances; and those of both then take turns. */

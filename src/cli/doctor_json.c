@@ -199,6 +199,7 @@ static json_t *json_rung(const weir_rung_t *rung, const weir_needs_t *needs)
     weir_knobs_t knobs = weir_rung_knobs(rung);
     set(object, "tier", json_string(weir_tier_name(rung->tier)));
     set(object, "slots", json_integer(rung->slots));
+    set(object, "spare_slots", json_integer(rung->spare_slots));
     set(object, "slot_bytes", weir_json_number(rung->slot_bytes));
     set(object, "guard_bytes", weir_json_number(rung->guard_bytes));
     set(object, "growth_bytes", weir_json_number(rung->growth_bytes));

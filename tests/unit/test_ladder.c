@@ -123,6 +123,11 @@ static void as_1_tib(weir_facts_t *facts)
     facts->address_space_limit = known(TIB);
 }
 
+static void as_2_tib(weir_facts_t *facts)
+{
+    facts->address_space_limit = known(2 * TIB);
+}
+
 static void as_8_gib(weir_facts_t *facts)
 {
     facts->address_space_limit = known(8 * GIB);
@@ -377,6 +382,46 @@ static void a_rung_that_is_ruled_out_says_the_arithmetic(void **state)
     assert_in_range(verdict->refused_bytes, 1000 * 4 * GIB, 1000 * 5 * GIB);
 }
 
+static void slots_are_spare_where_that_makes_a_pool_large_enough_to_be_divided(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*change)(weir_facts_t *facts);
+        uint64_t processors;
+        uint32_t concurrency;
+        uint32_t spare;
+    } cases[] = {
+        {"few are wanted of many", as_it_is, 2, 32, 96},
+        {"one is wanted", as_it_is, 16, 1, 127},
+        {"as many as are divided", as_it_is, 2, 128, 0},
+        {"all", as_it_is, 2, 0, 0},
+        {"one processor has them to itself", as_it_is, 1, 32, 0},
+        {"they fit in half of a limit", as_2_tib, 2, 60, 68},
+        {"they do not", as_1_tib, 2, 8, 0},
+        {"writable memory is short", commit_200_mib, 2, 8, 0},
+        {"an emulator pays for each", emulated, 2, 8, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weir_facts_t facts = generous();
+        weir_needs_t needs = {.concurrency = cases[i].concurrency};
+        weir_ladder_t ladder;
+        cases[i].change(&facts);
+        facts.processors = known(cases[i].processors);
+        make(&facts, &needs, WEIR_STRATEGY_POOLING, &needs, &ladder);
+        const weir_step_t *first = first_possible(&ladder);
+        assert_non_null(first);
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(first->result.rung.spare_slots, cases[i].spare);
+    }
+    weir_facts_t facts = ignorant();
+    weir_needs_t needs = {.concurrency = 32};
+    weir_ladder_t ladder;
+    facts.processors = known(2);
+    make(&facts, &needs, WEIR_STRATEGY_AUTO, &needs, &ladder);
+    assert_int_equal(first_possible(&ladder)->result.rung.spare_slots, 0);
+}
+
 /* ---- What holds for every ladder --------------------------------------------------------------------------------- */
 
 static bool strategy_allows(weir_strategy_t strategy, weir_tier_t tier)
@@ -427,6 +472,11 @@ static void check_step(const weir_facts_t *facts, const weir_needs_t *needs, wei
         assert_true(rung->pulley);
     } else {
         assert_int_equal(rung->pulley, step->last_resort);
+    }
+    if (rung->spare_slots > 0) {
+        assert_int_not_equal(rung->tier, WEIR_TIER_ONDEMAND);
+        assert_int_equal(rung->slots + rung->spare_slots, 128);
+        assert_true(weir_plan_is_roomy(facts, needs, &ladder->budgets, rung));
     }
     bool fits = weir_rung_overdraws(rung, needs, weir_facts_page_size(facts), &ladder->budgets, &asked, &what) == NULL;
     bool smallest = rung->tier == WEIR_TIER_ONDEMAND && rung->slot_bytes == 0;
@@ -807,6 +857,7 @@ int main(void)
         cmocka_unit_test(where_nothing_is_left_nothing_is_tried_and_the_limit_is_named),
         cmocka_unit_test(a_pool_holds_half_of_what_on_demand_does_and_two_for_each_processor),
         cmocka_unit_test(a_rung_that_is_ruled_out_says_the_arithmetic),
+        cmocka_unit_test(slots_are_spare_where_that_makes_a_pool_large_enough_to_be_divided),
         cmocka_unit_test(every_ladder_keeps_its_promises),
         cmocka_unit_test(what_is_unknown_is_tried_and_not_ruled_out),
         cmocka_unit_test(sums_and_products_stop_at_the_largest_number),
