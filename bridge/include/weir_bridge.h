@@ -372,6 +372,18 @@ typedef struct weir_mount {
  */
 typedef void (*weir_unknown_import_callback_t)(void *context, weir_bytes_t import);
 
+/*
+ * How far instances of wasi:http/handler@0.3.x are reused: each gets values of its own from between the two, at random,
+ * both included. Zeroed: each request enters a fresh one. Other guests always have fresh ones.
+ */
+typedef struct weir_reuse {
+    size_t max_instances; /* that the engine may have: where those that calls are on leave no room, none stays idle. The
+                           * largest that any of its services was given counts */
+    uint32_t requests[2]; /* that an instance handles, one after another or at once */
+    uint32_t concurrent_requests[2]; /* at once; that is made use of where more than half of max_instances are there */
+    uint32_t idle_milliseconds[2];   /* for which one is kept that nothing runs in */
+} weir_reuse_t;
+
 /* How the calls on a service are set up. Zero it, set `size` to sizeof(weir_service_settings_t), then fill it in. */
 typedef struct weir_service_settings {
     size_t size;
@@ -392,6 +404,7 @@ typedef struct weir_service_settings {
     void *unknown_import_context;
     /* What its guests may reach; the service's from now on, if it could be made. Copied. NULL: nothing. */
     const weir_outbound_policy_t *outbound;
+    weir_reuse_t reuse;
 } weir_service_settings_t;
 
 /* A guest whose code is loaded, linked and ready to be instantiated for each call. */
@@ -424,14 +437,17 @@ wasmtime_error_t *weir_service_new_from_bytes(const wasm_engine_t *engine, weir_
 /* Whether its guest is a program: called through wasi:cli/run or _start, it reads and writes standard streams. */
 bool weir_service_is_command(const weir_service_t *service);
 
-/* Free a service. Calls on it keep what they need and may outlive it. NULL is allowed. Any thread. */
+/*
+ * Free a service, and its idle instances. Calls on it keep what they need and may outlive it. NULL is allowed. Any
+ * thread.
+ */
 void weir_service_free(weir_service_t *own_service);
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------ */
 
 /*
- * One request to one fresh instance. A call belongs to the thread that polls it: every function below is called from
- * that thread, one at a time. Only the wake callback comes from anywhere.
+ * One request to one instance: a fresh one, but for weir_reuse_t. A call belongs to the thread that polls it: every
+ * function below is called from that thread, one at a time. Only the wake callback comes from anywhere.
  */
 typedef struct weir_call weir_call_t;
 
@@ -552,6 +568,9 @@ typedef enum weir_failure_kind {
  * control characters in it are escaped.
  */
 weir_failure_kind_t weir_call_failure(const weir_call_t *call, const char **ret_message);
+
+/* Whether its instance was made for an earlier call: see weir_reuse_t. */
+bool weir_call_reuses_instance(const weir_call_t *call);
 
 /* End a call, wherever it stands: the guest is cancelled and its instance goes back to the pool. NULL is allowed. */
 void weir_call_free(weir_call_t *own_call);

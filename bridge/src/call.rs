@@ -1,8 +1,9 @@
-//! A call: one request to one fresh instance, run by polling it on the thread that owns it.
+//! A call: one request to an instance, run by polling it on the thread that owns it.
 
 use crate::engine::os_error;
 use crate::ffi::{borrow, check_size, drop_guarded, guard, guard_result, one_line, weir_bytes_t, weir_pair_t};
 use crate::guest::{Channels, End, Guest, Outcome, append, prepare, weir_call_request_t};
+use crate::idle::Counted;
 use crate::pipe::Pipe;
 use crate::service::{weir_service_t, words};
 use crate::threads::runtime;
@@ -13,6 +14,7 @@ use std::collections::VecDeque;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Wake, Waker};
 use wasmtime_c_api::wasmtime::error::OutOfMemory;
 use wasmtime_c_api::wasmtime::{Error, PoolConcurrencyLimitError, WasmBacktrace};
@@ -86,6 +88,7 @@ pub struct weir_call_t {
     state: c_int,
     failure: FailureKind,
     message: CString,
+    _counted: Option<Counted>, // until its instance is gone
 }
 
 #[unsafe(no_mangle)]
@@ -104,6 +107,7 @@ pub unsafe extern "C" fn weir_call_new(
             feed.set_writer(&waker);
         }
         let mut channels = Channels { feed, ..Channels::default() };
+        let counted = service.instances.count();
         let guest = unsafe { prepare(service, request, &mut channels)? };
         let call = weir_call_t {
             guest: Some(guest),
@@ -120,6 +124,7 @@ pub unsafe extern "C" fn weir_call_new(
             state: PENDING,
             failure: FailureKind::None,
             message: CString::default(),
+            _counted: counted,
         };
         let call = Box::into_raw(Box::new(call));
         unsafe { *ret_call = call };
@@ -139,11 +144,23 @@ impl weir_call_t {
     }
 
     fn poll(&mut self) -> c_int {
-        if self.state != PENDING {
-            return self.state;
-        }
+        // Again where its response was over with what it had just given: it need not wake anybody for that.
+        while self.state == PENDING && self.poll_once() && self.tell_end() {}
+        self.state
+    }
+
+    /// Tell a guest that waits for it of the end of its response's body; whether it was news.
+    fn tell_end(&self) -> bool {
+        let over = self.guest.as_ref().and(self.channels.over.as_ref());
+        over.is_some_and(|over| {
+            (self.body_ended || self.status != 0 && self.body.is_none()) && !over.swap(true, SeqCst)
+        })
+    }
+
+    /// Run the guest; whether it goes on.
+    fn poll_once(&mut self) -> bool {
         let Some(mut guest) = self.guest.take() else {
-            return self.state;
+            return false;
         };
         let polled = match runtime() {
             Ok(runtime) => {
@@ -158,6 +175,7 @@ impl weir_call_t {
             Ok(Poll::Pending) => {
                 self.guest = Some(guest);
                 self.receive();
+                return true;
             }
             Ok(Poll::Ready(end)) => {
                 drop_guarded(guest);
@@ -171,7 +189,7 @@ impl weir_call_t {
                 self.fail(FailureKind::Panic, &panic);
             }
         }
-        self.state
+        false
     }
 
     /// Take over the response when the guest has set it, and what there is of its body.
@@ -195,9 +213,19 @@ impl weir_call_t {
         self.fill();
     }
 
-    /// Fetch the next chunk of the body if none is waiting. What the guest waits for is told to it by the channels.
+    /// Fetch the next chunk of the body if none is waiting, and one more for a guest that waits for the end of all. What
+    /// else the guest waits for is told to it by the channels.
     fn fill(&mut self) {
-        while self.chunks.is_empty() && self.take_chunk() {}
+        let wanted = if self.channels.over.is_some() { 2 } else { 1 };
+        while self.chunks.len() < wanted && self.take_chunk() {}
+    }
+
+    /// The same for C, which may find the end of the body so.
+    fn fill_and_tell(&mut self) {
+        self.fill();
+        if self.tell_end() {
+            self.waker.wake_by_ref();
+        }
     }
 
     /// Move one chunk over; false when there is none to be had now.
@@ -247,9 +275,10 @@ impl weir_call_t {
         if let Some(document) = &self.channels.document {
             document.end(false);
         }
-        let End { outcome, store } = end;
+        let End { outcome, kept } = end;
         match outcome {
             Outcome::Instantiated => self.state = ENDED,
+            Outcome::Panicked(words) => self.fail(FailureKind::Panic, &words),
             Outcome::ReturnedError => {
                 self.note(FailureKind::Run, "its run function returned an error");
                 self.state = ENDED;
@@ -264,7 +293,7 @@ impl weir_call_t {
             Outcome::NotInstantiated(error) => {
                 self.fail(FailureKind::Instantiate, &words(&error));
             }
-            Outcome::Failed(error) => {
+            Outcome::Failed(error) | Outcome::FailedShared(error) => {
                 let (kind, message) = match error.downcast_ref::<I32Exit>() {
                     Some(exit) => (FailureKind::Exit, format!("the guest exited with status {}", exit.0)),
                     None => (FailureKind::Trap, words(&error)),
@@ -276,8 +305,8 @@ impl weir_call_t {
                 self.state = if whole { ENDED } else { FAILED };
             }
         }
-        if store.is_some() {
-            drop_guarded(store);
+        if kept.is_some() {
+            drop_guarded(kept);
         }
         self.fill();
     }
@@ -335,7 +364,7 @@ pub unsafe extern "C" fn weir_call_header(call: *const weir_call_t, index: usize
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_call_body(call: *mut weir_call_t) -> weir_bytes_t {
     let call = unsafe { &mut *call };
-    guard(|| call.fill(), |_| ());
+    guard(|| call.fill_and_tell(), |_| ());
     call.chunks.front().map_or(weir_bytes_t::EMPTY, |chunk| weir_bytes_t::new(chunk))
 }
 
@@ -350,7 +379,7 @@ pub unsafe extern "C" fn weir_call_consume(call: *mut weir_call_t, size: usize) 
                 call.chunks.pop_front();
             }
         }
-        call.fill();
+        call.fill_and_tell();
     };
     guard(consume, |_| ());
 }
@@ -421,6 +450,11 @@ pub unsafe extern "C" fn weir_call_failure(call: *const weir_call_t, ret_message
         unsafe { *ret_message = call.message.as_ptr() };
     }
     call.failure
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn weir_call_reuses_instance(call: *const weir_call_t) -> bool {
+    unsafe { &*call }.channels.is_reused
 }
 
 #[unsafe(no_mangle)]

@@ -1,27 +1,27 @@
 //! Guests: a fresh instance each, whose entry is called with a request, and what comes of it.
 
 use crate::ffi::{borrow, weir_bytes_t, weir_pair_t};
+use crate::outbound::{Caller, Outbound};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
 use crate::service::{ComponentState, Linked, ModuleState, store, weir_service_t};
+use crate::worker::{Incoming, Workers};
 use bytes::{Bytes, BytesMut};
-use futures::channel::oneshot;
 use http_body_util::{BodyExt, Empty};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use std::any::Any;
 use std::ffi::c_void;
-use std::future::{pending, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use wasmtime_c_api::wasmtime::component::ResourceTable;
 use wasmtime_c_api::wasmtime::error::Context as _;
-use wasmtime_c_api::wasmtime::{AsContextMut, Engine, Error, InstancePre, Result, Store};
+use wasmtime_c_api::wasmtime::{Engine, Error, InstancePre, Result, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
-use wasmtime_wasi_http::handler::{Prepared, Proxy};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpView};
 
 /// What one instance may hold of the host at once: requests, sockets, streams, headers and the like, all together.
@@ -57,6 +57,8 @@ pub enum Outcome {
     Instantiated,  // which was all that was asked for
     NotInstantiated(Error),
     Failed(Error),
+    FailedShared(Error), // by what another request on its instance did, it may be
+    Panicked(String),
 }
 
 impl Outcome {
@@ -69,50 +71,54 @@ impl Outcome {
     }
 }
 
-unsafe fn component_store(
+fn component_store(
     service: &weir_service_t,
     engine: &Engine,
     mut wasi: WasiCtxBuilder,
-    request: &weir_call_request_t,
-) -> Result<Store<ComponentState>> {
-    let mut added = HeaderMap::new();
-    unsafe { append(&mut added, borrow(request.added_headers, request.added_header_count))? };
-    let reach = &service.settings.reach;
-    reach.configure(&mut wasi, None);
+    hooks: Outbound,
+) -> Store<ComponentState> {
+    service.settings.reach.configure(&mut wasi, None);
     let mut table = ResourceTable::new();
     table.set_max_capacity(RESOURCES_MAX);
     let state = ComponentState {
         wasi: wasi.build(),
         http: WasiHttpCtx::new(),
-        hooks: reach.hooks(request.caller, added),
+        hooks,
         table,
         limits: service.settings.limits(),
     };
-    Ok(store(engine, state, |state| &mut state.limits))
+    store(engine, state, |state| &mut state.limits)
 }
 
 /// The store of a guest that handles requests itself: what it writes to its standard streams is logged.
-unsafe fn handler_store(
-    service: &weir_service_t,
-    engine: &Engine,
-    request: &weir_call_request_t,
-) -> Result<Box<Store<ComponentState>>> {
+fn handler_store(service: &weir_service_t, engine: &Engine, hooks: Outbound) -> Result<Box<Store<ComponentState>>> {
     let settings = &service.settings;
     let mut wasi = settings.wasi()?;
     wasi.stdout(settings.sink.stream(STDOUT)).stderr(settings.sink.stream(STDERR));
-    Ok(Box::new(unsafe { component_store(service, engine, wasi, request)? }))
+    Ok(Box::new(component_store(service, engine, wasi, hooks)))
 }
 
-/// A guest's end. After a failure a component's store is kept until it is known whether its response was complete: to drop
-/// the store ends an unfinished body just as if it were finished.
+/// What each request of a guest's is given in addition.
+unsafe fn added(request: &weir_call_request_t) -> Result<HeaderMap> {
+    let mut added = HeaderMap::new();
+    unsafe { append(&mut added, borrow(request.added_headers, request.added_header_count))? };
+    Ok(added)
+}
+
+unsafe fn hooks(service: &weir_service_t, request: &weir_call_request_t) -> Result<Outbound> {
+    Ok(service.settings.reach.hooks(Caller(request.caller), unsafe { added(request)? }))
+}
+
+/// A guest's end. After a failure what has a component's store is kept until it is known whether its response was
+/// complete: to drop the store ends an unfinished body just as if it were finished.
 pub struct End {
     pub outcome: Outcome,
-    pub store: Option<Box<Store<ComponentState>>>,
+    pub kept: Option<Box<dyn Any + Send>>,
 }
 
 impl From<Outcome> for End {
     fn from(outcome: Outcome) -> End {
-        End { outcome, store: None }
+        End { outcome, kept: None }
     }
 }
 
@@ -122,6 +128,11 @@ async fn instance<T>(made: impl Future<Output = Result<T>>, all: bool) -> std::r
     if all { Err(Outcome::Instantiated) } else { Ok(instance) }
 }
 
+/// A guest's end, with what has its store.
+pub fn end_of(outcome: Outcome, kept: impl Send + 'static) -> End {
+    End { outcome, kept: Some(Box::new(kept)) }
+}
+
 pub type Guest = Pin<Box<dyn Future<Output = End> + Send>>;
 
 /// What connects a guest with its call.
@@ -129,7 +140,16 @@ pub type Guest = Pin<Box<dyn Future<Output = End> + Send>>;
 pub struct Channels {
     pub feed: Option<Pipe>, // the request's body
     pub response: Arc<Mutex<Option<Response>>>,
-    pub document: Option<Pipe>, // a program's standard output
+    pub document: Option<Pipe>,        // a program's standard output
+    pub is_reused: bool,               // its instance was made for another call
+    pub over: Option<Arc<AtomicBool>>, // set with the end of the response's body, for a guest that waits for it
+}
+
+impl Channels {
+    /// For a guest that waits until its response's body is over.
+    pub fn watch_body(&mut self) -> Arc<AtomicBool> {
+        self.over.get_or_insert_default().clone()
+    }
 }
 
 /// Prepare a guest; nothing of it runs before it is polled.
@@ -138,9 +158,12 @@ pub unsafe fn prepare(
     request: &weir_call_request_t,
     channels: &mut Channels,
 ) -> Result<Guest> {
+    if !matches!(service.linked, Linked::Handler(..)) {
+        service.instances.make_room();
+    }
     match &service.linked {
         Linked::Component(proxy) => unsafe { component(service, proxy, request, channels) },
-        Linked::Handler(handler) => unsafe { self::handler(service, handler, request, channels) },
+        Linked::Handler(handler, workers) => unsafe { self::handler(service, handler, workers, request, channels) },
         Linked::Command(command) => unsafe { self::command(service, command, request, channels) },
         Linked::Module(module) => unsafe { self::module(service, module, request, channels) },
     }
@@ -153,7 +176,7 @@ unsafe fn component(
     channels: &Channels,
 ) -> Result<Guest> {
     let head = unsafe { read_head(request)? };
-    let mut store = unsafe { handler_store(service, proxy.engine(), request)? };
+    let mut store = handler_store(service, proxy.engine(), unsafe { hooks(service, request)? })?;
     let instance_only = request.instance_only;
     let request = match &channels.feed {
         Some(feed) => {
@@ -174,7 +197,7 @@ unsafe fn component(
         let handler = instance.wasi_http_incoming_handler();
         match handler.call_handle(&mut *store, request, outparam).await {
             Ok(()) => Outcome::Returned.into(),
-            Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
+            Err(error) => end_of(Outcome::Failed(error), store),
         }
     }))
 }
@@ -192,54 +215,30 @@ fn put(slot: &Mutex<Option<Response>>, response: Response) {
 unsafe fn handler(
     service: &weir_service_t,
     handler: &ServicePre<ComponentState>,
+    workers: &Arc<Workers>,
     request: &weir_call_request_t,
-    channels: &Channels,
+    channels: &mut Channels,
 ) -> Result<Guest> {
+    let store =
+        || handler_store(service, handler.engine(), service.settings.reach.hooks(Caller::NONE, HeaderMap::new()));
+    if request.instance_only {
+        let (mut store, handler) = (store()?, handler.clone());
+        return Ok(Box::pin(async move {
+            match instance(handler.instantiate_async(&mut *store), true).await {
+                Ok(_) => Outcome::Instantiated.into(),
+                Err(outcome) => outcome.into(),
+            }
+        }));
+    }
     let head = unsafe { read_head(request)? };
-    let mut store = unsafe { handler_store(service, handler.engine(), request)? };
-    let instance_only = request.instance_only;
     let body = match &channels.feed {
         Some(feed) => PipeBody(feed.clone()).boxed_unsync(),
         None => empty().boxed_unsync(),
     };
-    let request = head.map(|()| body);
-    let slot = channels.response.clone();
-    let handler = handler.clone();
-    Ok(Box::pin(async move {
-        let instance = match instance(handler.instantiate_async(&mut *store), instance_only).await {
-            Ok(instance) => instance,
-            Err(outcome) => return outcome.into(),
-        };
-        match handle(&mut store, &Proxy::P3(instance), request, &slot).await {
-            Ok(()) => Outcome::Returned.into(),
-            Err(error) => End { outcome: Outcome::Failed(error), store: Some(store) },
-        }
-    }))
-}
-
-async fn handle(
-    store: &mut Store<ComponentState>,
-    proxy: &Proxy,
-    request: hyper::Request<WasiBody>,
-    slot: &Mutex<Option<Response>>,
-) -> Result<()> {
-    let (sender, mut receiver) = oneshot::channel();
-    let handled = store.run_concurrent(async |accessor| -> Result<()> {
-        let prepared = accessor
-            .with(|mut store| Prepared::new(store.as_context_mut(), proxy, request, ComponentState::http, sender))?;
-        prepared.run(accessor, pending()).await?;
-        match receiver.try_recv() {
-            Ok(Some(Ok(response))) => put(slot, Ok(response)),
-            Ok(Some(Err(error))) => match error.downcast::<ErrorCode>() {
-                Ok(code) => put(slot, Err(format!("{code:?}"))),
-                Err(error) => return Err(error),
-            },
-            Ok(None) | Err(_) => {}
-        }
-        poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-        Ok(())
-    });
-    handled.await?
+    let incoming =
+        Incoming { request: head.map(|()| body), caller: Caller(request.caller), added: unsafe { added(request)? } };
+    let worker = workers.find(handler, store)?;
+    Ok(worker.attach(incoming, workers.clone(), channels))
 }
 
 /// WASI for a guest that answers through CGI: its request in arguments, environment and standard input, its response
@@ -275,7 +274,7 @@ unsafe fn command(
     channels: &mut Channels,
 ) -> Result<Guest> {
     let wasi = unsafe { cgi(service, request, channels)? };
-    let mut store = unsafe { component_store(service, command.engine(), wasi, request)? };
+    let mut store = component_store(service, command.engine(), wasi, unsafe { hooks(service, request)? });
     let command = command.clone();
     let instance_only = request.instance_only;
     Ok(Box::pin(async move {

@@ -153,7 +153,11 @@ fn read(bytes: &[u8]) -> Result<Facts> {
                     let bytes = memory.initial.saturating_mul(1u64 << memory.page_size_log2.unwrap_or(16));
                     facts.minimum_memory_bytes = facts.minimum_memory_bytes.max(bytes);
                     let Some(scope) = scopes.last_mut() else { continue };
-                    scope.definitions.add(Definitions { initial_memory_bytes: bytes, memories: 1, ..Default::default() });
+                    scope.definitions.add(Definitions {
+                        initial_memory_bytes: bytes,
+                        memories: 1,
+                        ..Default::default()
+                    });
                 }
             }
             Payload::TableSection(section) => {

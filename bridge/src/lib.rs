@@ -4,7 +4,7 @@
 //! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling it,
 //! `componentize` makes a module a component, `fetch` gets one from a URL; `service` is a guest ready to be called, with
 //! what `imports`, `variables` and `outbound` give it; `guest` is one instance of it, `call` one request on that, with
-//! `pipe` and `output` for its streams; `client` sends its requests to the network, `outgoing` hands those that stay in
+//! `pipe` and `output` for its streams, `worker` an instance that several share, and `idle` those that none is on; `client` sends its requests to the network, `outgoing` hands those that stay in
 //! the process to C; `post` tells others what happened; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
 //! of them run on. `written_pages` answers one system call of Wasmtime's.
 
@@ -22,6 +22,7 @@ mod fetch;
 mod ffi;
 mod guest;
 mod head;
+mod idle;
 mod imports;
 mod inspect;
 mod outbound;
@@ -34,4 +35,5 @@ mod sockets;
 mod threads;
 mod tls;
 mod variables;
+mod worker;
 mod written_pages;

@@ -6,6 +6,7 @@ use crate::ffi::{check_size, one_line};
 use crate::outgoing::weir_outgoing_t;
 use crate::service::ComponentState;
 use crate::threads::runtime;
+use crate::worker::lock;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -14,18 +15,20 @@ use hyper::{Method, Request, Response, Uri};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime_c_api::wasmtime::component::{Linker, Resource};
-use wasmtime_c_api::wasmtime::{Result, StoreContextMut};
+use wasmtime_c_api::wasmtime::component::{GuestTaskId, Linker, Resource};
+use wasmtime_c_api::wasmtime::{AsContextMut, Result, StoreContextMut};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi_http::p2::bindings::LinkOptions;
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::p3::bindings::http::client::HostWithStore as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView};
 
 const NETWORK: c_int = 1;
@@ -135,20 +138,61 @@ impl Reach {
     }
 
     /// The requests of one call. `caller` and `added` are what C gave with it.
-    pub fn hooks(&self, caller: *mut c_void, added: HeaderMap) -> Outbound {
-        Outbound { reach: self.clone(), caller: Caller(caller), added }
+    pub fn hooks(&self, caller: Caller, added: HeaderMap) -> Outbound {
+        Outbound { reach: self.clone(), caller, added, callers: None }
     }
 }
 
-struct Caller(*mut c_void);
+/// What C knows a call by, to be handed back on the thread that polls it.
+#[derive(Clone, Copy)]
+pub struct Caller(pub *mut c_void);
 
-// It is only handed back, on the thread that polls the call.
 unsafe impl Send for Caller {}
+
+impl Caller {
+    pub const NONE: Caller = Caller(std::ptr::null_mut());
+}
 
 pub struct Outbound {
     pub reach: Reach,
     caller: Caller,
     added: HeaderMap, // all of them to a request that has none of the same name
+    pub callers: Option<Arc<Callers>>,
+}
+
+struct Entered {
+    task: GuestTaskId,
+    call: u64,
+    caller: Caller,
+    added: HeaderMap,
+}
+
+/// The calls that share an instance, by the guest's task that each has begun.
+#[derive(Default)]
+pub struct Callers(Mutex<Vec<Entered>>);
+
+impl Callers {
+    pub fn add(&self, task: GuestTaskId, call: u64, caller: Caller, added: HeaderMap) {
+        lock(&self.0).push(Entered { task, call, caller, added });
+    }
+
+    pub fn remove(&self, call: u64) {
+        lock(&self.0).retain(|entered| entered.call != call);
+    }
+}
+
+/// Before a guest's request, find out for which of the calls on its instance it is.
+fn attribute(store: &mut StoreContextMut<'_, ComponentState>) -> Result<()> {
+    let Some(callers) = store.data().hooks.callers.clone() else {
+        return Ok(());
+    };
+    let task = store.async_call_stack()?.last();
+    let entered = lock(&callers.0);
+    let found = entered.iter().find(|entered| Some(entered.task) == task);
+    let hooks = &mut store.data_mut().hooks;
+    hooks.caller = found.map_or(Caller::NONE, |entered| entered.caller);
+    hooks.added = found.map(|entered| entered.added.clone()).unwrap_or_default();
+    Ok(())
 }
 
 pub type Sent<T> = std::result::Result<T, Error>;
@@ -190,7 +234,8 @@ impl Outbound {
                 let response = sent.inspect_err(|error| policy.report(&destination, error))?;
                 Ok((response.map(BodyExt::boxed_unsync), nothing()))
             })),
-            (IN_PROCESS, Some(begin)) => {
+            // Where the call is over there is nothing that its guest's request could be a part of.
+            (IN_PROCESS, Some(begin)) if self.callers.is_none() || !self.caller.0.is_null() => {
                 let (outgoing, answered) = weir_outgoing_t::new(request);
                 begin(policy.0.context, self.caller.0, Box::into_raw(Box::new(outgoing)));
                 Ok(Box::new(async move {
@@ -275,6 +320,7 @@ fn handle(
     mut store: StoreContextMut<'_, ComponentState>,
     (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
 ) -> Result<(std::result::Result<Resource<HostFutureIncomingResponse>, ErrorCode>,)> {
+    attribute(&mut store)?;
     let mut http = store.data_mut().http();
     let authority = &mut http.table.get_mut(&request)?.authority;
     if authority.as_ref().is_none_or(|authority| authority.is_empty() || authority.starts_with(':')) {
@@ -289,4 +335,21 @@ fn handle(
 pub fn add_to_linker(linker: &mut Linker<ComponentState>) -> Result<()> {
     linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle)?;
     types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), ComponentState::http)
+}
+
+pub fn add_to_linker_p3(linker: &mut Linker<ComponentState>) -> Result<()> {
+    linker.instance("wasi:http/client@0.3.0")?.func_wrap_concurrent(
+        "send",
+        |accessor, (request,): (Resource<p3::Request>,)| {
+            Box::pin(async move {
+                accessor.with(|mut store| attribute(&mut store.as_context_mut()))?;
+                let accessor = accessor.with_getter::<WasiHttp>(ComponentState::http);
+                // Its first step asks `send_request`, before anything else can run.
+                match WasiHttp::send(&accessor, request).await {
+                    Ok(response) => Ok((Ok(response),)),
+                    Err(error) => Ok((Err(error.downcast()?),)),
+                }
+            })
+        },
+    )
 }

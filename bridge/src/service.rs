@@ -2,12 +2,14 @@
 
 use crate::engine;
 use crate::ffi::{borrow, check_size, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
+use crate::idle::{self, Instances};
 use crate::imports::{self, Missing, MissingCallback};
 use crate::outbound::{self, Outbound, Reach, weir_outbound_policy_t};
 use crate::output::{OutputCallback, Sink};
 use crate::sockets;
 use crate::threads;
 use crate::variables::{self, Variables};
+use crate::worker::{Workers, weir_reuse_t};
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -135,8 +137,8 @@ impl Settings {
 
 /// A guest of any kind, linked.
 pub enum Linked {
-    Component(ProxyPre<ComponentState>), // wasi:http/incoming-handler@0.2
-    Handler(ServicePre<ComponentState>), // wasi:http/handler@0.3
+    Component(ProxyPre<ComponentState>),               // wasi:http/incoming-handler@0.2
+    Handler(ServicePre<ComponentState>, Arc<Workers>), // wasi:http/handler@0.3
     Command(CommandPre<ComponentState>),
     Module(InstancePre<ModuleState>),
 }
@@ -144,6 +146,7 @@ pub enum Linked {
 pub struct weir_service_t {
     pub linked: Linked,
     pub settings: Settings,
+    pub instances: Arc<Instances>, // its engine's
 }
 
 #[repr(C)]
@@ -163,6 +166,7 @@ pub struct weir_service_settings_t {
     unknown_import: Option<MissingCallback>,
     unknown_import_context: *mut c_void,
     outbound: *const weir_outbound_policy_t,
+    reuse: weir_reuse_t,
 }
 
 #[repr(C)]
@@ -235,6 +239,15 @@ enum Code {
     Module(Module),
 }
 
+impl Code {
+    fn engine(&self) -> &Engine {
+        match self {
+            Code::Component(component) => component.engine(),
+            Code::Module(module) => module.engine(),
+        }
+    }
+}
+
 unsafe fn finish(
     code: &Code,
     settings: *const weir_service_settings_t,
@@ -249,13 +262,16 @@ unsafe fn finish(
         callback: given.unknown_import,
         context: given.unknown_import_context,
     };
+    let instances = idle::of(code.engine(), given.reuse.max_instances);
     let linked = match code {
-        Code::Component(component) => link_component(component, given.command, &settings.variables, &missing)?,
+        Code::Component(component) => {
+            link_component(component, given.command, &settings.variables, &missing, &given.reuse, &instances)?
+        }
         Code::Module(module) => link_module(module, &missing)?,
     };
     // Last: from here on the policy is the service's to release.
     settings.reach = unsafe { Reach::new(given.outbound)? };
-    unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings })) };
+    unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings, instances })) };
     Ok(())
 }
 
@@ -299,7 +315,14 @@ unsafe fn read_pairs(first: *const weir_pair_t, count: usize, of: &str) -> Resul
         .collect()
 }
 
-fn link_component(component: &Component, command: bool, variables: &Variables, missing: &Missing) -> Result<Linked> {
+fn link_component(
+    component: &Component,
+    command: bool,
+    variables: &Variables,
+    missing: &Missing,
+    reuse: &weir_reuse_t,
+    instances: &Arc<Instances>,
+) -> Result<Linked> {
     let mut linker = ComponentLinker::<ComponentState>::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     outbound::add_to_linker(&mut linker)?;
@@ -312,6 +335,7 @@ fn link_component(component: &Component, command: bool, variables: &Variables, m
     sockets::add_to_linker(&mut linker)?;
     if concurrent {
         sockets::add_to_linker_p3(&mut linker)?;
+        outbound::add_to_linker_p3(&mut linker)?;
     }
     linker.allow_shadowing(false);
     variables::add_to_linker(&mut linker, variables)?;
@@ -320,7 +344,8 @@ fn link_component(component: &Component, command: bool, variables: &Variables, m
     Ok(if command {
         Linked::Command(CommandPre::new(linked)?)
     } else if handles("wasi:http/handler@0.3.0") {
-        Linked::Handler(ServicePre::new(linked)?)
+        instances.reuse();
+        Linked::Handler(ServicePre::new(linked)?, Arc::new(Workers::new(*reuse, instances.clone())))
     } else {
         Linked::Component(ProxyPre::new(linked)?)
     })
@@ -343,7 +368,7 @@ pub fn store<T: 'static>(engine: &Engine, state: T, limits: fn(&mut T) -> &mut L
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn weir_service_is_command(service: *const weir_service_t) -> bool {
-    !matches!(unsafe { &(*service).linked }, Linked::Component(_) | Linked::Handler(_))
+    !matches!(unsafe { &(*service).linked }, Linked::Component(_) | Linked::Handler(..))
 }
 
 #[unsafe(no_mangle)]

@@ -259,9 +259,10 @@ void weir_application_drop_standard_error(weir_application_t *application)
     }
 }
 
-static bool make_guest(const weir_application_t *application, size_t index, const wasm_engine_t *engine,
+static bool make_guest(const weir_application_t *application, size_t index, weir_guest_engine_t its_engine,
     weir_guest_output_t output, weir_guest_t **ret_guest, char **ret_message)
 {
+    const wasm_engine_t *engine = its_engine.engine;
     const weir_manifest_t *manifest = &application->manifest;
     const weir_provisions_t *provisions = &application->provisions;
     weir_guest_settings_t settings = {.output = output,
@@ -270,6 +271,10 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
         .log = application->logs == NULL ? NULL : weir_component_logs_at(application->logs, index),
         .executor = executor_of(manifest, index),
         .relinked = application->linked[index]};
+    if (its_engine.instances > 0) {
+        settings.reuse = application->reuse;
+        settings.reuse.max_instances = its_engine.instances;
+    }
     bool are_prepared = provisions->component_count > 0;
     if (are_prepared) {
         settings.variables = provisions->variables.components[index].variables;
@@ -300,14 +305,14 @@ static bool make_guest(const weir_application_t *application, size_t index, cons
            weir_guest_new(engine, manifest, component, code, &settings, ret_guest, ret_message);
 }
 
-bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
-    const wasm_engine_t *apart, weir_guest_output_t output, weir_guest_t **guests, char **ret_message)
+bool weir_application_link(const weir_application_t *application, weir_guest_engine_t pool, weir_guest_engine_t apart,
+    weir_guest_output_t output, weir_guest_t **guests, char **ret_message)
 {
     size_t count = application->manifest.component_count;
     memset(guests, 0, count * sizeof(guests[0]));
     for (size_t i = 0; i < count; i++) {
-        const wasm_engine_t *its_engine = application->apart[i] ? apart : engine;
-        if (application->codes[i] != NULL && its_engine != NULL &&
+        weir_guest_engine_t its_engine = application->apart[i] ? apart : pool;
+        if (application->codes[i] != NULL && its_engine.engine != NULL &&
             !make_guest(application, i, its_engine, output, &guests[i], ret_message)) {
             while (i-- > 0) {
                 weir_guest_free(guests[i]);

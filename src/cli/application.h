@@ -29,6 +29,7 @@ typedef struct weir_application {
     weir_limits_t option_limits;  /* as given on the command line */
     weir_provisions_t provisions; /* what its guests are given, once that was prepared */
     bool needs_concurrency;       /* a component has something async; supporting that costs every call something */
+    weir_reuse_t reuse;           /* of its guests' instances; as many as there may be is for weir_application_link */
     bool trap_unknown_imports;    /* what nothing provides traps when it is called, in place of being refused */
     weir_component_logs_t *logs;  /* own: take what its guests write, one a component; NULL: the console does */
     int standard_error;           /* what standard error was before a trial's child was given another one, or -1 */
@@ -116,14 +117,20 @@ bool weir_application_lacks_code(const weir_application_t *application, size_t c
 bool weir_application_compile_one(
     const weir_application_t *application, size_t component, const wasm_engine_t *engine, char **ret_message);
 
+/* An engine for guests, and how many of their instances it may have at once; 0: none is reused. */
+typedef struct weir_guest_engine {
+    const wasm_engine_t *engine;
+    uint32_t instances;
+} weir_guest_engine_t;
+
 /*
  * Make a guest of every component that a trigger uses, at its place in `guests`; the other places are set to NULL.
- * Those that are placed apart are made for `apart`, the others for `engine`; where `apart` is NULL they are left out.
+ * Those that are placed apart are made for `apart`, the others for `pool`; where there is no `apart` they are left out.
  * Code that is not there, or does not suit, is compiled. On failure frees those that it has made, and returns false and
  * a message. The application must outlive the guests.
  */
-bool weir_application_link(const weir_application_t *application, const wasm_engine_t *engine,
-    const wasm_engine_t *apart, weir_guest_output_t output, weir_guest_t **guests, char **ret_message);
+bool weir_application_link(const weir_application_t *application, weir_guest_engine_t pool, weir_guest_engine_t apart,
+    weir_guest_output_t output, weir_guest_t **guests, char **ret_message);
 
 /* Let go of its files' bytes: what has to be compiled from now on is read again. */
 void weir_application_free_files(weir_application_t *application);

@@ -132,6 +132,7 @@ static bool load_inputs(const weir_inputs_t *inputs, weir_application_t *ret_app
     ret_application->logs = logs;
     ret_application->trap_unknown_imports = options->trap_unknown_imports;
     ret_application->option_limits = options->limits;
+    ret_application->reuse = options->reuse;
     return weir_provisions_prepare(&ret_application->manifest, &inputs->config, options, inputs->cache_directory,
                environ, &ret_application->provisions, ret_message) &&
            weir_application_fits(ret_application, ret_message);

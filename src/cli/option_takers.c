@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "serve/ticker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool weir_option_take_application(void *place, const char *value, char **ret_message)
@@ -159,4 +160,57 @@ bool weir_option_take_concurrency(void *options, const char *name, const char *v
     return weir_concurrency_parse(value, &((weir_up_options_t *)options)->max_concurrency) ||
            weir_arguments_refuse(ret_message, weir_translate("%s is '%s'; give a number from 1 to %d"), name, value,
                WEIR_MAX_CONCURRENCY);
+}
+
+/* Split "A..B" and parse both, or "A" alone. B is the first that is too many (Rust's ranges, as Spin takes them). */
+static bool parse_between(const char *value, bool (*parse)(const char *text, uint64_t *ret_number), uint32_t between[2])
+{
+    const char *dots = strstr(value, "..");
+    uint64_t least;
+    uint64_t most;
+    if (dots == NULL) {
+        if (!parse(value, &least)) {
+            return false;
+        }
+        most = least;
+    } else {
+        char *first = strndup(value, (size_t)(dots - value));
+        bool fine = first != NULL && parse(first, &least) && parse(dots + 2, &most) && least < most;
+        free(first);
+        if (!fine) {
+            return false;
+        }
+        most--;
+    }
+    between[0] = (uint32_t)least;
+    between[1] = (uint32_t)most;
+    return true;
+}
+
+static bool parse_count(const char *text, uint64_t *ret_number)
+{
+    return weir_count_parse(text, 1, UINT32_MAX, ret_number);
+}
+
+static bool parse_idle(const char *text, uint64_t *ret_milliseconds)
+{
+    if (strcmp(text, "0") == 0 || strcmp(text, "0s") == 0 || strcmp(text, "0ms") == 0) {
+        *ret_milliseconds = 0;
+        return true;
+    }
+    return weir_duration_parse(text, ret_milliseconds);
+}
+
+bool weir_option_take_reuse(void *options, const char *name, const char *value, char **ret_message)
+{
+    weir_reuse_t *reuse = &((weir_up_options_t *)options)->reuse;
+    if (strcmp(name, "--idle-instance-timeout") == 0) {
+        return parse_between(value, parse_idle, reuse->idle_milliseconds) ||
+               weir_arguments_refuse(ret_message,
+                   "%s is '%s'; give a time such as 500ms, 1s or 1m, at most 24h, or 0, or two as in 1s..8s", name,
+                   value);
+    }
+    bool at_once = strcmp(name, "--max-instance-concurrent-reuse-count") == 0;
+    return parse_between(value, parse_count, at_once ? reuse->concurrent_requests : reuse->requests) ||
+           weir_arguments_refuse(ret_message, "%s is '%s'; give a number from 1 on, or two as in 1..8", name, value);
 }

@@ -152,6 +152,24 @@ static const weir_option_t up_options[] = {
         .take = weir_option_take_concurrency,
         .help = "how many requests guests handle at once (default: what the allocator has\n"
                 "room for); more wait their turn"},
+    {.name = "max-instance-reuse-count",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = weir_option_take_reuse,
+        .help = "how many requests an instance of a WASI 0.3 component handles (default 128),\n"
+                "or A..B: at random for each, from A to less than B; 1: each has a fresh one"},
+    {.name = "max-instance-concurrent-reuse-count",
+        .value = "N",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = weir_option_take_reuse,
+        .help = "how many of them at once, where half of all instances are in use (default 16);\n"
+                "or A..B"},
+    {.name = "idle-instance-timeout",
+        .value = "T",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = weir_option_take_reuse,
+        .help = "how long such an instance is kept while it has nothing to do (default 1s);\n"
+                "or A..B"},
     {.name = "max-waiting",
         .value = "N",
         .kind = WEIR_OPTION_TAKEN,
@@ -336,7 +354,6 @@ static const weir_option_t up_options[] = {
         .help = "print this"},
 };
 
-#define REUSE "each request has a fresh instance here; leave it out"
 #define REGISTRY "weir reads no registry; give a spin.toml, its directory or a .wasm file"
 #define KEY_VALUE "there is no key-value store yet; leave it out"
 
@@ -348,12 +365,9 @@ static const weir_foreign_option_t spin_options[] = {
     {"--from-registry", REGISTRY},
     {"--help-args-only", "see 'weir up --help'"},
     {"--http1-max-buf-size", "leave it out; the head of a request may have 32 KiB, and --max-request-head lowers that"},
-    {"--idle-instance-timeout", REUSE},
     {"--insecure", REGISTRY},
     {"--key-value", KEY_VALUE},
     {"--launch-metadata-only", "it is Spin's own, for its plug-ins"},
-    {"--max-instance-concurrent-reuse-count", REUSE},
-    {"--max-instance-reuse-count", REUSE},
     {"--precompose-component-id", "components with dependencies are composed before weir: see 'wac'"},
     {"--precompose-only", "components with dependencies are composed before weir: see 'wac'"},
     {"--profile", "there are no build profiles; leave it out, and write the build that you want in the manifest"},
@@ -379,6 +393,8 @@ bool weir_up_options_parse(
         .listen = WEIR_DEFAULT_LISTEN,
         .request_timeout_milliseconds = WEIR_DEFAULT_REQUEST_TIMEOUT_MILLISECONDS,
         .drain_timeout_milliseconds = UINT64_MAX,
+        /* crates/trigger-http/src/lib.rs */
+        .reuse = {.requests = {128, 128}, .concurrent_requests = {16, 16}, .idle_milliseconds = {1000, 1000}},
     };
     bool parsed = weir_arguments_parse(&weir_up_command, count, arguments, environment, &options, ret_message);
     if (parsed && (options.tls_certificate == NULL) != (options.tls_key == NULL)) {

@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/option_values.h"
 #include "cli/trusted_proxies.h"
+#include "weir_bridge.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ typedef struct weir_up_options {
     bool watch;                       /* what the application is made from, and load it anew */
     uint32_t time_slice_milliseconds; /* as of weir_server_settings_t */
     uint32_t max_concurrency;         /* 0: what the allocator has room for */
+    weir_reuse_t reuse;               /* but for how many instances there may be */
     /* Hardening */
     const char *user; /* or NULL */
     bool no_sandbox;

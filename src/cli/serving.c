@@ -172,8 +172,15 @@ weir_generation_t *weir_serving_make(const weir_serving_t *serving, weir_engines
     size_t count = serving->application->manifest.component_count;
     weir_guest_t **guests = calloc(count + 1, sizeof(weir_guest_t *));
     *ret_message = NULL;
-    if (guests != NULL && weir_application_link(serving->application, take_engines->pool, take_engines->apart,
-                              WEIR_GUEST_OUTPUT_LOGGED, guests, ret_message)) {
+    weir_guest_engine_t pool = {
+        take_engines->pool, count_calls(weir_choice_rung(serving->choice), serving->max_concurrency)};
+    weir_guest_engine_t apart = {NULL, 0};
+    if (take_engines->apart != NULL) {
+        apart = (weir_guest_engine_t){
+            take_engines->apart, count_calls(weir_choice_rung_apart(serving->choice), serving->max_concurrency)};
+    }
+    if (guests != NULL &&
+        weir_application_link(serving->application, pool, apart, WEIR_GUEST_OUTPUT_LOGGED, guests, ret_message)) {
         if (!serving->proved || prove(serving->application, take_engines, guests, ret_message)) {
             generation = put_together(serving, take_engines, guests);
         }

@@ -173,7 +173,8 @@ static wasmtime_error_t *fill(prepared_t *prepared, wasm_engine_t *engine)
     }
     char *message = NULL;
     if (!weir_application_compile(application, engine, &message) ||
-        !weir_application_link(application, engine, NULL, WEIR_GUEST_OUTPUT_DISCARDED, prepared->guests, &message)) {
+        !weir_application_link(application, (weir_guest_engine_t){engine, 0}, (weir_guest_engine_t){NULL, 0},
+            WEIR_GUEST_OUTPUT_DISCARDED, prepared->guests, &message)) {
         wasmtime_error_t *error = wasmtime_error_new(message != NULL ? message : "memory ran out");
         free(message);
         return error;

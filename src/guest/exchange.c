@@ -342,6 +342,12 @@ weir_failure_kind_t weir_exchange_failure(const weir_exchange_t *exchange)
     return exchange->call == NULL ? WEIR_FAILURE_NONE : weir_call_failure(exchange->call, NULL);
 }
 
+bool weir_exchange_made_instance(const weir_exchange_t *exchange)
+{
+    return weir_exchange_failure(exchange) != WEIR_FAILURE_INSTANTIATE &&
+           (exchange->call == NULL || !weir_call_reuses_instance(exchange->call));
+}
+
 bool weir_exchange_trapped(const weir_exchange_t *exchange)
 {
     weir_failure_kind_t kind = weir_exchange_failure(exchange);

@@ -128,6 +128,7 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         .mounts = settings->mounts,
         .mount_count = settings->mount_count,
         .trap_unknown_imports = settings->trap_unknown_imports,
+        .reuse = settings->reuse,
         .unknown_import = logged && !settings->relinked ? add_unknown_import : NULL,
         .unknown_import_context = &unknown};
     weir_guest_t *guest = calloc(1, sizeof *guest);

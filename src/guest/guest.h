@@ -113,6 +113,7 @@ typedef struct weir_guest_settings {
                                 */
     bool relinked; /* a guest of this component was made before: what was warned of then is not said again */
     weir_outbound_settings_t outbound; /* what they may reach; zeroed: nothing */
+    weir_reuse_t reuse;                /* of instances, where the guest's handler is one of WASI 0.3 */
 } weir_guest_settings_t;
 
 /*
@@ -238,6 +239,9 @@ uint16_t weir_exchange_status(const weir_exchange_t *exchange);
  * after its response, or what is as bad: a failure to start, or a bug in weir. */
 weir_failure_kind_t weir_exchange_failure(const weir_exchange_t *exchange);
 bool weir_exchange_trapped(const weir_exchange_t *exchange);
+
+/* Whether an instance was made for it. False also where it has one that was made for another. */
+bool weir_exchange_made_instance(const weir_exchange_t *exchange);
 
 /* What was refused, one line that lives as long as the exchange; "" unless its state is WEIR_EXCHANGE_REFUSED. */
 const char *weir_exchange_refusal(const weir_exchange_t *exchange);

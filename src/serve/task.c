@@ -193,8 +193,7 @@ void weir_task_poll(weir_task_t *task)
     charge(task, read_clock(task) - before);
     if (task->polls == 1 && task->state != WEIR_EXCHANGE_REFUSED) {
         weir_admission_succeeded(&task->permit);
-        bool failed = task->state == WEIR_EXCHANGE_FAILED;
-        bool made = !failed || weir_exchange_failure(task->exchange) != WEIR_FAILURE_INSTANTIATE;
+        bool made = weir_exchange_made_instance(task->exchange);
         weir_count(&task->metrics->counters[WEIR_COMPONENT_INSTANCES_MADE], made ? 1 : 0);
     }
 }

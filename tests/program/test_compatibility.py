@@ -62,8 +62,8 @@ RULES = {
         "executors",
         {
             "supported": "kind wasi-http-0.2 fresh-instance streaming trap-after-response failure static-response",
-            "differs": "types core-modules trap-within-body exhausted-pool unknown-imports",
-            "not yet": "wasi-http-0.2-rc wasi-http-0.3 inbound-http instance-reuse",
+            "differs": "types core-modules instance-reuse trap-within-body exhausted-pool unknown-imports",
+            "not yet": "wasi-http-0.2-rc wasi-http-0.3 inbound-http",
         },
     ),
     6: (

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from harness import Component, all_in_background, write_application
+from admin import Admin
+from harness import REQUEST_DEADLINE, Component, all_in_background, write_application
 
 MIB = 1 << 20
 GREETING = "Hello from 0.3!\n"
@@ -108,6 +109,116 @@ def test_one_that_computes_for_ever_is_ended_by_its_time_limit(serve_guests, gue
     assert server.get("/").text == GREETING
 
 
+def until_no_instance_is_left(server):
+    deadline = time.monotonic() + REQUEST_DEADLINE
+    while Admin(server).status()["allocator"]["pool"][0]["live"] > 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def counts(server, count):
+    """How many requests the instances that answer these have been given, one after another on a connection."""
+    answers = []
+    with server.wire() as wire:
+        for _ in range(count):
+            wire.send(b"GET /mirror/ HTTP/1.1\r\nHost: a\r\n\r\n")
+            answers.append(int(wire.response().get("requests")))
+    return answers
+
+
+def serve_mirror(serve_guests, guest, *options):
+    return serve_guests(Component("mirror", "/mirror/...", guest("handler_mirror")), options=options)
+
+
+def test_an_instance_handles_128_requests(serve_guests, guest):
+    server = serve_mirror(serve_guests, guest, "--idle-instance-timeout", "1m")
+    assert counts(server, 300) == [*range(1, 129), *range(1, 129), *range(1, 45)]
+
+
+def test_an_instance_handles_as_many_requests_as_it_is_told_to(serve_guests, guest):
+    options = ["--idle-instance-timeout", "1m", "--max-instance-reuse-count"]
+    assert counts(serve_mirror(serve_guests, guest, *options, "3"), 7) == [1, 2, 3, 1, 2, 3, 1]
+    assert counts(serve_mirror(serve_guests, guest, *options, "1"), 3) == [1, 1, 1]
+
+
+def test_each_instance_has_a_bound_of_its_own_where_two_were_given(serve_guests, guest):
+    options = ["--idle-instance-timeout", "1m", "--max-instance-reuse-count", "2..5"]
+    answers = counts(serve_mirror(serve_guests, guest, *options), 200)
+    lengths = [last for last, following in zip(answers, answers[1:]) if following == 1]
+    assert set(lengths) == {2, 3, 4}
+
+
+def test_an_idle_instance_is_dropped_in_time(serve_guests, guest):
+    server = serve_mirror(serve_guests, guest, "--admin", "0", "--idle-instance-timeout", "50ms")
+    assert counts(server, 1) == [1]
+    until_no_instance_is_left(server)
+    assert counts(server, 1) == [1]
+
+
+def test_no_instance_stays_idle_where_it_is_told_so(serve_guests, guest):
+    assert counts(serve_mirror(serve_guests, guest, "--idle-instance-timeout", "0"), 3) == [1, 1, 1]
+
+
+def test_an_idle_instance_is_dropped_for_another_component(serve_guests, guest):
+    """With one slot in all, the idle instance of one component does not keep another from being served."""
+    components = [Component("mirror", "/mirror/...", guest("handler_mirror")), Component("echo", "/echo", guest("http_echo"))]
+    components.append(Component("other", "/other/...", guest("handler_mirror")))
+    server = serve_guests(*components, options=["--max-concurrency", "1", "--idle-instance-timeout", "1m"])
+    for _ in range(5):
+        assert server.get("/mirror/").text == GREETING
+        assert server.get("/other/").text == GREETING
+        assert server.request("POST", "/echo", body="echoed").text == "echoed"
+
+
+def test_after_a_trap_the_next_request_has_a_fresh_instance(serve_guests, guest):
+    server = serve_mirror(serve_guests, guest, "--idle-instance-timeout", "1m")
+    for way, kept in (("trap", 0), ("error", 0), ("trap", 2)):
+        assert counts(server, 1) == [kept + 1]
+        assert server.get(f"/mirror/{way}").status == 500
+    assert counts(server, 1) == [1]
+
+
+def test_what_a_request_left_unfinished_takes_its_instance_with_it(serve_guests, guest):
+    server = serve_mirror(serve_guests, guest, "--admin", "0", "--idle-instance-timeout", "1m")
+    assert counts(server, 1) == [1]
+    with server.wire() as wire:
+        wire.send(b"POST /mirror/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        assert wire.head().get("requests") == "2"
+        assert wire.chunk() == b"one"
+        wire.reset()
+    until_no_instance_is_left(server)
+    assert counts(server, 1) == [1]
+
+
+@pytest.mark.parametrize("at_most", [16, 2, 1])
+def test_requests_share_instances_where_these_are_scarce(weir_checked, guest, serve, tmp_path, at_most):
+    application = write_application(tmp_path / "application", [Component("mirror", "/...", guest("handler_mirror"))])
+    one_loop = weir_checked.wrapped("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+    options = ["--max-concurrency", "8", "--max-instance-concurrent-reuse-count", str(at_most)]
+    server = serve(one_loop, application, *options)
+    most = 0
+    for _ in range(3):
+        answers = at_once(lambda _: server.get("/pause"), range(8))
+        assert [answer.text for answer in answers] == [GREETING] * 8
+        most = max(most, *(int(answer.get("together")) for answer in answers))
+    assert most > 2 if at_most == 16 else most == at_most
+
+
+@pytest.mark.parametrize(
+    "option, value",
+    [
+        ("--max-instance-reuse-count", "0"),
+        ("--max-instance-reuse-count", "8..2"),
+        ("--max-instance-concurrent-reuse-count", "many"),
+        ("--idle-instance-timeout", "1s.."),
+    ],
+)
+def test_a_bound_that_is_none_is_refused(weir, hello, option, value):
+    result = weir.run("up", hello, option, value)
+    assert result.status == 2
+    assert f"{option} is '{value}'; give" in result.stderr
+
+
 def test_clients_that_leave_give_their_instances_back(serve_guests, guest):
     server = serve_guests(Component("mirror", "/...", guest("handler_mirror")), options=["--max-concurrency", "4"])
     for _ in range(12):
@@ -120,7 +231,7 @@ def test_clients_that_leave_give_their_instances_back(serve_guests, guest):
     assert [answer.text for answer in answers] == [GREETING] * 8
 
 
-def test_each_request_enters_a_fresh_instance_in_every_slot(serve_guests, guest):
+def test_more_requests_at_once_than_slots_are_all_answered(serve_guests, guest):
     """More requests at once than there are slots, and many after each other: all of them are answered."""
     server = serve_guests(Component("mirror", "/...", guest("handler_mirror")), options=["--max-concurrency", "3"])
     for _ in range(4):

@@ -87,6 +87,18 @@ static void describe(const weir_up_options_t *options, char *text, size_t size)
     if (options->max_concurrency != 0) {
         fprintf(out, "concurrency=%u ", (unsigned)options->max_concurrency);
     }
+    const weir_reuse_t *reuse = &options->reuse;
+    const struct {
+        const char *name;
+        const uint32_t *value;
+        uint32_t usual;
+    } reuses[] = {{"reuse", reuse->requests, 128}, {"concurrent", reuse->concurrent_requests, 16},
+        {"idle", reuse->idle_milliseconds, 1000}};
+    for (size_t i = 0; i < sizeof(reuses) / sizeof(reuses[0]); i++) {
+        if (reuses[i].value[0] != reuses[i].usual || reuses[i].value[1] != reuses[i].usual) {
+            fprintf(out, "%s=%u-%u ", reuses[i].name, (unsigned)reuses[i].value[0], (unsigned)reuses[i].value[1]);
+        }
+    }
     if (options->max_instance_memory_bytes != 0) {
         fprintf(out, "memory=%llu ", (unsigned long long)options->max_instance_memory_bytes);
     }
@@ -131,6 +143,13 @@ static const struct {
     {{"--max-instance-memory", "4GiB"}, {NULL}, "memory=4294967296 "},
     {{NULL}, {"SPIN_MAX_INSTANCE_MEMORY=1MiB"}, "memory=1048576 "},
     {{"--max-instance-memory=64KiB"}, {"SPIN_MAX_INSTANCE_MEMORY=nonsense"}, "memory=65536 "},
+    {{"--max-instance-reuse-count", "1"}, {NULL}, "reuse=1-1 "},
+    {{"--max-instance-reuse-count=1..8"}, {NULL}, "reuse=1-7 "},
+    {{"--max-instance-reuse-count=4294967295"}, {NULL}, "reuse=4294967295-4294967295 "},
+    {{"--max-instance-concurrent-reuse-count", "2..4"}, {NULL}, "concurrent=2-3 "},
+    {{"--idle-instance-timeout", "0"}, {NULL}, "idle=0-0 "},
+    {{"--idle-instance-timeout", "2"}, {NULL}, "idle=2000-2000 "},
+    {{"--idle-instance-timeout", "500ms..8s"}, {NULL}, "idle=500-7999 "},
     {{"--no-trial-requests"}, {NULL}, "no-trial-requests "},
     {{"--decide-anew"}, {NULL}, "decide-anew "},
     {{"--help"}, {NULL}, "help "},
@@ -214,6 +233,13 @@ static const struct {
     {{"--max-concurrency", "0"}, {NULL}, {"'0'"}},
     {{"--max-concurrency", "100001"}, {NULL}, {"'100001'"}},
     {{"--max-concurrency", "9x"}, {NULL}, {"'9x'"}},
+    {{"--max-instance-reuse-count", "0"}, {NULL}, {"'0'", "from 1 on"}},
+    {{"--max-instance-reuse-count", "4294967296"}, {NULL}, {"'4294967296'"}},
+    {{"--max-instance-reuse-count", "8..8"}, {NULL}, {"'8..8'", "1..8"}},
+    {{"--max-instance-reuse-count", "..8"}, {NULL}, {"'..8'"}},
+    {{"--max-instance-concurrent-reuse-count", "1..2..3"}, {NULL}, {"'1..2..3'"}},
+    {{"--idle-instance-timeout", "25h"}, {NULL}, {"'25h'", "24h"}},
+    {{"--idle-instance-timeout", "1s..1ms"}, {NULL}, {"'1s..1ms'"}},
     {{"--max-instance-memory", "0"}, {NULL}, {"'0'", "64KiB"}},
     {{"--max-instance-memory", "65535"}, {NULL}, {"'65535'"}},
     {{"--max-instance-memory", "63KiB"}, {NULL}, {"'63KiB'"}},
@@ -237,7 +263,6 @@ static const struct {
     {{"--key-value=a=b"}, {NULL}, {"--key-value is an option of Spin"}},
     {{"-k"}, {NULL}, {"-k is an option of Spin", "registry"}},
     {{"--http1-max-buf-size", "8192"}, {NULL}, {"--http1-max-buf-size is an option of Spin"}},
-    {{"--idle-instance-timeout=1s"}, {NULL}, {"fresh instance"}},
     {{"--profile", "debug"}, {NULL}, {"--profile is an option of Spin", "no build profiles"}},
     {{"--direct-mounts=true"}, {NULL}, {"--direct-mounts takes no value, and '=true' was given; leave that out"}},
 };

@@ -325,7 +325,8 @@ static int link_for_another_kind(int descriptor, void *context)
     char *message = NULL;
     weir_guest_t *guests[8];
     assert_true(application->manifest.component_count <= 8);
-    bool linked = weir_application_link(application, engine, NULL, WEIR_GUEST_OUTPUT_LOGGED, guests, &message);
+    bool linked = weir_application_link(application, (weir_guest_engine_t){engine, 0}, (weir_guest_engine_t){NULL, 0},
+        WEIR_GUEST_OUTPUT_LOGGED, guests, &message);
     char made = linked ? 'y' : 'n';
     free(message);
     return write(descriptor, &made, 1) == 1 ? 0 : 1;
@@ -396,7 +397,8 @@ static int prepare_fails(int descriptor, void *context)
     char *message = NULL;
     weir_guest_t *guests[8];
     assert_true(application->manifest.component_count <= 8);
-    if (weir_application_link(application, engine, NULL, WEIR_GUEST_OUTPUT_LOGGED, guests, &message))
+    if (weir_application_link(application, (weir_guest_engine_t){engine, 0}, (weir_guest_engine_t){NULL, 0},
+            WEIR_GUEST_OUTPUT_LOGGED, guests, &message))
         return 2;
     snprintf(messages[1], sizeof messages[1], "%s", message);
     return write(descriptor, messages, sizeof messages) == sizeof messages ? 0 : 3;
