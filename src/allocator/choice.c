@@ -201,6 +201,12 @@ static bool there_is_more_now(const making_t *making)
     return decision->apart_count > 0 && is_outgrown(making, &facts, &decision->rest);
 }
 
+/* How much memory is left differs from start to start, and what instances need of it is an estimate. */
+static uint64_t eighth_more(uint64_t bytes)
+{
+    return weir_add(bytes, bytes / 8);
+}
+
 /* See whether a rung that was decided on before still works. */
 static bool prove_again(const making_t *making, weir_decided_t *decided)
 {
@@ -215,7 +221,8 @@ static bool prove_again(const making_t *making, weir_decided_t *decided)
     const weir_budget_t *overdrawn =
         weir_rung_overdraws(rung, &decided->needs, weir_facts_page_size(&choice->facts), &budgets, &asked, &what);
     /* There is less than there was; the last resort is tried against arithmetic, as long as there is anything. */
-    if (overdrawn != NULL && (rung->slots > 1 || overdrawn->bytes == 0)) {
+    bool little = overdrawn == &budgets.resident && asked <= eighth_more(overdrawn->bytes);
+    if (overdrawn != NULL && !little && (rung->slots > 1 || overdrawn->bytes == 0)) {
         return false;
     }
     weir_plan_make(

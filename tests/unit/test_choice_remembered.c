@@ -278,7 +278,7 @@ static void a_remembered_choice_is_proved_once_and_nothing_else_is_tried(void **
 }
 
 /* Available memory is no part of the key. */
-static void what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not(void **state)
+static void what_was_decided_with_other_memory_is_forgotten_where_that_differs_by_much(void **state)
 {
     static const struct {
         const char *available; /* KiB */
@@ -288,6 +288,8 @@ static void what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not(
         {"  300000", false, 8},
         {"  300000", true, 8},
         {"  310000", true, 8}, /* not worth a decision */
+        {"  290000", true, 8},
+        {"  200000", false, 8},
         {"20000000", false, 1000},
         {"20000000", true, 1000},
         {"21000000", true, 1000},
@@ -335,7 +337,7 @@ int main(void)
         cmocka_unit_test(code_is_shared_by_those_alone_that_need_the_same),
         cmocka_unit_test(what_is_to_be_decided_anew_is_forgotten),
         cmocka_unit_test(a_remembered_choice_is_proved_once_and_nothing_else_is_tried),
-        cmocka_unit_test(what_was_decided_while_memory_was_short_is_forgotten_when_it_is_not),
+        cmocka_unit_test(what_was_decided_with_other_memory_is_forgotten_where_that_differs_by_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
