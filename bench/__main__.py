@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import environments, load, machine, options, peers, plots, report, results
 from bench.processes import Failed
-from bench.rounds import Rounds, plan
+from bench.rounds import PEERS_NATIVE_ONLY, Rounds, plan
 from bench.samples import Settings
 
 INTERRUPTED = 130
@@ -52,7 +52,11 @@ def find_peers(tools, names, tell):
 
 def programs_inside(found):
     """What the virtual machine has to have."""
-    servers = {peer.program for peer in found.values() if peer.runs_wasm and not peer.missing}
+    servers = {
+        peer.program
+        for peer in found.values()
+        if peer.runs_wasm and not peer.missing and peer.name not in PEERS_NATIVE_ONLY
+    }
     return [*servers, shutil.which("wrk")]
 
 
@@ -122,6 +126,19 @@ def measure(chosen, tell):
     return result, ended
 
 
+def ending(result):
+    """What is said on the terminal at the end: the targets that were measured, and what they have to be read with."""
+    judged = [one for one in result["targets"] if one["why"] != "not measured"]
+    against = {one["against"] for one in judged}
+    words = [
+        report.targets_table({"targets": judged}),
+        report.names_words(result["blocks"], against),
+        report.short_words(result),
+        report.out_of_time_words(result),
+    ]
+    return "\n".join(text for text in words if text) + "\n"
+
+
 def main(arguments):
     chosen = options.parse(arguments)
     if chosen.list_only:
@@ -142,7 +159,7 @@ def main(arguments):
     if result is None:
         print("bench: nothing was measured", file=sys.stderr)
         return INTERRUPTED if ended == "interrupted" else 1
-    print(report.targets_table({"targets": [one for one in result["targets"] if one["why"] != "not measured"]}))
+    print(ending(result))
     print(f"{os.path.relpath(chosen.output / chosen.name)}.md and .json, and plots beside them (.svg)")
     if ended == "interrupted":
         return INTERRUPTED

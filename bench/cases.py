@@ -40,6 +40,7 @@ class Case:
     beside: tuple = ()  # (peer, case) that is measured in the same rounds, to be compared with
     count: int = 0  # of clients
     content_type: str = "text/plain; charset=utf-8"
+    echoes: bool = False  # its answers are as large as what it is sent: bytes/s tell more than requests/s
 
     def missing(self):
         """Why its guest is not there; None when it is."""
@@ -77,7 +78,7 @@ CASES = (
     Case(
         *("echo", "C echo of 1 MiB", "load", guest("http_echo"), "/echo", b"weir weir weir"),
         **{"method": "POST", "body": b"weir " * (1024 * 1024 // 5) + b"w", "connections": 16},
-        **{"peers": (*WASM_PEERS, "mirror")},
+        **{"peers": (*WASM_PEERS, "mirror"), "echoes": True},
     ),
     Case(
         *("wagi", "WAGI hello", "load", example("hello", "cgi"), "/cgi", b"Hello through CGI!"),

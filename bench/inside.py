@@ -69,10 +69,10 @@ def command(contestant):
     return shlex.join([inside(word) if word == str(peer.program) else word for word in words])
 
 
-def unfit(contestant):
-    """Why this cannot be measured inside; None when it can."""
-    if contestant.case.kind != "load" or contestant.case.body:
-        return "only requests without a body are measured in the virtual machine"
+def unfit(case):
+    """Why a case is not measured inside; None when it is."""
+    if case.kind != "load" or case.body:
+        return "the bench has the virtual machine measure load without bodies, and nothing else; no server was tried"
     return None
 
 

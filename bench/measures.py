@@ -15,6 +15,7 @@ MEASURES = {
     measure.name: measure
     for measure in (
         Measure("rate", "requests/s", "1/s", True),
+        Measure("byte_rate", "bytes/s", "B/s", True),
         Measure("p50", "p50", "s"),
         Measure("p99", "p99", "s"),
         Measure("p999", "p99.9", "s"),
@@ -72,7 +73,7 @@ def written(measure, value):
     if unit == "s" and value != 0:
         scaled_value, name = scaled(value, ((1, "s"), (1e-3, "ms"), (1e-6, "µs")))
         return f"{rounded(scaled_value)} {name}"
-    if unit == "B" and value != 0:
+    if unit in ("B", "B/s") and value != 0:
         scaled_value, name = scaled(value, ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")))
-        return f"{rounded(scaled_value)} {name}"
+        return f"{rounded(scaled_value)} {name}{unit[1:]}"
     return rounded(value)

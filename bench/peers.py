@@ -52,6 +52,7 @@ class Peer:
     has_admin: bool = False  # it tells its state as weir does
     stops_at_end_of_input: bool = False
     version: str | None = None
+    cache: str | None = None  # the peer whose cache it may share, when not its own
     missing: str | None = None  # the reason, when it cannot be had
     program: Path | None = field(default=None, repr=False)
 
@@ -70,7 +71,7 @@ class Peer:
 
 
 class Weir(Peer):
-    def __init__(self, name="weir", title="weir", one_loop=False):
+    def __init__(self, name="weir", title="weir, with metrics and a log of requests", one_loop=False):
         super().__init__(name, title, has_admin=True)
         self.one_loop = one_loop
 
@@ -103,7 +104,8 @@ KEEP_OPTIONS = (
 
 class Wasmtime(Peer):
     def __init__(self, name="wasmtime", title="wasmtime serve", keeps=False, cached=True, pooled=True):
-        super().__init__(name, title)
+        # Code is the same for all of them, and compiling a guest in JavaScript takes ten seconds.
+        super().__init__(name, title, cache="wasmtime")
         self.pooled = pooled
         self.keeps = keeps
         self.cached = cached
@@ -140,7 +142,8 @@ def keep_settings(rung):
 
 class Microhttpd(Peer):
     def __init__(self):
-        super().__init__("libmicrohttpd", "libmicrohttpd", runs_wasm=False, stops_at_end_of_input=True)
+        title = "libmicrohttpd, which answers with the same bytes without a guest"
+        super().__init__("libmicrohttpd", title, runs_wasm=False, stops_at_end_of_input=True)
 
     def find(self, tools):
         program, reason = tools.build("microhttpd", "-lmicrohttpd")
@@ -164,7 +167,7 @@ class Mirror(Peer):
 
 class H2o(Peer):
     def __init__(self):
-        super().__init__("h2o", "h2o", runs_wasm=False)
+        super().__init__("h2o", "h2o, which answers with the same bytes from a file", runs_wasm=False)
 
     def find(self, tools):
         found = shutil.which("h2o") or next(iter(sorted(cache_directory().glob("h2o-*/usr/bin/h2o"))), None)

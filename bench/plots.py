@@ -4,7 +4,7 @@ from html import escape
 
 from bench.measures import MEASURES, written
 from bench.ratios import of_measure
-from bench.report import MAIN, block_title
+from bench.report import block_title, main_measure
 
 WIDTH, LABEL, BAR, GAP, TOP, VALUE = 760, 210, 22, 12, 46, 150
 
@@ -65,7 +65,7 @@ def of_result(name, result):
     of the same case in all environments."""
     plots = []
     for block in result["blocks"]:
-        measure = MAIN[block["kind"]]
+        measure = main_measure(block)
         rows = rows_of(block, measure)
         if len(rows) > 1 and block["kind"] != "fresh":
             file = f"{name}-{block['case']}-{block['environment']}.svg"
@@ -74,7 +74,7 @@ def of_result(name, result):
         blocks = [block for block in result["blocks"] if block["case"] == case]
         if len(blocks) < 2:
             continue
-        measure = MAIN[blocks[0]["kind"]]
+        measure = main_measure(blocks[0])
         rows = [
             (f"{one}, {block['environment']}", summary, is_weir)
             for block in blocks

@@ -1,11 +1,11 @@
-"""The result as a page of Markdown, for people: the targets, and a table for each block."""
+"""The result as a page of Markdown, for people: the targets, a table for each block, and what its names stand for."""
 
 from bench.measures import MEASURES, rounded, written
 from bench.ratios import of_measure, ratio
 from bench.results import summary_words
 
 COLUMNS = {
-    "load": ("rate", "p50", "p99", "p999", "cpu", "idle_bytes", "loaded_bytes", "errors", "instances"),
+    "load": ("byte_rate", "rate", "p50", "p99", "p999", "cpu", "idle_bytes", "loaded_bytes", "errors", "instances"),
     "open": ("rate", "light_p50", "light_p99", "light_p999", "heavy_p50", "heavy_p99", "cpu", "errors"),
     "start": ("cold_listening", "cold_first", "warm_listening", "warm_first", "idle_bytes"),
     "held": ("call_bytes", "served", "errors"),
@@ -18,6 +18,25 @@ MAIN = {
     **{"load": "rate", "open": "light_p99", "start": "warm_first", "held": "call_bytes"},
     **{"events": "end_p99", "idle": "connection_bytes", "fresh": "fresh"},
 }
+LEAST_SECONDS = 3  # of a round, for what one request in a thousand saw
+
+
+def main_measure(block):
+    """What the ratio of a block is of: bytes/s where they are measured, else what its kind has."""
+    samples = (sample for one in block["contestants"] for sample in one["samples"] if sample)
+    return "byte_rate" if any("byte_rate" in sample for sample in samples) else MAIN[block["kind"]]
+
+
+def columns_of(block, measured, seconds):
+    """The measures that any contestant has; not both bytes/s and requests/s, and no p99.9 of short rounds."""
+    dropped = {"p999", "light_p999"} if seconds < LEAST_SECONDS else set()
+    if main_measure(block) == "byte_rate":
+        dropped.add("rate")
+    return [
+        name
+        for name in COLUMNS[block["kind"]]
+        if name not in dropped and any(sample and name in sample for one in measured for sample in one["samples"])
+    ]
 
 
 def table(header, rows):
@@ -74,18 +93,16 @@ def ratio_words(block, one, first):
     """How the first contestant, which is weir, compares with this one."""
     if one is first or first is None:
         return "1×" if one is first else "–"
-    measure = MAIN[block["kind"]]
+    measure = main_measure(block)
     found = ratio(first["samples"], one["samples"], measure)
     return summary_words(found, lambda value: f"{rounded(value)}×")
 
 
-def block_table(block):
+def block_table(block, seconds):
     measured = [one for one in block["contestants"] if any(one["samples"])]
     first = next((one for one in measured if one["peer"] == "weir"), None)
-    columns = [
-        name for name in COLUMNS[block["kind"]] if any(sample and name in sample for one in measured for sample in one["samples"])
-    ]
-    main = MAIN[block["kind"]]
+    columns = columns_of(block, measured, seconds)
+    main = main_measure(block)
     header = ["", *(MEASURES[name].title for name in columns), f"weir's {MEASURES[main].title} to this one's"]
     rows = [
         [one["name"], *(words(one["samples"], name) for name in columns), ratio_words(block, one, first)]
@@ -98,7 +115,40 @@ def block_table(block):
             text += f"\n{one['name']} is missing: {one['missing']}\n"
         elif lost:
             text += f"\n{one['name']} failed in {lost} of {len(one['samples'])} rounds: {one['failure']}\n"
+    if "instances" in columns and any("instances" not in sample for one in measured for sample in one["samples"] if sample):
+        text += "\nInstances per request: by the server's own count; – where it tells of none.\n"
+    if block["out_of_time"]:
+        text += f"\nThere was no time for {block['out_of_time']}.\n"
     return text
+
+
+def names_words(blocks, names=None):
+    """What contestants' names stand for, a line each; of all, or of these."""
+    titles = {one["name"]: one["title"] for block in blocks for one in block["contestants"]}
+    return "\n".join(f"- {name}: {title}" for name, title in titles.items() if names is None or name in names)
+
+
+def short_words(result):
+    """What rounds as short as these do not tell; None where they are long enough."""
+    seconds = result["options"]["seconds"]
+    if seconds >= LEAST_SECONDS:
+        return None
+    return (
+        f"Rounds of {seconds} s are for a first look: one stall of the machine decides what p99 is, so it and its target "
+        f"are not to be relied on, and p99.9 is left out. --seconds {LEAST_SECONDS} or more, and --rounds 5, tell them."
+    )
+
+
+def out_of_time_words(result):
+    """What was left out for want of time, and how to measure it; None where nothing was."""
+    blocks = [block for block in result["blocks"] if block["out_of_time"]]
+    if not blocks:
+        return None
+    cases = ",".join(dict.fromkeys(block["case"] for block in blocks))
+    places = ",".join(dict.fromkeys(block["environment"] for block in blocks))
+    where = "" if places == "native" else f" --environment {places}"
+    left = "; ".join(f"{block['case']} ({block['out_of_time']})" for block in blocks)
+    return f"There was no time for: {left}. To measure that: ./dev bench --case {cases}{where}"
 
 
 def block_title(block):
@@ -120,6 +170,7 @@ def about_words(result):
         + f"; load of the machine before: {machine['load_before'][0]}.",
         "; ".join(f"{name}: {version}" for name, version in result["versions"].items() if version) + ".",
     ]
+    lines += [f"**{text}**" for text in (short_words(result), out_of_time_words(result)) if text]
     if result["ended"] != "done":
         lines.append(f"**This run was {result['ended']}.**")
     return "\n".join(f"- {line}" for line in lines)
@@ -127,9 +178,10 @@ def about_words(result):
 
 def markdown(result, plots=()):
     parts = [f"# {result['name']}\n", about_words(result), "\n## Targets\n", targets_table(result)]
+    parts.append(f"\n## Names\n\n{names_words(result['blocks'])}\n")
     for block in result["blocks"]:
         parts.append(f"\n## {block_title(block)}\n")
-        parts.append(f"Left out: {block['left_out']}.\n" if block["left_out"] else block_table(block))
+        parts.append(f"Left out: {block['left_out']}.\n" if block["left_out"] else block_table(block, result["options"]["seconds"]))
         for file, case, environment in plots:
             if (case, environment) == (block["case"], block["environment"]):
                 parts.append(f"![{block_title(block)}]({file})\n")

@@ -22,11 +22,12 @@ def of_block(block):
         "connections": block.case.connections,
         "rate": block.rate,
         "left_out": block.left_out,
+        "out_of_time": block.out_of_time,
         "contestants": [
             {
                 "name": one.name,
                 "peer": one.peer.name,
-                "title": one.peer.title,
+                "title": one.title,
                 "version": one.peer.version,
                 "case": one.case.name,
                 "environment": one.environment,

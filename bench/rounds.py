@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from bench import environments, inside, load
 from bench.cases import BY_NAME
-from bench.measures import written
+from bench.measures import MEASURES, written
 from bench.processes import Failed
 from bench.ratios import rotation
 from bench.samples import Contestant, Running, take
 
 PEERS_NATIVE_ONLY = ("wasmtime-keep", "libmicrohttpd", "h2o", "weir-1-loop", "wasmtime-uncached")
-HEADLINES = ("rate", "warm_first", "call_bytes", "end_p50", "connection_bytes", "fresh")
+HEADLINES = ("byte_rate", "rate", "warm_first", "call_bytes", "end_p50", "connection_bytes", "fresh")
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Block:
     failures: dict = field(default_factory=dict)  # of each contestant: why there is none
     rate: float | None = None
     left_out: str | None = None
+    out_of_time: str | None = None  # how much of it there was no time for
 
     @property
     def name(self):
@@ -40,9 +41,14 @@ def plan(case, environment, peers):
     block = Block(case, environment)
     for name, its_case, where in wanted:
         if name in peers:
-            title = name + (f":{its_case.name}" if its_case is not case else "")
-            title += f"@{where}" if where != environment.name else ""
-            block.contestants.append(Contestant(title, peers[name], its_case, where))
+            full_name, title = name, peers[name].title
+            if its_case is not case:
+                full_name += f":{its_case.name}"
+                title += f"; here in another case, '{its_case.name}', measured in the same rounds to be compared with"
+            if where != environment.name:
+                full_name += f"@{where}"
+                title += f"; here in another environment, '{where}', measured in the same rounds to be compared with"
+            block.contestants.append(Contestant(full_name, title, peers[name], its_case, where))
     return block
 
 
@@ -60,8 +66,11 @@ class Rounds:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
     def run(self, block):
+        if block.environment.in_machine and (reason := inside.unfit(block.case)):
+            raise Failed(reason)
         if self.is_over():
             block.left_out = "there was no time left for it"
+            block.out_of_time = "all of it"
             self.tell(f"{block.name}: left out, for {block.left_out}")
             return
         self._prepare(block)
@@ -73,6 +82,7 @@ class Rounds:
             self._find_rate(block, by_name)
         for number in range(self.rounds):
             if number > 0 and self.is_over():
+                block.out_of_time = f"{self.rounds - number} of {self.rounds} rounds"
                 self.tell(f"{block.name}: ended after {number} of {self.rounds} rounds, for there was no time left")
                 return
             for name in rotation(names, number):
@@ -85,11 +95,10 @@ class Rounds:
             one.missing = one.peer.missing or one.case.missing() or reason
             if one.missing is None and environments.BY_NAME[one.environment].in_machine:
                 one.machine = self.opened.machine
-                one.missing = inside.unfit(one)
             elif one.missing is None:
                 one.prefix = prefix
                 one.patience = environments.BY_NAME[one.environment].slower
-                one.cache = self.settings.directory / "caches" / f"{one.peer.name}@{one.environment}"
+                one.cache = self.settings.directory / "caches" / f"{one.peer.cache or one.peer.name}@{one.environment}"
                 if one.case.kind != "start":
                     self._try(block, one)
             if one.missing:
@@ -102,6 +111,7 @@ class Rounds:
                 one.missing = "it is set as weir is, and weir told nothing of that"
                 return
             one.rung = chosen[0]
+        self.tell(f"{block.name}: {one.name} starts for the first time, and compiles the guest …", passing=True)
         try:
             with Running(one, self.settings, one.cache) as running:
                 if one.peer.has_admin:
@@ -137,7 +147,7 @@ class Rounds:
         self.tell(f"{at} …", passing=True)
         try:
             sample = take(one, self.settings)
-            said = next((f"{written(name, sample[name])} {name}" for name in HEADLINES if name in sample), "done")
+            said = next((f"{MEASURES[name].title}: {written(name, sample[name])}" for name in HEADLINES if name in sample), "done")
             errors = f", {sample['errors']:,} ERRORS" if sample.get("errors") else ""
             self.tell(f"{at}: {said}{errors}")
         except Failed as failure:

@@ -23,6 +23,7 @@ class Contestant:
     """A server with a guest in an environment: what takes part in the rounds of a block."""
 
     name: str
+    title: str  # what the name stands for
     peer: Peer
     case: Case
     environment: str
@@ -133,6 +134,7 @@ def sample_load(contestant, settings):
         raise Failed("it gave no right answer under load")
     return {
         **{"rate": rate, "errors": load.errors_of(figures)},
+        **({"byte_rate": rate * len(case.body)} if case.echoes else {}),
         **{name: figures[name] for name in ("p50", "p99", "p999")},
         **{"cpu": spent / (rate * figures["seconds"]), "idle_bytes": idle, "loaded_bytes": loaded},
         **instances_per_request(before, after),

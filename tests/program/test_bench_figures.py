@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from bench import inside, load, measures, options, peers, plots, ratios, report, results, targets
 from bench.exchange import sum_metrics
 from bench.processes import Failed
-from bench.rounds import plan
+from bench.rounds import Rounds, plan
 
 
 def samples(measure, *values):
@@ -196,6 +196,7 @@ def test_every_target_is_of_a_block_that_is_measured_by_default():
         ("idle_bytes", 24956108, "23.8 MiB"),
         ("call_bytes", 131072, "128 KiB"),
         ("call_bytes", -2048, "-2.00 KiB"),
+        ("byte_rate", 1.5 * (1 << 30), "1.50 GiB/s"),
         ("errors", 0, "0"),
         ("rate", None, "–"),
     ],
@@ -211,7 +212,7 @@ def contestant(name, *rates, p99=0.001, **more):
 
 
 def result(*contestants, **more):
-    block = {"case": "hello", "title": "C hello", "kind": "load", "environment": "native", "left_out": None}
+    block = {"case": "hello", "title": "C hello", "kind": "load", "environment": "native", "left_out": None, "out_of_time": None}
     block |= {"environment_title": "here", "connections": 32, "rate": None, "contestants": list(contestants)}
     machine = {"model": "M", "processors": 2, "virtual": True, "memory_bytes": 1 << 30, "system": "S", "kernel": "6"}
     about = {"machine": {**machine, "load_before": [0.1, 0, 0]}, "commit": None, "versions": {"weir": "1"}}
@@ -239,6 +240,65 @@ def test_errors_in_any_round_are_told_of():
     weir = contestant("weir", 1.0, 2.0, 3.0)
     weir["samples"][1]["errors"] = 1234
     assert "**1,234** in a round" in report.markdown(result(weir))
+
+
+def test_a_name_that_stands_for_more_than_a_server_is_explained():
+    every = {peer.name: peer for peer in peers.every_peer()}
+    blocks = [plan(case, place, every) for case, place in options.parse(["--case", "wagi,hello", "--environment", "all"]).blocks]
+    found = report.names_words([results.of_block(block) for block in blocks])
+    assert "- weir:hello: weir, with metrics and a log of requests; here in another case, 'hello'," in found
+    assert "- weir@native: weir, with metrics and a log of requests; here in another environment, 'native'," in found
+    assert len(found.splitlines()) == len({one.name for block in blocks for one in block.contestants})
+    assert "- wasmtime: wasmtime serve\n" in report.markdown(result(contestant("wasmtime", 1.0, title="wasmtime serve")))
+
+
+def test_short_rounds_tell_no_p999_and_that_p99_misleads():
+    one = contestant("weir", 1.0)
+    one["samples"][0]["p999"] = 0.5
+    short, long = result(one), result(one)
+    long["options"]["seconds"] = report.LEAST_SECONDS
+    assert "p99.9 |" not in report.markdown(short) and "p99.9 is left out" in report.markdown(short)
+    assert "p99.9 |" in report.markdown(long) and "left out" not in report.markdown(long)
+
+
+def test_what_there_was_no_time_for_is_told_of_with_how_to_measure_it():
+    some, none = result(contestant("weir", 1.0), out_of_time="1 of 2 rounds"), result(out_of_time="all of it", case="echo")
+    some["blocks"] += none["blocks"]
+    assert report.out_of_time_words(some) in report.markdown(some)
+    words = "There was no time for: hello (1 of 2 rounds); echo (all of it). To measure that: ./dev bench --case hello,echo"
+    assert report.out_of_time_words(some) == words
+    assert options.parse(words.split("./dev bench ")[1].split()).blocks
+    assert report.out_of_time_words(result(contestant("weir", 1.0))) is None
+
+
+def test_a_block_is_left_out_for_want_of_time_or_because_nothing_of_it_fits():
+    every = {peer.name: peer for peer in peers.every_peer()}
+    (late,), (unfit,) = (
+        [plan(case, place, every) for case, place in options.parse(["--case", case, "--environment", place]).blocks]
+        for case, place in (("hello", "native"), ("start-hello", "commit-200mib"))
+    )
+    rounds = Rounds(None, None, 2, lambda *_, **__: None, deadline=0)
+    rounds.run(late)
+    assert results.of_block(late)["out_of_time"] == "all of it" and late.left_out
+    with pytest.raises(Failed, match="no server was tried"):
+        rounds.run(unfit)
+
+
+def test_an_echo_is_told_of_in_bytes():
+    one, other = contestant("weir", 100.0), contestant("wasmtime", 50.0)
+    for found in (one, other):
+        found["samples"][0]["byte_rate"] = found["samples"][0]["rate"] * 1048576
+    page = report.markdown(result(one, other, case="echo"))
+    assert "| weir | 100 MiB/s | 1.00 ms | 0 | 1× |" in page
+    assert "| wasmtime | 50.0 MiB/s | 1.00 ms | 0 | 2.00× |" in page
+    assert "requests/s |" not in page.split("C hello, 32 connections")[1]
+
+
+def test_instances_are_told_of_where_servers_tell_them():
+    one = contestant("weir", 100.0)
+    one["samples"][0]["instances"] = 1 / 128
+    page = report.markdown(result(one, contestant("wasmtime", 50.0)))
+    assert "| 0.00781 | 1× |" in page and "– where it tells of none" in page
 
 
 def test_far_from_its_target_is_what_misses_a_share_of_it():
@@ -301,6 +361,8 @@ def test_what_is_asked_for_is_measured():
         *("hello/native", "echo/native", "hello/rlimit-as-8gib", "echo/rlimit-as-8gib")
     ]
     assert names(["--case", "wagi"]) == ["wagi/native"]
+    # The virtual machine measures no starts.
+    assert names(["--environment", "commit-200mib"]) == ["hello/commit-200mib", "memory/commit-200mib"]
     assert names(["--environment", "qemu-user"]) == ["hello/qemu-user", "memory/qemu-user", "start-hello/qemu-user"]
     everything = names(["--case", "all", "--environment", "all"])
     assert len(everything) == len(set(everything)) == len(options.CASES) * len(options.environments.ENVIRONMENTS)
@@ -308,4 +370,4 @@ def test_what_is_asked_for_is_measured():
 
 
 def test_every_peer_has_a_name_that_files_can_have():
-    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in (*peers.NAMES, *options.BY_NAME))
+    assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in (*peers.NAMES, *options.BY_NAME))
