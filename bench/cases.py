@@ -41,6 +41,7 @@ class Case:
     count: int = 0  # of clients
     content_type: str = "text/plain; charset=utf-8"
     echoes: bool = False  # its answers are as large as what it is sent: bytes/s tell more than requests/s
+    wasi_0_3: bool = False  # its guest is for wasi:http/handler@0.3, which hosts may give several requests
 
     def missing(self):
         """Why its guest is not there; None when it is."""
@@ -75,6 +76,10 @@ CASES = (
         **{"count": 160, "peers": ("weir", "wasmtime", "wasmtime-keep"), "connections": 8},
     ),
     Case("hello", "C hello", "load", **HELLO, peers=(*WASM_PEERS, "wasmtime-ondemand", "libmicrohttpd", "h2o")),
+    Case(
+        *("hello-0.3", "C hello for WASI 0.3, instances reused", "load", guest("handler_hello"), "/hello", b"Hello"),
+        **{"peers": ("weir", "wasmtime", "weir-fresh"), "wasi_0_3": True},
+    ),
     Case(
         *("echo", "C echo of 1 MiB", "load", guest("http_echo"), "/echo", b"weir weir weir"),
         **{"method": "POST", "body": b"weir " * (1024 * 1024 // 5) + b"w", "connections": 16},

@@ -64,7 +64,8 @@ def inside(program):
 def command(contestant):
     """As natively, but with the paths inside."""
     peer, case = contestant.peer, contestant.case
-    start = Start(PORT, ADMIN_PORT, Path("/work") / case.guest.name, Path("/run/bench"), rung=contestant.rung)
+    guest = Path("/work") / case.guest.name
+    start = Start(PORT, ADMIN_PORT, guest, Path("/run/bench"), rung=contestant.rung, wasi_0_3=case.wasi_0_3)
     words = [str(word) for word in peer.command(start)]
     return shlex.join([inside(word) if word == str(peer.program) else word for word in words])
 

@@ -42,6 +42,7 @@ class Start:
     target: str = "/"
     clients: int = 0  # that are connected at once
     rung: dict | None = None  # what weir's allocator chose for this guest, as in its /status.json
+    wasi_0_3: bool = False  # the guest is for wasi:http/handler@0.3
 
 
 @dataclass
@@ -71,9 +72,10 @@ class Peer:
 
 
 class Weir(Peer):
-    def __init__(self, name="weir", title="weir, with metrics and a log of requests", one_loop=False):
+    def __init__(self, name="weir", title="weir, with metrics and a log of requests", one_loop=False, options=()):
         super().__init__(name, title, has_admin=True)
         self.one_loop = one_loop
+        self.options = options
 
     def find(self, tools):
         program = Path(os.environ.get("WEIR") or ROOT / "build/release/weir").resolve()
@@ -84,11 +86,12 @@ class Weir(Peer):
     def command(self, start):
         # It has a loop for each processor that it may run on.
         allowed = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if self.one_loop else []
-        # Its defaults, with metrics and a log of requests.
+        # Its defaults, but for what makes it another contestant, with metrics and a log of requests.
         return [
             *allowed,
             *(self.program, "up", start.guest, "--listen", f"127.0.0.1:{start.port}"),
             *("--admin", f"127.0.0.1:{start.admin_port}", "--access-log", start.directory / "access.log"),
+            *self.options,
         ]
 
 
@@ -121,6 +124,8 @@ class Wasmtime(Peer):
     def command(self, start):
         # All guests import wasi:cli, through the C library or the language's.
         options = ["-S", "cli"]
+        if start.wasi_0_3:
+            options += ["-S", "p3", "-W", "component-model-async"]
         if not self.pooled:
             options += ["-O", "pooling-allocator=n"]
         if not self.cached:
@@ -199,6 +204,7 @@ def every_peer():
         H2o(),
         Mirror(),
         Weir("weir-1-loop", "weir on one processor", one_loop=True),
+        Weir("weir-fresh", "weir, with a new instance for each request", options=("--max-instance-reuse-count", "1")),
     ]
 
 

@@ -62,6 +62,7 @@ class Running:
             *(self.port, self.admin_port, guest, self.directory, case.content_type, case.target),
             clients=max(case.count, case.connections),
             rung=contestant.rung,
+            wasi_0_3=case.wasi_0_3,
         )
         command = [*contestant.prefix, *contestant.peer.command(start)]
         cache.mkdir(parents=True, exist_ok=True)

@@ -369,5 +369,21 @@ def test_what_is_asked_for_is_measured():
     assert set(names(["--quick"])) < set(names([]))
 
 
+def start_of(name, **more):
+    (peer,) = (peer for peer in peers.every_peer() if peer.name == name)
+    peer.program = Path(name)
+    return [str(word) for word in peer.command(peers.Start(1, 2, Path("guest.wasm"), **more))]
+
+
+def test_instances_for_wasi_0_3_are_reused_by_both_or_by_none(tmp_path):
+    case = options.BY_NAME["hello-0.3"]
+    assert {"weir", "wasmtime", "weir-fresh"} <= set(case.peers) and case.wasi_0_3
+    new, old = {"directory": tmp_path, "wasi_0_3": True}, {"directory": tmp_path}
+    assert {"p3", "component-model-async"} < set(start_of("wasmtime", **new))
+    assert "p3" not in start_of("wasmtime", **old)
+    assert not any("reuse" in word for name in ("weir", "wasmtime") for word in start_of(name, **new))
+    assert start_of("weir-fresh", **new)[-2:] == ["--max-instance-reuse-count", "1"]
+
+
 def test_every_peer_has_a_name_that_files_can_have():
     assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in (*peers.NAMES, *options.BY_NAME))

@@ -62,6 +62,19 @@ def test_weir_is_not_far_from_its_targets_and_makes_an_instance_for_each_request
     assert (tmp_path / "smoke-wagi-native.svg").exists()
 
 
+def test_instances_for_wasi_0_3_are_counted(needed, tmp_path):
+    process = bench(
+        *("--case", "hello-0.3", "--peer", "weir,weir-fresh", "--rounds", "1", "--seconds", "1"),
+        *("--output", tmp_path, "--name", "reuse"),
+    )
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, f"{output}\n{errors}"
+    measured = {name: one["samples"] for (_, name), one in contestants(read(tmp_path, "reuse")).items()}
+    assert all(samples and samples[0]["errors"] == 0 for samples in measured.values()), errors
+    assert measured["weir"][0]["instances"] < 0.1
+    assert measured["weir-fresh"][0]["instances"] == pytest.approx(1, abs=0.01)
+
+
 def weirs(directory):
     """Processes of weir that work below this directory."""
     found = []
