@@ -21,6 +21,7 @@ IDLE_CONNECTIONS = 10_000
 EVENT_CLIENTS = 1_000
 
 WASM_PEERS = ("weir", "wasmtime", "wasmtime-keep")
+WITH_SPIN = (*WASM_PEERS, "spin")
 
 
 @dataclass(frozen=True)
@@ -75,22 +76,22 @@ CASES = (
         *("fresh", "instances that are as new", "fresh", guest("http_stale"), "/", b"clean\n"),
         **{"count": 160, "peers": ("weir", "wasmtime", "wasmtime-keep"), "connections": 8},
     ),
-    Case("hello", "C hello", "load", **HELLO, peers=(*WASM_PEERS, "wasmtime-ondemand", "libmicrohttpd", "h2o")),
+    Case("hello", "C hello", "load", **HELLO, peers=(*WITH_SPIN, "wasmtime-ondemand", "libmicrohttpd", "h2o")),
     Case(
         *("hello-0.3", "C hello for WASI 0.3, instances reused", "load", guest("handler_hello"), "/hello", b"Hello"),
-        **{"peers": ("weir", "wasmtime", "weir-fresh"), "wasi_0_3": True},
+        **{"peers": ("weir", "wasmtime", "weir-fresh", "spin"), "wasi_0_3": True},
     ),
     Case(
         *("echo", "C echo of 1 MiB", "load", guest("http_echo"), "/echo", b"weir weir weir"),
         **{"method": "POST", "body": b"weir " * (1024 * 1024 // 5) + b"w", "connections": 16},
-        **{"peers": (*WASM_PEERS, "mirror"), "echoes": True},
+        **{"peers": (*WITH_SPIN, "mirror"), "echoes": True},
     ),
     Case(
         *("wagi", "WAGI hello", "load", example("hello", "cgi"), "/cgi", b"Hello through CGI!"),
         **{"peers": ("weir",), "beside": (("weir", "hello"),)},
     ),
-    Case("javascript", "JavaScript hello", "load", **JAVASCRIPT_HELLO, connections=16),
-    Case("python", "Python hello", "load", **PYTHON, connections=16),
+    Case("javascript", "JavaScript hello", "load", **JAVASCRIPT_HELLO, connections=16, peers=WITH_SPIN),
+    Case("python", "Python hello", "load", **PYTHON, connections=16, peers=WITH_SPIN),
     Case(
         *("json", "JSON work in JavaScript (10,000 numbers)", "load"),
         **JAVASCRIPT,

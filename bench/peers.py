@@ -145,6 +145,40 @@ def keep_settings(rung):
     return ["pooling-allocator=y", *settings, f"pooling-pagemap-scan={'y' if rung['pagemap_scan'] else 'n'}"]
 
 
+SPIN_MANIFEST = """spin_manifest_version = 2
+
+[application]
+name = "bench"
+
+[[trigger.http]]
+route = "/..."
+component = "guest"
+
+[component.guest]
+source = "{guest}"
+"""
+
+
+class Spin(Peer):
+    def __init__(self):
+        super().__init__("spin", "Spin, as it is installed here")
+
+    def find(self, tools):
+        named, found = os.environ.get("SPIN"), shutil.which("spin")
+        # A model checker has the same name.
+        if not named and found and not re.match(r"spin \d", first_line(found, "--version") or ""):
+            found = None
+        missing = "it is not on PATH, nor named by the variable SPIN, and the bench cannot fetch it"
+        if named:
+            found, missing = named, f"'{named} --version', as the variable SPIN has it, says nothing"
+        self._use(Path(found).absolute() if found else None, "--version", missing)
+
+    def command(self, start):
+        manifest = start.directory / "spin.toml"
+        manifest.write_text(SPIN_MANIFEST.format(guest=start.guest.name))
+        return [self.program, "up", "--from", manifest, "--listen", f"127.0.0.1:{start.port}"]
+
+
 class Microhttpd(Peer):
     def __init__(self):
         title = "libmicrohttpd, which answers with the same bytes without a guest"
@@ -200,6 +234,7 @@ def every_peer():
         Wasmtime("wasmtime-keep", "wasmtime serve, keeping resident what weir keeps", keeps=True),
         Wasmtime("wasmtime-ondemand", "wasmtime serve, without its pool", pooled=False),
         Wasmtime("wasmtime-uncached", "wasmtime serve, without its cache", cached=False),
+        Spin(),
         Microhttpd(),
         H2o(),
         Mirror(),

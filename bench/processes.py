@@ -1,5 +1,6 @@
 """Servers as processes: started, watched through /proc, ended. A server may have children, which count with it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -176,6 +177,9 @@ class Process:
                 self._process.terminate()
                 try:
                     self._process.wait(STOP_DEADLINE)
+                    # A server that is a child of this one (Spin's) may outlive it.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(self.pid, signal.SIGKILL)
                 except subprocess.TimeoutExpired:
                     pass
         finally:

@@ -11,7 +11,7 @@ from bench.processes import Failed
 from bench.ratios import rotation
 from bench.samples import Contestant, Running, take
 
-PEERS_NATIVE_ONLY = ("wasmtime-keep", "libmicrohttpd", "h2o", "weir-1-loop", "wasmtime-uncached")
+PEERS_NATIVE_ONLY = ("wasmtime-keep", "spin", "libmicrohttpd", "h2o", "weir-1-loop", "wasmtime-uncached")
 HEADLINES = ("byte_rate", "rate", "warm_first", "call_bytes", "end_p50", "connection_bytes", "fresh")
 
 

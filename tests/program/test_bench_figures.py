@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import sys
+import tomllib
 import xml.etree.ElementTree as XML
 from pathlib import Path
 
@@ -336,7 +337,7 @@ def test_labels_of_a_plot_do_not_reach_beyond_their_room():
     ("arguments", "said"),
     [
         (["--case", "nothing"], "there is no 'nothing'"),
-        (["--peer", "weir,spin"], "there is no 'spin'"),
+        (["--peer", "weir,nginx"], "there is no 'nginx'"),
         (["--environment", "moon"], "there is no 'moon'"),
         (["--rounds", "0"], "'0' is no number from 1 to 100"),
         (["--seconds", "1.5"], "'1.5' is no number"),
@@ -383,6 +384,34 @@ def test_instances_for_wasi_0_3_are_reused_by_both_or_by_none(tmp_path):
     assert "p3" not in start_of("wasmtime", **old)
     assert not any("reuse" in word for name in ("weir", "wasmtime") for word in start_of(name, **new))
     assert start_of("weir-fresh", **new)[-2:] == ["--max-instance-reuse-count", "1"]
+
+
+def test_spin_is_measured_where_it_is_installed_and_told_of_where_not(monkeypatch, tmp_path):
+    def found(path, named=None):
+        (spin,) = (peer for peer in peers.every_peer() if peer.name == "spin")
+        monkeypatch.setenv("PATH", str(path))
+        monkeypatch.delenv("SPIN", raising=False)
+        if named:
+            monkeypatch.setenv("SPIN", str(named))
+        spin.find(None)
+        return spin
+
+    def install(version):
+        program = tmp_path / "spin"
+        program.write_text(f"#!/bin/sh\necho {version}\n")
+        program.chmod(0o755)
+        return program
+
+    assert "not on PATH" in found(tmp_path).missing
+    program = install("Spin Version 6.5.2")
+    assert "not on PATH" in found(tmp_path).missing, "that is the model checker"
+    install("spin 1.2.3")
+    for spin in (found(tmp_path), found("/nowhere", named=program)):
+        assert (spin.missing, spin.version, spin.program) == (None, "spin 1.2.3", program)
+    assert "says nothing" in found(tmp_path, named="/nowhere/spin").missing
+    command = start_of("spin", directory=tmp_path)
+    assert command[1:] == ["up", "--from", str(tmp_path / "spin.toml"), "--listen", "127.0.0.1:1"]
+    assert tomllib.loads((tmp_path / "spin.toml").read_text())["component"]["guest"]["source"] == "guest.wasm"
 
 
 def test_every_peer_has_a_name_that_files_can_have():

@@ -62,10 +62,12 @@ def test_weir_is_not_far_from_its_targets_and_makes_an_instance_for_each_request
     assert (tmp_path / "smoke-wagi-native.svg").exists()
 
 
-def test_instances_for_wasi_0_3_are_counted(needed, tmp_path):
+def test_instances_for_wasi_0_3_are_counted_and_a_spin_that_is_named_is_measured(needed, tmp_path):
+    """weir takes Spin's place: it has the same command line."""
     process = bench(
-        *("--case", "hello-0.3", "--peer", "weir,weir-fresh", "--rounds", "1", "--seconds", "1"),
+        *("--case", "hello-0.3", "--peer", "weir,weir-fresh,spin", "--rounds", "1", "--seconds", "1"),
         *("--output", tmp_path, "--name", "reuse"),
+        SPIN=str(Path(os.environ.get("WEIR") or ROOT / "build/release/weir").resolve()),
     )
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, f"{output}\n{errors}"
@@ -73,6 +75,7 @@ def test_instances_for_wasi_0_3_are_counted(needed, tmp_path):
     assert all(samples and samples[0]["errors"] == 0 for samples in measured.values()), errors
     assert measured["weir"][0]["instances"] < 0.1
     assert measured["weir-fresh"][0]["instances"] == pytest.approx(1, abs=0.01)
+    assert measured["spin"][0]["rate"] > 0
 
 
 def weirs(directory):

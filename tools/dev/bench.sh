@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What `./dev bench` compares weir with, in the cache: wasmtime's command line from crates.io, h2o from the distribution. A
-# peer that cannot be had is left out, and the report says so. Sourced by dev.
+# peer that cannot be had is left out, and the report says so; so is Spin where it is not installed. Sourced by dev.
 
 # Run the bench itself: python3 -m bench ARGUMENT...
 bench_python() {
