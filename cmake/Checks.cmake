@@ -15,7 +15,7 @@ endif()
 # architecture, and these headers do not depend on one.
 set(weir_portable_headers ${weir_check_directory}/include)
 file(MAKE_DIRECTORY ${weir_portable_headers})
-foreach(header jansson.h jansson_config.h seccomp.h seccomp-syscalls.h xxhash.h uthash.h utlist.h utarray.h utstring.h cmocka.h)
+foreach(header jansson.h jansson_config.h seccomp.h seccomp-syscalls.h sqlite3.h xxhash.h uthash.h utlist.h utarray.h utstring.h cmocka.h)
     find_path(directory ${header} NO_CACHE)
     if(directory)
         file(CREATE_LINK ${directory}/${header} ${weir_portable_headers}/${header} SYMBOLIC)

@@ -1,4 +1,4 @@
-# What weir is built on, as libraries to link with: weir_bridge, weir_jansson, weir_xxhash, weir_seccomp.
+# What weir is built on, as libraries to link with: weir_bridge, weir_jansson, weir_xxhash, weir_seccomp, weir_sqlite.
 
 include(${CMAKE_SOURCE_DIR}/build/dependencies.cmake OPTIONAL RESULT_VARIABLE weir_dependencies)
 if(NOT weir_dependencies)
@@ -62,3 +62,11 @@ add_library(weir_seccomp INTERFACE)
 target_include_directories(weir_seccomp SYSTEM INTERFACE ${seccomp_INCLUDE_DIRS})
 find_library(weir_seccomp_library NAMES libseccomp.a seccomp HINTS ${seccomp_LIBRARY_DIRS} NO_CACHE REQUIRED)
 target_link_libraries(weir_seccomp INTERFACE ${weir_seccomp_library})
+
+# ---- SQLite ----------------------------------------------------------------------------------------------------------
+
+pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+add_library(weir_sqlite INTERFACE)
+target_include_directories(weir_sqlite SYSTEM INTERFACE ${sqlite_INCLUDE_DIRS})
+find_library(weir_sqlite_library NAMES libsqlite3.a sqlite3 HINTS ${sqlite_LIBRARY_DIRS} NO_CACHE REQUIRED)
+target_link_libraries(weir_sqlite INTERFACE ${weir_sqlite_library} Threads::Threads ${CMAKE_DL_LIBS} m)

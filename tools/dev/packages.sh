@@ -49,6 +49,7 @@ need_to_build() {
     need_header jansson.h libjansson-dev
     need_header xxhash.h libxxhash-dev
     need_header seccomp.h libseccomp-dev
+    need_header sqlite3.h libsqlite3-dev
     need_header uthash.h uthash-dev
     [[ -s /etc/ssl/certs/ca-certificates.crt ]] || need 'certificates' ca-certificates
     if ! command -v clang >/dev/null || ! [[ -e $(clang --target=wasm32-wasi --print-libgcc-file-name) ]]; then
