@@ -15,13 +15,12 @@
 enum {
     NAME_MAX_BYTES = 48, /* of an option as it is shown in a message */
     HELP_COLUMN = 28,    /* where help begins beside an option */
-    OPTIONS_MOST = 64,   /* in a table */
 };
 
 typedef struct parser {
     const weir_command_t *command;
     void *options;
-    bool given[OPTIONS_MOST];
+    bool given[WEIR_OPTIONS_MOST];
     char **ret_message;
 } parser_t;
 
@@ -284,7 +283,7 @@ static bool check_exclusions(const parser_t *parser, const bool *present)
 static bool take_environment(parser_t *parser, char *const *environment)
 {
     const weir_command_t *command = parser->command;
-    bool present[OPTIONS_MOST];
+    bool present[WEIR_OPTIONS_MOST];
     memcpy(present, parser->given, sizeof(present));
     for (size_t i = 0; i < command->option_count; i++) {
         const weir_option_t *option = &command->options[i];

@@ -25,6 +25,8 @@ typedef enum weir_option_kind {
 /* Why a value cannot be taken: false, with a one-line message as of vasprintf, NULL when memory ran out. */
 __attribute__((format(printf, 2, 3))) bool weir_arguments_refuse(char **ret_message, const char *format, ...);
 
+enum { WEIR_OPTIONS_MOST = 128 }; /* that a command has */
+
 typedef struct weir_option {
     const char *name;           /* without "--" */
     char letter;                /* or 0 */
