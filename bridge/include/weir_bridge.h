@@ -345,6 +345,96 @@ typedef struct weir_outbound_policy {
  */
 bool weir_outbound_bound(uint32_t http_connections, uint32_t idle_connections, uint32_t sockets);
 
+/* ---- What the host provides ------------------------------------------------------------------------------------- */
+
+typedef enum weir_value_kind {
+    WEIR_VALUE_NONE = 0,    /* no value: of an option, or where a case or a result has none */
+    WEIR_VALUE_BOOL = 1,    /* `integer`, 0 or not */
+    WEIR_VALUE_INTEGER = 2, /* `integer`: u8, u32, s64, u64 up to INT64_MAX; and a resource, by its number */
+    WEIR_VALUE_REAL = 3,    /* `real`: f64 */
+    WEIR_VALUE_TEXT = 4,    /* `bytes`: a string, UTF-8; it may hold NUL */
+    WEIR_VALUE_BYTES = 5,   /* `bytes`: list<u8>. One that is empty comes as WEIR_VALUE_LIST */
+    WEIR_VALUE_LIST = 6,    /* `items`: of a list, tuple, record, in their order; answered also for a stream<string> */
+    WEIR_VALUE_CASE = 7,  /* of a variant or enum: `bytes` is its name, the only one of `items` what it holds, if any */
+    WEIR_VALUE_OK = 8,    /* of a result: the only one of `items` is what it holds, if any */
+    WEIR_VALUE_ERROR = 9, /* likewise; both are answered also for a future<result> of spin:key-value's error */
+} weir_value_kind_t;
+
+/* A value of a component's. An option that has one is that value itself. */
+typedef struct weir_value {
+    weir_value_kind_t kind;
+    int64_t integer;
+    double real;
+    weir_bytes_t bytes;
+    const struct weir_value *items;
+    size_t count; /* of items */
+} weir_value_t;
+
+/* A call that is not answered yet. */
+typedef struct weir_host_call weir_host_call_t;
+
+/*
+ * Answer a call, with a value of the type that the function has, NULL for one without. It is copied. Or end its guest
+ * with a trap, for a reason of one line. Either of them, once for each call, on any thread, whether or not the guest is
+ * still there; the guest goes on when it is polled next.
+ */
+void weir_host_call_answer(weir_host_call_t *own_call, const weir_value_t *result);
+void weir_host_call_trap(weir_host_call_t *own_call, const char *why);
+
+/*
+ * The types of a function that carries bytes, so that they are copied at once; other lists of bytes cost some 40 ns and
+ * 40 bytes for each of theirs, of which a guest may hand over 128 MiB in a call. A component that imports it with other
+ * types is refused. The error is that of spin:key-value, or in an interface of "wasi:..." that of wasi:keyvalue.
+ */
+typedef enum weir_host_shape {
+    WEIR_HOST_SHAPE_ANY = 0,
+    WEIR_HOST_SHAPE_GET_BYTES = 1, /* (resource, string) to result<option<list<u8>>, error> */
+    WEIR_HOST_SHAPE_SET_BYTES = 2, /* (resource, string, list<u8>) to result<_, error> */
+} weir_host_shape_t;
+
+typedef struct weir_host_function {
+    const char *name; /* as in the component: "get", "[static]store.open", "[method]store.get" */
+    bool is_async;    /* in its contract; left out for engines without support for concurrency */
+    /*
+     * Begin a call. The arguments are borrowed for the time of the function, which does not block: the call may be
+     * answered then, or later. `instance` is what new_instance returned, and may be gone by then. On the thread that
+     * polls the guest.
+     */
+    void (*call)(void *context, void *instance, weir_host_call_t *own_call, const weir_value_t *arguments,
+        size_t argument_count);
+    weir_host_shape_t shape;
+} weir_host_function_t;
+
+typedef struct weir_host_resource {
+    const char *name;
+    /* The guest has dropped one; those that are left when an instance ends are not told of. On its thread. */
+    void (*drop)(void *instance, uint32_t number);
+} weir_host_resource_t;
+
+/* Resources of the interfaces before it may be among its arguments. */
+typedef struct weir_host_interface {
+    const char *name; /* "fermyon:spin/key-value@2.0.0" */
+    const weir_host_function_t *functions;
+    size_t function_count;
+    const weir_host_resource_t *resources;
+    size_t resource_count;
+} weir_host_interface_t;
+
+/*
+ * What guests of a service are provided with beyond WASI. An instance may have 1,024 calls under way; with one more it
+ * traps. Interfaces, with all that they point to, are constant and stay; `context` must be usable until `release`.
+ */
+typedef struct weir_host {
+    size_t size; /* sizeof(weir_host_t) */
+    const weir_host_interface_t *interfaces;
+    size_t interface_count;
+    void *context;
+    /* What is kept for an instance of a guest, made when it first calls; NULL: memory ran out, which traps. */
+    void *(*new_instance)(void *context);
+    void (*free_instance)(void *own_instance);
+    void (*release)(void *context); /* once, on any thread, when the service and all its calls are gone; or NULL */
+} weir_host_t;
+
 /* ---- Services --------------------------------------------------------------------------------------------------- */
 
 typedef enum weir_stream {
@@ -405,6 +495,8 @@ typedef struct weir_service_settings {
     /* What its guests may reach; the service's from now on, if it could be made. Copied. NULL: nothing. */
     const weir_outbound_policy_t *outbound;
     weir_reuse_t reuse;
+    /* What components are provided with; the service's from now on, if it could be made. Copied. NULL: nothing. */
+    const weir_host_t *host;
 } weir_service_settings_t;
 
 /* A guest whose code is loaded, linked and ready to be instantiated for each call. */

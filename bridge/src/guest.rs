@@ -1,6 +1,7 @@
 //! Guests: a fresh instance each, whose entry is called with a request, and what comes of it.
 
 use crate::ffi::{borrow, weir_bytes_t, weir_pair_t};
+use crate::host::HostInstance;
 use crate::outbound::{Caller, Outbound};
 use crate::output::{STDERR, STDOUT};
 use crate::pipe::{Pipe, PipeBody, PipeInput, PipeOutput};
@@ -86,6 +87,7 @@ fn component_store(
         hooks,
         table,
         limits: service.settings.limits(),
+        host: HostInstance::default(),
     };
     store(engine, state, |state| &mut state.limits)
 }

@@ -3,9 +3,10 @@
 //!
 //! `engine` makes engines that can be refused; `document` reads TOML; `inspect` reads a wasm file without compiling it,
 //! `componentize` makes a module a component, `fetch` gets one from a URL; `service` is a guest ready to be called, with
-//! what `imports`, `variables` and `outbound` give it; `guest` is one instance of it, `call` one request on that, with
-//! `pipe` and `output` for its streams, `worker` an instance that several share, and `idle` those that none is on; `client` sends its requests to the network, `outgoing` hands those that stay in
-//! the process to C; `post` tells others what happened; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
+//! what `imports`, `variables`, `host` (with `values`) and `outbound` give it; `guest` is one instance of it, `call` one request on that,
+//! with `pipe` and `output` for its streams, `worker` an instance that several share, and `idle` those that none is on;
+//! `client` sends its requests to the network, `outgoing` hands those that stay in the process to C; `post` tells others
+//! what happened; `head` parses the heads of requests, `tls` is between a client's socket and C; `threads` are what all
 //! of them run on. `written_pages` answers one system call of Wasmtime's.
 
 #![allow(non_camel_case_types)]
@@ -22,6 +23,7 @@ mod fetch;
 mod ffi;
 mod guest;
 mod head;
+mod host;
 mod idle;
 mod imports;
 mod inspect;
@@ -34,6 +36,7 @@ mod service;
 mod sockets;
 mod threads;
 mod tls;
+mod values;
 mod variables;
 mod worker;
 mod written_pages;

@@ -2,6 +2,7 @@
 
 use crate::engine;
 use crate::ffi::{borrow, check_size, drop_guarded, guard_result, weir_bytes_t, weir_pair_t};
+use crate::host::{self, Host, HostInstance, weir_host_t};
 use crate::idle::{self, Instances};
 use crate::imports::{self, Missing, MissingCallback};
 use crate::outbound::{self, Outbound, Reach, weir_outbound_policy_t};
@@ -38,6 +39,7 @@ pub struct ComponentState {
     pub hooks: Outbound,
     pub table: ResourceTable,
     pub limits: Limits,
+    pub host: HostInstance,
 }
 
 /// What tables may hold together where memories may hold more, in bytes.
@@ -167,6 +169,7 @@ pub struct weir_service_settings_t {
     unknown_import_context: *mut c_void,
     outbound: *const weir_outbound_policy_t,
     reuse: weir_reuse_t,
+    host: *const weir_host_t,
 }
 
 #[repr(C)]
@@ -263,14 +266,22 @@ unsafe fn finish(
         context: given.unknown_import_context,
     };
     let instances = idle::of(code.engine(), given.reuse.max_instances);
+    let host = unsafe { Host::new(given.host)? };
     let linked = match code {
         Code::Component(component) => {
-            link_component(component, given.command, &settings.variables, &missing, &given.reuse, &instances)?
+            let mut linker = linker(component.engine(), &settings.variables)?;
+            if let Some(host) = &host {
+                unsafe { host::add_to_linker(&mut linker, host)? };
+            }
+            link_component(linker, component, given.command, &missing, &given.reuse, &instances)?
         }
         Code::Module(module) => link_module(module, &missing)?,
     };
-    // Last: from here on the policy is the service's to release.
+    // Last: from here on the policy, and what the host provides, are the service's to release.
     settings.reach = unsafe { Reach::new(given.outbound)? };
+    if let Some(host) = host {
+        host.take_over();
+    }
     unsafe { *ret_service = Box::into_raw(Box::new(weir_service_t { linked, settings, instances })) };
     Ok(())
 }
@@ -315,18 +326,12 @@ unsafe fn read_pairs(first: *const weir_pair_t, count: usize, of: &str) -> Resul
         .collect()
 }
 
-fn link_component(
-    component: &Component,
-    command: bool,
-    variables: &Variables,
-    missing: &Missing,
-    reuse: &weir_reuse_t,
-    instances: &Arc<Instances>,
-) -> Result<Linked> {
-    let mut linker = ComponentLinker::<ComponentState>::new(component.engine());
+/// What all components are provided with.
+fn linker(engine: &Engine, variables: &Variables) -> Result<ComponentLinker<ComponentState>> {
+    let mut linker = ComponentLinker::<ComponentState>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     outbound::add_to_linker(&mut linker)?;
-    let concurrent = component.engine().get_concurrency_support();
+    let concurrent = engine.get_concurrency_support();
     if concurrent {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         p3::add_to_linker(&mut linker)?;
@@ -339,6 +344,17 @@ fn link_component(
     }
     linker.allow_shadowing(false);
     variables::add_to_linker(&mut linker, variables)?;
+    Ok(linker)
+}
+
+fn link_component(
+    mut linker: ComponentLinker<ComponentState>,
+    component: &Component,
+    command: bool,
+    missing: &Missing,
+    reuse: &weir_reuse_t,
+    instances: &Arc<Instances>,
+) -> Result<Linked> {
     let linked = imports::link_component(&mut linker, component, missing)?;
     let handles = |name: &str| component.get_export_index(None, name).is_some();
     Ok(if command {

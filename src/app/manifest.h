@@ -82,8 +82,10 @@ typedef struct weir_component {
     weir_placed_text_t *allowed_outbound_hosts; /* as written; allowed_http_hosts are turned into them */
     size_t allowed_outbound_hosts_count;
     weir_place_t allowed_outbound_hosts_place; /* of the key; {0, 0}: it is not there */
-    weir_build_t build;                        /* without commands: there is nothing to build */
-    weir_limits_t limits;                      /* [component.ID.tool.weir] */
+    weir_placed_text_t *key_value_stores;      /* labels */
+    size_t key_value_store_count;
+    weir_build_t build;   /* without commands: there is nothing to build */
+    weir_limits_t limits; /* [component.ID.tool.weir] */
 } weir_component_t;
 
 /* A response that is served without a guest. */

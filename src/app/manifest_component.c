@@ -19,7 +19,7 @@ static const weir_key_rule_t COMPONENT_KEYS[] = {
     {"exclude_files", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write exclude_files = [\"PATTERN\"]"},
     {"allowed_outbound_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write allowed_outbound_hosts = [\"https://HOST\"]"},
     {"allowed_http_hosts", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write allowed_outbound_hosts = [\"https://HOST\"]"},
-    {"key_value_stores", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, WEIR_WORDS("key-value stores are not provided yet")},
+    {"key_value_stores", WEIR_SHAPE_STRINGS, WEIR_KEY_READ, "write key_value_stores = [\"default\"]"},
     {"sqlite_databases", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, WEIR_WORDS("SQLite databases are not provided yet")},
     {"ai_models", WEIR_SHAPE_STRINGS, WEIR_KEY_WARNED, WEIR_WORDS("AI models are not provided")},
     {"targets", WEIR_SHAPE_STRINGS_OR_TABLES, WEIR_KEY_IGNORED, NULL},
@@ -76,6 +76,25 @@ static bool check_labels(weir_reader_t *reader, const weir_toml_t *table, const 
     return true;
 }
 
+static bool read_key_value_stores(
+    weir_reader_t *reader, const weir_toml_t *table, const char *where, weir_component_t *component)
+{
+    const weir_toml_t *labels = weir_toml_member(table, "key_value_stores");
+    if (labels == NULL || labels->child_count == 0)
+        return true;
+    if (!weir_reader_check_count(reader, labels, where, "key_value_stores", WEIR_TEXTS_MAX))
+        return false;
+    component->key_value_stores = calloc(labels->child_count, sizeof *component->key_value_stores);
+    for (size_t i = 0; component->key_value_stores != NULL && i < labels->child_count; i++) {
+        char *label = weir_text_copy(labels->children[i].string);
+        if (label == NULL)
+            return false;
+        component->key_value_stores[component->key_value_store_count++] =
+            (weir_placed_text_t){label, labels->children[i].place};
+    }
+    return component->key_value_stores != NULL;
+}
+
 bool weir_reader_add_component(weir_reader_t *reader, const weir_toml_t *table, const char *id, const char *where)
 {
     weir_manifest_t *manifest = &reader->manifest;
@@ -91,6 +110,7 @@ bool weir_reader_add_component(weir_reader_t *reader, const weir_toml_t *table, 
            weir_reader_source(reader, table, where, component) && read_environment(reader, table, where, component) &&
            weir_reader_component_variables(reader, table, where, component) &&
            weir_reader_files(reader, table, where, component) && weir_reader_hosts(reader, table, where, component) &&
+           read_key_value_stores(reader, table, where, component) &&
            weir_reader_build(reader, table, where, component) &&
            weir_reader_limits(reader, table, where, true, &component->limits);
 }

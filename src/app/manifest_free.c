@@ -36,6 +36,7 @@ static void free_component(weir_component_t *component)
     free(component->files);
     free_texts(component->exclude_files, component->exclude_files_count);
     free_texts(component->allowed_outbound_hosts, component->allowed_outbound_hosts_count);
+    free_texts(component->key_value_stores, component->key_value_store_count);
     for (size_t i = 0; i < component->build.command_count; i++)
         free(component->build.commands[i]);
     free(component->build.commands);

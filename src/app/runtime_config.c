@@ -12,6 +12,7 @@
 #include "app/words.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,7 +215,60 @@ static bool take_outbound_http(reader_t *reader, const weir_toml_t *value)
     return take_table(reader, value, keys, COUNT(keys));
 }
 
-#define NO_KEY_VALUE WEIR_WORDS("there is no key-value store yet")
+/* A relative path starts from the file's own directory (crates/key-value-spin/src/lib.rs). */
+static char *path_beside(const char *file, const char *path)
+{
+    const char *slash = strrchr(file, '/');
+    char *joined = NULL;
+    if (path[0] == '/' || slash == NULL)
+        return weir_text_copy(path);
+    return asprintf(&joined, "%.*s/%s", (int)(slash - file), file, path) < 0 ? NULL : joined;
+}
+
+static bool take_store(reader_t *reader, const weir_toml_t *table, weir_key_value_config_t *store)
+{
+    const weir_toml_t *type = table->type == WEIR_TOML_TABLE ? weir_toml_member(table, "type") : NULL;
+    store->place = table->key_place;
+    store->label = weir_text_copy(table->key);
+    if (store->label == NULL)
+        return false;
+    if (type == NULL || type->type != WEIR_TOML_STRING)
+        return fail(reader, table->key_place,
+            "[key_value_store.%s] has no type; write type = \"spin\", and path = \"FILE\" beside it",
+            weir_shown(table->key).text);
+    if (strcmp(type->string, "spin") != 0)
+        return fail(reader, type->place, "key-value stores of type %s are not served; write type = \"spin\"",
+            weir_quote(type->string).text);
+    for (size_t i = 0; i < table->child_count; i++) {
+        const weir_toml_t *value = &table->children[i];
+        if (strcmp(value->key, "type") == 0)
+            continue;
+        if (strcmp(value->key, "path") != 0)
+            return fail(reader, value->key_place,
+                "unknown key %s in [key_value_store.%s]; a store of type \"spin\" has a path",
+                weir_quote(value->key).text, weir_shown(table->key).text);
+        if (value->type != WEIR_TOML_STRING || value->string[0] == '\0')
+            return fail(reader, value->place, "\"path\" must be the path of a file, in quotes");
+        store->path = path_beside(reader->config.path, value->string);
+        if (store->path == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool take_stores(reader_t *reader, const weir_toml_t *value)
+{
+    weir_runtime_config_t *config = &reader->config;
+    if (value->type != WEIR_TOML_TABLE)
+        return fail(reader, value->place, "\"key_value_store\" must be a table; write [key_value_store.LABEL]");
+    config->key_value_stores = calloc(value->child_count + 1, sizeof config->key_value_stores[0]);
+    for (size_t i = 0; config->key_value_stores != NULL && i < value->child_count; i++) {
+        if (!take_store(reader, &value->children[i], &config->key_value_stores[config->key_value_store_count++]))
+            return false;
+    }
+    return config->key_value_stores != NULL;
+}
+
 #define NO_SQLITE WEIR_WORDS("there is no SQLite yet")
 #define NO_PROVIDER                                                                                                    \
     "variables come from SPIN_VARIABLE_*, .env and --variable; give the values there, and leave this out"
@@ -230,7 +284,7 @@ static const known_key_t keys[] = {
     {"outbound_pg", NULL, NO_CLIENT, false},
     {"outbound_mysql", NULL, NO_CLIENT, false},
     {"outbound_mqtt", NULL, NO_CLIENT, false},
-    {"key_value_store", NULL, NO_KEY_VALUE, false},
+    {"key_value_store", take_stores, NULL, false},
     {"sqlite_database", NULL, NO_SQLITE, false},
     {"llm_compute", NULL, WEIR_WORDS("there is no inference"), false},
     {"client_tls", NULL, "the certificates that it names would not be used; leave it out", true},
@@ -287,6 +341,11 @@ void weir_runtime_config_free(weir_runtime_config_t *config)
         free(config->block_networks[i].text);
     for (size_t i = 0; i < config->warning_count; i++)
         free(config->warnings[i]);
+    for (size_t i = 0; i < config->key_value_store_count; i++) {
+        free(config->key_value_stores[i].label);
+        free(config->key_value_stores[i].path);
+    }
+    free(config->key_value_stores);
     free(config->block_networks);
     free(config->warnings);
     free(config->path);

@@ -13,6 +13,13 @@ typedef struct weir_optional_bound {
     uint32_t most;
 } weir_optional_bound_t;
 
+/* A key-value store that is kept elsewhere than by default: [key_value_store.LABEL]. */
+typedef struct weir_key_value_config {
+    char *label;
+    char *path; /* of a file of SQLite, from the directory of the runtime configuration; NULL: in memory */
+    weir_place_t place;
+} weir_key_value_config_t;
+
 /* All own; zeroed when there is no file. */
 typedef struct weir_runtime_config {
     char *path;                         /* of the file, as given */
@@ -24,7 +31,9 @@ typedef struct weir_runtime_config {
     weir_optional_bound_t http_connections; /* of guests' requests, at once */
     bool no_connection_pooling;             /* each of them has a connection of its own */
     weir_optional_bound_t sockets;          /* of guests, at once */
-    char **warnings;                        /* each "path:line:column: text", for settings that weir does not serve */
+    weir_key_value_config_t *key_value_stores;
+    size_t key_value_store_count;
+    char **warnings; /* each "path:line:column: text", for settings that weir does not serve */
     size_t warning_count;
 } weir_runtime_config_t;
 

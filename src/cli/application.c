@@ -289,6 +289,8 @@ static bool make_guest(const weir_application_t *application, size_t index, weir
             .block_networks = &provisions->block_networks,
             .begin = weir_chain_take,
         };
+        settings.stores = provisions->stores.components[index].items;
+        settings.store_count = provisions->stores.components[index].count;
     }
     const weir_component_t *component = &manifest->components[index];
     const weir_guest_code_t *code = application->codes[index];

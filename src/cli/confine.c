@@ -9,6 +9,7 @@
 #include "app/text.h"
 #include "cache/store.h"
 #include "cli/logs.h"
+#include "observe/directory.h"
 #include "observe/log.h"
 #include "sandbox/user.h"
 
@@ -201,6 +202,17 @@ static void add_mounts(places_t *places, const weir_inputs_t *inputs, const weir
     }
 }
 
+/* Where key-value stores are kept. What cannot be made is told of when it is opened. */
+static void add_stores(places_t *places, const weir_key_value_stores_t *stores)
+{
+    for (size_t i = 0; i < stores->place_count; i++) {
+        const char *file = weir_key_value_stores_file(stores, i);
+        if (file != NULL && weir_directory_make_parents(file, 0700)) {
+            add_directory_of(places, file, WEIR_PLACE_WRITE);
+        }
+    }
+}
+
 static void list_places(const weir_inputs_t *inputs, const weir_application_t *application, places_t *places)
 {
     bool failed;
@@ -217,6 +229,7 @@ static void list_places(const weir_inputs_t *inputs, const weir_application_t *a
     add_access_log(places, inputs->options.access_log);
     add_admin_socket(places, inputs->options.admin);
     add_mounts(places, inputs, application);
+    add_stores(places, &application->provisions.stores);
 }
 
 static void free_places(places_t *places)

@@ -214,3 +214,14 @@ bool weir_option_take_reuse(void *options, const char *name, const char *value, 
     return parse_between(value, parse_count, at_once ? reuse->concurrent_requests : reuse->requests) ||
            weir_arguments_refuse(ret_message, "%s is '%s'; give a number from 1 on, or two as in 1..8", name, value);
 }
+
+bool weir_option_take_key_value(void *options, const char *name, const char *value, char **ret_message)
+{
+    const char *equals = strchr(value, '=');
+    if (equals == NULL || equals == value) {
+        return weir_arguments_refuse(ret_message,
+            "what %s gives has no %s; write a key and a value, as in %s greeting=hello", name,
+            equals == NULL ? "'='" : "key before its '='", name);
+    }
+    return weir_texts_add(&((weir_up_options_t *)options)->key_values, value);
+}

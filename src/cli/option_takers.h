@@ -22,6 +22,7 @@ bool weir_option_take_drain_timeout(void *options, const char *name, const char 
 bool weir_option_take_drain_delay(void *options, const char *name, const char *value, char **ret_message);
 bool weir_option_take_memory(void *options, const char *name, const char *value, char **ret_message);
 bool weir_option_take_reuse(void *options, const char *name, const char *value, char **ret_message);
+bool weir_option_take_key_value(void *options, const char *name, const char *value, char **ret_message);
 bool weir_option_take_concurrency(void *options, const char *name, const char *value, char **ret_message);
 
 #endif

@@ -42,6 +42,11 @@ static const weir_option_t up_options[] = {
         .offset = AT(variables),
         .help = "set a variable of the application; also NAME=@FILE, or @FILE.json and\n"
                 "@FILE.toml with several; may be repeated"},
+    {.name = "key-value",
+        .value = "KEY=VALUE",
+        .kind = WEIR_OPTION_TAKEN,
+        .take = weir_option_take_key_value,
+        .help = "set a value in the default key-value store before serving; may be repeated"},
     {.name = "build",
         .kind = WEIR_OPTION_FLAG,
         .offset = AT(build),
@@ -354,8 +359,9 @@ static const weir_option_t up_options[] = {
         .help = "print this"},
 };
 
+_Static_assert(COUNT(up_options) <= WEIR_OPTIONS_MOST, "raise WEIR_OPTIONS_MOST");
+
 #define REGISTRY "weir reads no registry; give a spin.toml, its directory or a .wasm file"
-#define KEY_VALUE "there is no key-value store yet; leave it out"
 
 static const weir_foreign_option_t spin_options[] = {
     {"--cache-dir", "what was fetched is kept below XDG_CACHE_HOME; set that"},
@@ -366,7 +372,6 @@ static const weir_foreign_option_t spin_options[] = {
     {"--help-args-only", "see 'weir up --help'"},
     {"--http1-max-buf-size", "leave it out; the head of a request may have 32 KiB, and --max-request-head lowers that"},
     {"--insecure", REGISTRY},
-    {"--key-value", KEY_VALUE},
     {"--launch-metadata-only", "it is Spin's own, for its plug-ins"},
     {"--precompose-component-id", "components with dependencies are composed before weir: see 'wac'"},
     {"--precompose-only", "components with dependencies are composed before weir: see 'wac'"},
@@ -423,6 +428,7 @@ void weir_up_options_free(weir_up_options_t *options)
     weir_texts_free(&options->components);
     weir_texts_free(&options->environment);
     weir_texts_free(&options->variables);
+    weir_texts_free(&options->key_values);
     weir_texts_free(&options->follow);
     memset(options, 0, sizeof(*options));
 }

@@ -25,6 +25,7 @@ typedef struct weir_up_options {
     weir_texts_t components;  /* ids: only these are served; all when there are none */
     weir_texts_t environment; /* "NAME=VALUE", for every component */
     weir_texts_t variables;   /* as of --variable */
+    weir_texts_t key_values;  /* KEY=VALUE, as of --key-value */
     const char *runtime_config_file;
     bool build;
     bool trap_unknown_imports;

@@ -131,7 +131,8 @@ bool weir_provisions_prepare(const weir_manifest_t *manifest, const weir_runtime
     provisions.hosts = calloc(manifest->component_count + 1, sizeof(*provisions.hosts));
     bool prepared = provisions.hosts != NULL &&
                     resolve_variables(manifest, &options->variables, environment, &provisions.variables, ret_message) &&
-                    read_networks(config, &provisions.block_networks, ret_message);
+                    read_networks(config, &provisions.block_networks, ret_message) &&
+                    weir_key_value_stores_make(manifest, config, options, &provisions.stores, ret_message);
     while (prepared && provisions.component_count < manifest->component_count) {
         size_t component = provisions.component_count;
         prepared =
@@ -158,6 +159,7 @@ void weir_provisions_free(weir_provisions_t *provisions)
     }
     free(provisions->mounts);
     weir_block_networks_free(&provisions->block_networks);
+    weir_key_value_stores_free(&provisions->stores);
     weir_variables_free(&provisions->variables);
     if (!weir_files_remove(&provisions->files)) {
         weir_log(WEIR_LOG_WARNING, "copies of components' files stay behind; the next start with files removes them");

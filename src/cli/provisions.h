@@ -10,6 +10,7 @@
 #include "app/outbound_hosts.h"
 #include "app/runtime_config.h"
 #include "app/variables.h"
+#include "cli/key_value_stores.h"
 #include "cli/options.h"
 #include "weir_bridge.h"
 
@@ -23,6 +24,7 @@ typedef struct weir_provisions {
     weir_files_prepared_t files;
     weir_mount_t **mounts;                /* own, one array a component: its directories in `files` */
     weir_block_networks_t block_networks; /* for all of them */
+    weir_key_value_stores_t stores;
 } weir_provisions_t;
 
 /*

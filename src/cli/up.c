@@ -144,6 +144,9 @@ static int start(up_t *up, const weir_bounds_t *bounds)
     up->kept.limits = settings.limits;
     up->kept.connections = settings.max_connections;
     char *message;
+    if (!weir_key_value_stores_set(&up->application->provisions.stores, &up->inputs.options, &message)) {
+        return fail(EXIT_INPUT, message);
+    }
     weir_generation_t *generation = weir_deployment_serve(
         up->deployment, up->choice, up->inputs.options.max_concurrency, false, &up->engines, &message);
     if (generation == NULL) {

@@ -135,8 +135,12 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
     weir_pair_t *pairs = gather(component, settings, &service);
     weir_guest_lines_t *lines = new_lines(component);
     weir_outbound_policy_t outbound;
-    if (guest == NULL || pairs == NULL || lines == NULL ||
+    weir_host_t host;
+    bool has_host = weir_host_make(settings->stores, settings->store_count, &host);
+    if (guest == NULL || pairs == NULL || lines == NULL || !has_host ||
         !weir_outbound_policy_new(manifest, component, &settings->outbound, &outbound)) {
+        if (has_host)
+            weir_host_give_back(&host);
         free(guest);
         free(pairs);
         free_lines(lines);
@@ -144,11 +148,13 @@ bool weir_guest_new(const wasm_engine_t *engine, const weir_manifest_t *manifest
         return false;
     }
     service.outbound = &outbound;
+    service.host = &host;
     wasmtime_error_t *error = weir_guest_code_link(code, engine, &service, &guest->service);
     free(pairs);
     log_unknown_imports(&unknown);
     if (error != NULL) {
         outbound.release(outbound.context);
+        weir_host_give_back(&host);
         free(guest);
         free_lines(lines);
         *ret_message = weir_guest_code_message(manifest, component, error);

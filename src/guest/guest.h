@@ -9,6 +9,7 @@
 #include "app/manifest.h"
 #include "app/routes.h"
 #include "guest/outbound.h"
+#include "host/host.h"
 #include "observe/component_log.h"
 #include "observe/log.h"
 #include "observe/record.h"
@@ -112,8 +113,10 @@ typedef struct weir_guest_settings {
     bool trap_unknown_imports; /* whatever nothing provides traps when it is called; else only what is Spin's or WASI's
                                 */
     bool relinked; /* a guest of this component was made before: what was warned of then is not said again */
-    weir_outbound_settings_t outbound; /* what they may reach; zeroed: nothing */
-    weir_reuse_t reuse;                /* of instances, where the guest's handler is one of WASI 0.3 */
+    weir_outbound_settings_t outbound;  /* what they may reach; zeroed: nothing */
+    const weir_granted_store_t *stores; /* key-value stores that it may open; held */
+    size_t store_count;
+    weir_reuse_t reuse; /* of instances, where the guest's handler is one of WASI 0.3 */
 } weir_guest_settings_t;
 
 /*

@@ -1,6 +1,6 @@
 /*
  * Calls what Spin gives a component, as the query says: "variables&NAME", "config&NAME", "store&NAME", "store-all", or
- * "key-value", which weir does not serve. Answers "ok VALUE", "none", or "CASE of the error: TEXT".
+ * "mqtt", which weir does not serve. Answers "ok VALUE", "none", or "CASE of the error: TEXT".
  */
 #include "spin.h"
 
@@ -61,12 +61,12 @@ static void store_all(void)
     }
 }
 
-static void key_value(spin_string_t name)
+static void mqtt(spin_string_t address)
 {
-    fermyon_spin_2_0_0_key_value_own_store_t opened;
-    fermyon_spin_2_0_0_key_value_error_t error;
-    if (fermyon_spin_2_0_0_key_value_static_store_open(&name, &opened, &error))
-        fermyon_spin_2_0_0_key_value_store_drop_own(opened);
+    fermyon_spin_2_0_0_mqtt_own_connection_t opened;
+    fermyon_spin_2_0_0_mqtt_error_t error;
+    if (fermyon_spin_2_0_0_mqtt_static_connection_open(&address, &opened, &error))
+        fermyon_spin_2_0_0_mqtt_connection_drop_own(opened);
 }
 
 bool exports_wasi_cli_run_run(void)
@@ -84,8 +84,8 @@ bool exports_wasi_cli_run_run(void)
         store(name);
     else if (strcmp(what, "store-all") == 0)
         store_all();
-    else if (strcmp(what, "key-value") == 0)
-        key_value(name);
+    else if (strcmp(what, "mqtt") == 0)
+        mqtt(name);
     else
         printf("nothing called\n");
     fflush(stdout);

@@ -29,7 +29,7 @@ RULES = {
         "manifest",
         {
             "supported": """version unknown-keys application base component-ids variable-names store-labels allowed-http-hosts
-                source-path inline-components trigger-ids""",
+                source-path inline-components trigger-ids key-value-stores""",
             "differs": "version-1 targets source-url",
             "not yet": "component-keys stores profiles source-registry trigger-components other-triggers",
         },
@@ -112,6 +112,14 @@ RULES = {
             "differs": """application listen find-free-port request-timeout http1-max-buf-size options pooling-switch
                 pooling-sizes stop new doctor max-instance-memory watch telemetry""",
             "not yet": "oci runtime-config",
+        },
+    ),
+    12: (
+        "key-value",
+        {
+            "supported": "access",
+            "differs": "contracts default-store initial increment limits",
+            "not yet": "runtime-config",
         },
     ),
 }

@@ -140,14 +140,14 @@ def test_a_component_that_computes_for_ever_ends_with_504(programs):
 
 
 def test_what_is_missing_of_spins_platform_is_a_warning_at_the_start_and_a_trap_when_called(programs):
-    warnings = [line for line in programs.stderr.lines if "key-value" in line and "warning" in line]
+    warnings = [line for line in programs.stderr.lines if "mqtt" in line and "warning" in line]
     assert len(warnings) == 1, warnings
-    assert "component contracts imports fermyon:spin/key-value@2.0.0" in warnings[0]
+    assert "component contracts imports fermyon:spin/mqtt@2.0.0" in warnings[0]
     assert programs.get("/contracts?nothing").text == "nothing called\n"
     known = len(programs.stderr.lines)
-    response = programs.get("/contracts?key-value")
+    response = programs.get("/contracts?mqtt")
     assert (response.status, response.body) == (500, b"")
-    programs.stderr.wait_for(r"component contracts: trapped: .*fermyon:spin/key-value@2\.0\.0#", after=known)
+    programs.stderr.wait_for(r"component contracts: trapped: .*fermyon:spin/mqtt@2\.0\.0#", after=known)
 
 
 # ---- modules for the executor "http" ---------------------------------------------------------------------------------

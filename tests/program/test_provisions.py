@@ -51,7 +51,7 @@ def test_a_misspelt_variable_is_warned_of_once_and_serves(weir_checked, serve, a
 
 def test_what_is_warned_of_at_the_start_is_in_the_readers_language(weir_checked, serve, application):
     text = application.read_text()
-    text = text.replace("[component.contracts]\n", '[component.contracts]\nkey_value_stores = ["default"]\n')
+    text = text.replace("[component.contracts]\n", '[component.contracts]\nsqlite_databases = ["default"]\n')
     trigger = '[[trigger.http]]\nroute = "/variables"\ncomponent = "contracts"\nexecutor = { type = "wagi" }\n'
     application.write_text(text + trigger)
     given = {"SPIN_VARIABLE_NAME": "Bea", "SPIN_VARIABLE_WROD": "s3cret", "LANG": "zh_CN.UTF-8"}
@@ -62,8 +62,8 @@ def test_what_is_warned_of_at_the_start_is_in_the_readers_language(weir_checked,
         "环境中的 SPIN_VARIABLE_WROD 不对应应用的任何变量；您是否想写 SPIN_VARIABLE_WORD？",
         '组件 "contracts" 的路由 "/variables" 永远不会被访问：组件 "contracts" 的 "/variables"（第',
         "行） 与之相同，以最后一个为准",
-        '[component.contracts] 中的 "key_value_stores"：尚不提供键值存储',
-        "组件 contracts 导入 fermyon:spin/key-value@2.0.0，而 weir 不提供它",
+        '[component.contracts] 中的 "sqlite_databases"：尚不提供 SQLite 数据库',
+        "组件 contracts 导入 fermyon:spin/mqtt@2.0.0，而 weir 不提供它",
     ):
         assert words in server.stderr.text, server.stderr.text
 

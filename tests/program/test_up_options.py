@@ -218,12 +218,12 @@ def test_what_is_misspelt_or_lacking_is_named(weir_checked, arguments, words):
 def test_the_runtime_configuration_bounds_memory_and_moves_logs(weir_checked, serve, guest, tmp_path):
     config = tmp_path / "run.toml"
     config.write_text(
-        f'log_dir = "{tmp_path}/from-config"\nmax_instance_memory = 4194304\n[key_value_store.default]\ntype = "spin"\n'
+        f'log_dir = "{tmp_path}/from-config"\nmax_instance_memory = 4194304\n[sqlite_database.default]\ntype = "spin"\n'
     )
     application = write_application(tmp_path / "app", [Component("log", "/...", guest("http_log"))])
     server = serve(weir_checked, application, environment={"RUNTIME_CONFIG_FILE": config})
     assert server.get("/").status == 200
-    server.stderr.wait_for(rf"^weir: warning: {re.escape(str(config))}:3:\d+: \"key_value_store\" is not served")
+    server.stderr.wait_for(rf"^weir: warning: {re.escape(str(config))}:3:\d+: \"sqlite_database\" is not served")
     server.stop()
     assert (tmp_path / "from-config" / "log_stdout.txt").read_bytes() == b"first\nsecond\n"
     config.write_text("max_instance_memory = 65536\n")

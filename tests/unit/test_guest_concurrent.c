@@ -191,10 +191,10 @@ static void check_trap(engine_t *engine, const char *interface, const char *warn
 
 static void test_an_async_import_that_nothing_provides_traps_when_it_is_called(void **state)
 {
-    check_trap(*state, "spin:key-value/key-value@3.0.0",
-        "weir: warning: component hello imports spin:key-value/key-value@3.0.0, which weir does not provide; a call to "
+    check_trap(*state, "spin:mqtt/mqtt@3.0.0",
+        "weir: warning: component hello imports spin:mqtt/mqtt@3.0.0, which weir does not provide; a call to "
         "it traps\n",
-        "it called spin:key-value/key-value@3.0.0#get, an import that weir does not provide");
+        "it called spin:mqtt/mqtt@3.0.0#get, an import that weir does not provide");
 }
 
 static void test_a_variable_contract_of_another_type_is_an_error(void **state)

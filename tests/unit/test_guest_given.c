@@ -301,15 +301,14 @@ static void test_an_import_of_spins_platform_is_warned_of_once_and_traps_when_ca
     made_t made;
     if (!make(&made, *state, wasm, &(weir_guest_settings_t){.executor = WEIR_EXECUTOR_WAGI}))
         fail_msg("%s", made.message);
-    assert_string_equal(made.log,
-        "weir: warning: component hello imports fermyon:spin/key-value@2.0.0, which weir does "
-        "not provide; a call to it traps\n");
+    assert_string_equal(made.log, "weir: warning: component hello imports fermyon:spin/mqtt@2.0.0, which weir does "
+                                  "not provide; a call to it traps\n");
     check_answer(&made, "nothing", "nothing called\n");
-    answer_t answer = run(&made.stage, &(ask_t){.target = "/hi/x?key-value"});
+    answer_t answer = run(&made.stage, &(ask_t){.target = "/hi/x?mqtt"});
     assert_int_equal(answer.status, 500);
     assert_int_equal(answer.body.size, 0);
     assert_non_null(strstr(answer.log, "component hello: trapped: "));
-    assert_non_null(strstr(answer.log, "fermyon:spin/key-value@2.0.0#[static]store.open"));
+    assert_non_null(strstr(answer.log, "fermyon:spin/mqtt@2.0.0#[static]connection.open"));
     answer_free(&answer);
     unmake(&made);
 }

@@ -251,13 +251,12 @@ static void what_will_be_denied_or_changes_nothing_is_warned_about(void **state)
     (void)state;
     static const char *const WARNINGS[] = {
         "spin.toml:5:1: \"base\" in [application.trigger.http] is deprecated and changes nothing; remove it",
-        "spin.toml:13:1: \"key_value_stores\" in [component.hello]: key-value stores are not provided yet",
         "spin.toml:14:1: \"sqlite_databases\" in [component.hello]: SQLite databases are not provided yet",
         "spin.toml:15:1: \"ai_models\" in [component.hello]: AI models are not provided",
         "spin.toml:12:1: \"allowed_http_hosts\" in [component.hello] is deprecated; write allowed_outbound_hosts = "
         "[\"http://example.com\", \"https://example.com\"]",
         "spin.toml:24:6: another trigger has the id \"twin\" too",
-        "spin.toml:25:30: \"key_value_stores\" in \"component\" of [[trigger.http]]: key-value stores are not provided "
+        "spin.toml:25:30: \"sqlite_databases\" in \"component\" of [[trigger.http]]: SQLite databases are not provided "
         "yet",
     };
     weir_manifest_t manifest =
@@ -278,10 +277,14 @@ static void what_will_be_denied_or_changes_nothing_is_warned_about(void **state)
                                      "[[trigger.http]]\n"
                                      "route = \"/2\"\n"
                                      "id = \"twin\"\n"
-                                     "component = { source = \"\\\\\", key_value_stores = [\"default\"] }\n");
+                                     "component = { source = \"\\\\\", sqlite_databases = [\"default\"] }\n");
     for (size_t i = 0; i < COUNT(WARNINGS) && i < manifest.warning_count; i++)
         assert_string_equal(manifest.warnings[i], WARNINGS[i]);
     assert_int_equal(manifest.warning_count, COUNT(WARNINGS));
+    const weir_component_t *hello = &manifest.components[0];
+    assert_int_equal(hello->key_value_store_count, 3);
+    assert_string_equal(hello->key_value_stores[1].text, "snake_case");
+    assert_int_equal(hello->key_value_stores[1].place.line, 13);
     weir_manifest_free(&manifest);
 }
 

@@ -237,7 +237,7 @@ static void a_value_of_the_wrong_type_is_named_with_both_types(void **state)
             "value in quotes"},
         {HEAD TRIGGER COMPONENT "key_value_stores = \"default\"\n",
             "spin.toml:9:20: \"key_value_stores\" in [component.hello] must be an array of strings, not the string "
-            "\"default\""},
+            "\"default\"; write key_value_stores = [\"default\"]"},
         {HEAD TRIGGER COMPONENT "files = [1]\n", "spin.toml:9:10: \"files\" in [component.hello] must be an array of "
                                                  "strings and tables, but this element is the "
                                                  "integer 1"},

@@ -83,7 +83,6 @@ static void test_what_spin_knows_and_weir_does_not_serve_is_named(void **state)
         const char *text;
         const char *found;
     } rows[] = {
-        {"[key_value_store.default]\ntype = \"spin\"\n", "run.toml:1:2: \"key_value_store\" is not served"},
         {"[sqlite_database.default]\ntype = \"spin\"\n", "\"sqlite_database\" is not served"},
         {"[llm_compute]\ntype = \"spin\"\n", "\"llm_compute\" is not served"},
         {"[outbound_http]\nmax_concurrent_requests = 5\n", "run.toml:2:1: \"max_concurrent_requests\" is old"},
